@@ -1,0 +1,142 @@
+/* Verbs: parsing and help from the table of options. */
+#include "base/verb.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+
+enum { OPTIONS_MAX = 64, LONG_BASE = 256 };
+
+static int usage_status(const struct ga_verb *verb)
+{
+    return verb->starts_program ? GA_EXIT_OWN : GA_EXIT_USAGE;
+}
+
+static int usage_error(const struct ga_verb *verb, const char *what, const char *argument)
+{
+    fprintf(stderr, "gpualloc %s: %s%s%s; see 'gpualloc %s -h'\n", verb->name, what, argument ? " " : "", argument ? argument : "",
+            verb->name);
+    return usage_status(verb);
+}
+
+/* strtoull without its surprises: the whole text, no sign, no overflow. suffix: binary K, M, G, T (with or without iB) allowed. */
+static bool parse_count(const char *text, bool suffix, uint64_t *value)
+{
+    char *end;
+    errno = 0;
+    unsigned long long number = strtoull(text, &end, 0);
+    if (end == text || errno || strchr(text, '-'))
+        return false;
+    if (suffix && *end) {
+        const char *units = "KMGT", *unit = strchr(units, *end & ~0x20);
+        unsigned shift = unit && *unit ? 10 * (unsigned)(unit - units + 1) : 0;
+        if (!shift || number > UINT64_MAX >> shift || (end[1] && strcmp(end + 1, "iB") && strcmp(end + 1, "B")))
+            return false;
+        number <<= shift;
+        end += strlen(end);
+    }
+    *value = number;
+    return *end == 0;
+}
+
+static bool parse_value(const struct ga_option *option, const char *text)
+{
+    switch (option->kind) {
+    case GA_OPTION_FLAG:
+        *(bool *)option->value = true;
+        return true;
+    case GA_OPTION_STRING:
+        *(const char **)option->value = text;
+        return true;
+    case GA_OPTION_COUNT:
+    case GA_OPTION_SIZE:
+        return parse_count(text, option->kind == GA_OPTION_SIZE, option->value);
+    case GA_OPTION_NUMBER: {
+        char *end;
+        double number = strtod(text, &end);
+        if (end == text || *end || !isfinite(number))
+            return false;
+        *(double *)option->value = number;
+        return true;
+    }
+    case GA_OPTION_CHOICE:
+        for (const char *const *choice = option->choices; *choice; choice++)
+            if (strcmp(*choice, text) == 0) {
+                *(const char **)option->value = *choice;
+                return true;
+            }
+        return false;
+    }
+    return false;
+}
+
+void ga_verb_help(const struct ga_verb *verb)
+{
+    printf("Usage: gpualloc %s %s\n\n%s.\n", verb->name, verb->synopsis, verb->summary);
+    if (verb->description)
+        printf("\n%s\n", verb->description);
+    printf("\nOptions:\n");
+    for (const struct ga_option *option = verb->options; option && option->name; option++) {
+        char left[64], letter[8] = "    ";
+        if (option->letter)
+            snprintf(letter, sizeof letter, "-%c, ", option->letter);
+        snprintf(left, sizeof left, "%s--%s%s%s", letter, option->name, option->argument ? "=" : "",
+                 option->argument ? option->argument : "");
+        printf("  %-26s %s", left, option->help);
+        if (option->kind == GA_OPTION_CHOICE)
+            for (const char *const *choice = option->choices; *choice; choice++)
+                printf("%s%s", choice == option->choices ? ": " : ", ", *choice);
+        putchar('\n');
+    }
+    printf("  %-26s %s\n", "-h, --help", "print this help");
+}
+
+int ga_verb_main(const struct ga_verb *verb, int argc, char **argv)
+{
+    struct option longs[OPTIONS_MAX + 2] = {0};
+    char letters[2 * OPTIONS_MAX + 8] = "+:h";
+    size_t count = 0, used = strlen(letters);
+    if (!verb->starts_program)
+        memmove(letters, letters + 1, used--); /* options may follow arguments */
+    for (const struct ga_option *option = verb->options; option && option->name && count < OPTIONS_MAX; option++, count++) {
+        bool argument = option->kind != GA_OPTION_FLAG;
+        longs[count] = (struct option){option->name, argument, NULL, LONG_BASE + (int)count};
+        if (option->letter) {
+            letters[used++] = option->letter;
+            if (argument)
+                letters[used++] = ':';
+        }
+    }
+    letters[used] = 0;
+    longs[count] = (struct option){"help", no_argument, NULL, 'h'};
+    optind = 0;
+    opterr = 0;
+    for (int c; (c = getopt_long(argc, argv, letters, longs, NULL)) != -1;) {
+        if (c == 'h') {
+            ga_verb_help(verb);
+            return GA_EXIT_OK;
+        }
+        const char *given = optind > 0 ? argv[optind - 1] : "";
+        if (c == '?' || c == ':')
+            return usage_error(verb, c == ':' ? "a value is missing after" : "unknown option", given);
+        const struct ga_option *option = verb->options;
+        while (c >= LONG_BASE ? option - verb->options != c - LONG_BASE : option->letter != c)
+            option++;
+        if (!parse_value(option, optarg)) {
+            char what[128];
+            snprintf(what, sizeof what, "--%s cannot be", option->name);
+            return usage_error(verb, what, optarg);
+        }
+    }
+    int args = argc - optind;
+    if (args < verb->min_args)
+        return usage_error(verb, "too few arguments: expected", verb->synopsis);
+    if (verb->max_args >= 0 && args > verb->max_args)
+        return usage_error(verb, "too many arguments: no use for", argv[optind + verb->max_args]);
+    return verb->run(args, argv + optind);
+}
