@@ -2,8 +2,8 @@
 #
 # ga_module(NAME FOLDER [SOURCES…] [DEPENDS module…] [LIBRARIES lib…])
 # makes the static library ga_NAME of FOLDER (relative to here). Others include its headers as "NAME/header.h", and can do
-# so only when they link ga_NAME: each module has an include directory of its own, with one link to its folder in it, so a breach
-# of docs/architecture.md ('who may include what') does not compile.
+# so only when they link ga_NAME: each module has an include directory of its own, with one link to its folder in it, so a
+# breach of docs/architecture.md ('who may include what') does not compile.
 function(ga_module name folder)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS;LIBRARIES" ${ARGN})
   set(here ${CMAKE_CURRENT_SOURCE_DIR}/${folder})

@@ -19,12 +19,12 @@ static int usage_status(const struct ga_verb *verb)
 
 static int usage_error(const struct ga_verb *verb, const char *what, const char *argument)
 {
-    fprintf(stderr, "gpualloc %s: %s%s%s; see 'gpualloc %s -h'\n", verb->name, what, argument ? " " : "", argument ? argument : "",
-            verb->name);
+    fprintf(stderr, "gpualloc %s: %s%s%s; see 'gpualloc %s -h'\n", verb->name, what, argument ? " " : "",
+            argument ? argument : "", verb->name);
     return usage_status(verb);
 }
 
-/* strtoull without its surprises: the whole text, no sign, no overflow. suffix: binary K, M, G, T (with or without iB) allowed. */
+/* strtoull without its surprises: the whole text, no sign, no overflow. suffix: K, M, G, T (binary, iB may follow) allowed. */
 static bool parse_count(const char *text, bool suffix, uint64_t *value)
 {
     char *end;

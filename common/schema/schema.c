@@ -150,7 +150,8 @@ const struct ga_row *ga_row_by_name(const char *name)
 {
     for (const struct ga_row *row = ga_rows; row < ga_rows + GA_ROW_COUNT; row++) {
         size_t provider = strlen(row->provider);
-        if (strncmp(name, row->provider, provider) == 0 && name[provider] == ':' && strcmp(name + provider + 1, row->event) == 0)
+        if (strncmp(name, row->provider, provider) == 0 && name[provider] == ':' &&
+            strcmp(name + provider + 1, row->event) == 0)
             return row;
     }
     return NULL;

@@ -116,7 +116,7 @@ enum {
     GA_MARK_UNREADABLE = 4, /* the argument structure could not be read: its members are zero */
 };
 
-/* The first members of every CALL record. Times are ns on the trace's clock (CLOCK_MONOTONIC unless LTTng is told otherwise). */
+/* The first members of every CALL record. Times are ns on the trace's clock: CLOCK_MONOTONIC unless LTTng is told otherwise. */
 struct ga_call_header {
     uint64_t process;    /* instance: 64 random bits, renewed at fork and exec */
     uint64_t call;       /* number in the thread, from 1, without gaps */

@@ -14,10 +14,10 @@
 #include "preload/provider-fields.h"
 
 #define CALL(event, request, number, structure, effect, doc, ...)                                                           \
-    LTTNG_UST_TRACEPOINT_EVENT(d3dkmt, event, LTTNG_UST_TP_ARGS(const struct ga_d3dkmt_##event *, r),                            \
+    LTTNG_UST_TRACEPOINT_EVENT(d3dkmt, event, LTTNG_UST_TP_ARGS(const struct ga_d3dkmt_##event *, r),                       \
         LTTNG_UST_TP_FIELDS(GA_TP_CALL_HEADER __VA_ARGS__))
 #define ELEMENT(event, structure, doc, ...)                                                                                 \
-    LTTNG_UST_TRACEPOINT_EVENT(d3dkmt, event, LTTNG_UST_TP_ARGS(const struct ga_d3dkmt_##event *, r),                            \
+    LTTNG_UST_TRACEPOINT_EVENT(d3dkmt, event, LTTNG_UST_TP_ARGS(const struct ga_d3dkmt_##event *, r),                       \
         LTTNG_UST_TP_FIELDS(GA_TP_ELEMENT_HEADER __VA_ARGS__))
 #include "schema/d3dkmt.def"
 #include "schema/undef.inc"

@@ -1,6 +1,6 @@
 /*
- * The words of the .def files, meant for LTTng: a tracepoint's fields from the record `r`. Included inside each provider's header
- * at every reading (LTTng reads those headers several times), hence without a guard of its own.
+ * The words of the .def files, meant for LTTng: a tracepoint's fields from the record `r`. Included inside each provider's
+ * header at every reading (LTTng reads those headers several times), hence without a guard of its own.
  */
 #include "schema/undef.inc"
 

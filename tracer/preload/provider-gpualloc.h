@@ -14,7 +14,7 @@
 #include "preload/provider-fields.h"
 
 #define EVENT(event, doc, ...)                                                                                              \
-    LTTNG_UST_TRACEPOINT_EVENT(gpualloc, event, LTTNG_UST_TP_ARGS(const struct ga_gpualloc_##event *, r),                            \
+    LTTNG_UST_TRACEPOINT_EVENT(gpualloc, event, LTTNG_UST_TP_ARGS(const struct ga_gpualloc_##event *, r),                   \
         LTTNG_UST_TP_FIELDS(__VA_ARGS__))
 #include "schema/gpualloc.def"
 #include "schema/undef.inc"
