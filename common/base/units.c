@@ -9,7 +9,9 @@
 static struct ga_text scaled(double value, const char *unit)
 {
     struct ga_text out;
-    int digits = value >= 99.95 || value == floor(value) ? 0 : value >= 9.995 ? 1 : 2;
+    int digits = value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
+    if (fabs(value - round(value)) < 0.005)
+        digits = 0;
     snprintf(out.text, sizeof out.text, "%.*f %s", digits, value, unit);
     return out;
 }
