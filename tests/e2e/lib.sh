@@ -1,0 +1,157 @@
+#!/bin/bash
+# bash lib.sh SCRIPT [ARG…]: runs an end-to-end test beside a session daemon of its own, in directories of its own, and leaves
+# nothing behind. BUILD and SOURCE name the build and the source tree. The exit status is the script's; 77 is a skip.
+#
+# As root LTTng 2.13 ignores LTTNG_HOME for its run directory, so namespaces of mounts and processes hide the system's; as any
+# other user LTTNG_HOME is enough. A script starts in an empty directory ($work) with `set -euo pipefail`, the programs in PATH,
+# and these functions:
+#   skip WHY; fail WHY; need PROGRAM…         end the test (need: skips when a program is missing)
+#   assert_eq EXPECTED ACTUAL WHAT            texts are equal
+#   assert_match REGEX TEXT WHAT              bash's extended regular expression is found in the text
+#   expect_status N COMMAND…                  runs it; its output is then in $stdout and $stderr (files)
+#   expect_stdout REGEX; expect_stderr REGEX  of the last expect_status
+#   expect_one_line_stderr                    of the last expect_status: one line, no more, no less
+#   wait_until SECONDS COMMAND…               until it succeeds, or the test fails
+#   as_user UID COMMAND…                      as another user with a home of its own ($work/home-UID); skips unless root
+#   start_session_daemon; stop_session_daemon one runs when the script starts
+#   alive PID; processes_named NAME           whether it runs; pids in this test's namespace (root) or of this user
+
+# --- functions for scripts -------------------------------------------------------------------------------------------------
+
+skip() { echo "skipped: $*"; exit 77; }
+fail() { echo "FAILED: $*" >&2; exit 1; }
+need() { local program; for program; do command -v "$program" >/dev/null || skip "$program is not installed"; done; }
+
+assert_eq() { [ "$1" = "$2" ] || fail "$3: expected '$1', found '$2'"; }
+assert_match() { [[ "$2" =~ $1 ]] || fail "$3: nothing in '$2' matches '$1'"; }
+
+expect_status() {
+    local expected=$1 status=0; shift
+    stdout=$work/.stdout stderr=$work/.stderr
+    "$@" >"$stdout" 2>"$stderr" || status=$?
+    [ "$status" = "$expected" ] && return
+    sed 's/^/  stdout: /' "$stdout" >&2; sed 's/^/  stderr: /' "$stderr" >&2
+    fail "exit status $status, expected $expected: $*"
+}
+expect_stdout() { grep -Eq -- "$1" "$stdout" || fail "nothing in stdout matches '$1': $(cat "$stdout")"; }
+expect_stderr() { grep -Eq -- "$1" "$stderr" || fail "nothing in stderr matches '$1': $(cat "$stderr")"; }
+expect_one_line_stderr() { [ "$(wc -l <"$stderr")" = 1 ] || fail "stderr is not one line: $(cat "$stderr")"; }
+
+alive() { local state; state=$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) && [ "${state:0:1}" != Z ]; }
+wait_until() {
+    local seconds=$1 end=$((SECONDS + $1)); shift
+    until "$@"; do [ $SECONDS -lt $end ] || fail "not within $seconds s: $*"; sleep 0.05; done
+}
+processes_named() {
+    local stat pid
+    for stat in /proc/[0-9]*/stat; do
+        pid=${stat#/proc/}; pid=${pid%/stat}
+        [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = "${1:0:15}" ] && [ -O "/proc/$pid" ] && alive "$pid" && echo "$pid"
+    done
+    true
+}
+
+as_user() {
+    [ "$(id -u)" = 0 ] || skip "only root can become another user"
+    need setpriv
+    local user=$1 home=$work/home-$1; shift
+    [ -d "$home" ] || { chmod 755 "$(dirname "$work")" "$work"; mkdir "$home"; chown "$user:$user" "$home"; }
+    (cd "$home" && HOME=$home LTTNG_HOME=$home exec setpriv --reuid "$user" --regid "$user" --clear-groups "$@")
+}
+
+start_session_daemon() {
+    lttng-sessiond --daemonize --no-kernel --pidfile="$place/sessiond.pid" >"$place/sessiond.log" 2>&1 ||
+        { cat "$place/sessiond.log" >&2; fail "lttng-sessiond did not start"; }
+}
+stop_session_daemon() { stop_recorded "$place/sessiond.pid"; }
+
+# Ends the process whose pid is in a file: asks, then insists.
+stop_recorded() {
+    local pid tries
+    pid=$(cat "$1" 2>/dev/null) || return 0
+    rm -f "$1"
+    kill "$pid" 2>/dev/null || return 0
+    for tries in {1..100}; do alive "$pid" || return 0; sleep 0.05; done
+    kill -KILL "$pid" 2>/dev/null || true
+}
+
+# --- the run ---------------------------------------------------------------------------------------------------------------
+
+enter_namespaces() {
+    [ "$(id -u)" = 0 ] && [ -z "${E2E_INSIDE:-}" ] || return 0
+    if unshare --mount --pid --fork --mount-proc true 2>/dev/null; then
+        E2E_INSIDE=1 exec unshare --mount --pid --fork --kill-child --mount-proc --propagation private bash "$0" "$@"
+    fi
+    [ ! -S /run/lttng/client-lttng-sessiond ] || skip "root without namespaces cannot hide the session daemon that runs"
+}
+
+prepare() {
+    unset LD_PRELOAD
+    local name
+    for name in ${!LTTNG_*} ${!GPUALLOC_*}; do unset "$name"; done
+    export BUILD SOURCE
+    BUILD=$(realpath "${BUILD:-$(dirname "$0")/../../build}") SOURCE=$(realpath "${SOURCE:-$(dirname "$0")/../..}")
+    export PATH=$BUILD/bin:$PATH
+    if [ -n "${E2E_INSIDE:-}" ]; then
+        mkdir -p /run/lttng
+        mount -t tmpfs -o mode=755 tmpfs /run/lttng
+        mount -t tmpfs -o mode=1777,size="${E2E_SHM:-50%}" tmpfs /dev/shm
+    fi
+    place=$(mktemp -d "${TMPDIR:-/tmp}/gpualloc-e2e.XXXXXX")
+    trap clean_up EXIT
+    work=$place/work
+    mkdir "$work" "$place/home" "$place/tmp"
+    chmod 1777 "$place/tmp"
+    export HOME=$place/home LTTNG_HOME=$place/home TMPDIR=$place/tmp
+}
+
+# What still runs at the end, besides ourselves and the daemon that we started. Only root's process namespace can tell.
+left_over() {
+    local pid name
+    for pid in $(cd /proc && echo [0-9]*); do
+        name=$(cat "/proc/$pid/comm" 2>/dev/null) || continue
+        [ "$pid" = $$ ] || [ "$pid" = $BASHPID ] || ! alive "$pid" || echo "$name ($pid)"
+    done
+}
+
+clean_up() {
+    stop_session_daemon
+    rm -rf "$place"
+}
+
+run_script() {
+    local script=$1 status=0 bound=${E2E_TIMEOUT:-110}; shift
+    set -m
+    (
+        set -euo pipefail
+        cd "$work"
+        . "$script"
+    ) </dev/null &
+    local job=$!
+    (sleep "$bound" && echo "FAILED: not finished within $bound s" >&2 && kill -KILL -- -$job) </dev/null >/dev/null &
+    local watchdog=$!
+    set +m
+    wait $job || status=$?
+    kill -- -$watchdog 2>/dev/null && wait $watchdog 2>/dev/null
+    kill -KILL -- -$job 2>/dev/null && echo "note: the script left processes in its group" >&2
+    return $status
+}
+
+main() {
+    local script status=0 left
+    script=$(realpath "$1"); shift
+    need lttng-sessiond
+    prepare
+    start_session_daemon
+    run_script "$script" "$@" || status=$?
+    stop_session_daemon
+    if [ -n "${E2E_INSIDE:-}" ] && [ $status = 0 ]; then
+        left=$(left_over)
+        [ -z "$left" ] || { echo "FAILED: left running: $left" >&2; status=1; }
+    fi
+    exit $status
+}
+
+[ $# -ge 1 ] || { sed -n '2,3p' "$0" >&2; exit 2; }
+enter_namespaces "$@"
+main "$@"
