@@ -60,7 +60,7 @@
     {POINTED(GA_BLOB, name_), HASH_##dir(name_), .doc = doc_, .count = #count_, .offset = OFFSET(name_), ##__VA_ARGS__},
 #define ARRAY(dir, name_, count_, doc_, ...)                                                                                \
     {POINTED(GA_ARRAY, name_), .direction = GA_##dir, .in = offsetof(rec, name_##_list), .out = GA_NONE, .doc = doc_,       \
-     .count = #count_, .offset = OFFSET(name_), ##__VA_ARGS__},
+     .length = offsetof(rec, name_##_length), .count = #count_, .offset = OFFSET(name_), ##__VA_ARGS__},
 #define ELEMENTS(dir, name_, count_, element_, json_, doc_, ...)                                                            \
     {POINTED(GA_ELEMENTS, name_), .direction = GA_##dir, .in = offsetof(rec, name_##_captured), .out = GA_NONE,             \
      .doc = doc_, .count = #count_, .json = #json_, .offset = OFFSET(name_),                                                \
@@ -76,7 +76,7 @@
     {.kind = GA_STR, .name = #name_, .path = #name_, .doc = doc_, VALUE_IN(name_), .offset = GA_NONE, .address = GA_NONE},
 #define WORDS(name_, doc_)                                                                                                  \
     {.kind = GA_WORDS, .name = #name_, .path = #name_, .doc = doc_, VALUE_IN(name_##_list), .offset = GA_NONE,              \
-     .address = GA_NONE},
+     .address = GA_NONE, .length = offsetof(rec, name_##_length)},
 
 #define OFFSET(path) offsetof(abi, path)
 #define MEMBERS(event, structure, ...)                                                                                      \

@@ -91,6 +91,7 @@ struct ga_member {
     uint16_t in, out;    /* in the record: the value before the call, after it; GA_NONE where the direction has none.
                             BLOB: in and out are the hashes. INODE: out. EVENT rows: in */
     uint16_t address;    /* in the record: BLOB, ARRAY, ELEMENTS: the pointer itself */
+    uint16_t length;     /* in the record: ARRAY, WORDS: the entries of the list at in */
     uint8_t kind, direction, show;
     uint8_t width;       /* bytes of an integer, in the structure and in the record alike */
     bool is_signed, arm_set, arm_of_call, one;
