@@ -1,0 +1,42 @@
+# Functions for the scripts that run in the guest. Results are gathered in memory ($results) and copied to the host at the end of
+# each part, because a file over 9p costs the emulated machine milliseconds. The host's test cases (cases/) judge them.
+results=/run/results
+debug=/sys/kernel/debug
+mkdir -p "$results"
+
+# step FOLDER NAME COMMAND…: runs it; FOLDER, which is there, gets NAME.out, NAME.err and NAME.status.
+step() {
+    local folder=$results/$1 name=$2 status=0 uptime
+    shift 2
+    "$@" >"$folder/$name.out" 2>"$folder/$name.err" || status=$?
+    echo "$status" >"$folder/$name.status"
+    read -r uptime _ </proc/uptime
+    echo "$uptime ${folder##*/}/$name: $status"
+}
+
+# hand_over FOLDER: the results of a part go to the host.
+hand_over() { mkdir -p "/out/$1" && cp -r "$results/$1/." "/out/$1/"; }
+
+load() { modprobe -d "$MODULES" "$@"; }
+
+# minor_of DRIVER: the minor number of its primary node, as debugfs has it.
+minor_of() {
+    local file name
+    for file in "$debug"/dri/?/name; do
+        read -r name _ <"$file"
+        [ "$name" != "$1" ] || { file=${file%/name}; echo "${file##*/}"; }
+    done
+}
+
+# ask_kernel MINOR FOLDER WHEN: what the kernel says exists, one file each in FOLDER/WHEN.
+ask_kernel() {
+    local folder=$results/$2/$3 name files=("$debug/dma_buf/bufinfo" /proc/meminfo)
+    for name in gem_names radeon_gem_info radeon_vram_mm vram-mm qxl_buffers; do
+        [ ! -e "$debug/dri/$1/$name" ] || files+=("$debug/dri/$1/$name")
+    done
+    mkdir -p "$folder"
+    cp "${files[@]}" "$folder"
+}
+
+# wait_for FILE TEXT PID: until the text is in the file or the process has ended.
+wait_for() { until grep -q "$2" "$1" 2>/dev/null || ! kill -0 "$3" 2>/dev/null; do sleep 0.05; done; }
