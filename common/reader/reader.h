@@ -1,9 +1,9 @@
 /*
  * The reader: a trace directory in, typed calls out, in the order in which they completed.
  *
- * It runs babeltrace2's source.ctf.fs and a muxer under a sink of ours, turns events into the schema's records by field name
- * (so that older schema versions stay readable), keeps private data by hash in an unlinked temporary file, joins elements to
- * their call, and accounts for every loss. One thread at a time for each reader.
+ * It runs babeltrace2's source.ctf.fs under a sink of ours that merges the streams, turns events into the schema's records by
+ * field name (so that older schema versions stay readable), keeps private data by hash in an unlinked temporary file, joins
+ * elements to their call, and accounts for every loss. One thread at a time for each reader.
  */
 #ifndef GPUALLOC_READER_READER_H
 #define GPUALLOC_READER_READER_H
@@ -31,8 +31,8 @@ struct ga_file_info {
 struct ga_elements {
     const struct ga_member *member; /* the call's ELEMENTS member */
     const struct ga_row *row;
-    const void *records; /* count records of row->record_size bytes, by index */
-    uint32_t count;
+    const void *records; /* count records of row->record_size bytes, by index; one that was lost has an element size of 0 */
+    uint32_t count;      /* as many as the call says it sent, GA_ARRAY_MAX at most */
 };
 
 /* One call. All that it points to is valid until the callback returns, processes and files as long as the reader. */
@@ -55,7 +55,7 @@ struct ga_reader_totals {
     uint64_t discarded_packets;
     uint64_t missing_calls;     /* gaps in the call numbers of threads */
     uint64_t missing_elements;  /* elements that a call said it sent and that are not there */
-    uint64_t unresolved_blobs;  /* hashes that a call named and whose bytes are not there */
+    uint64_t unresolved_blobs;  /* distinct hashes that a call named and whose bytes are not there */
     uint64_t foreign_events;    /* events of other providers, or of newer schema versions: passed over */
     int64_t first_ns, last_ns;  /* epoch; 0 when there was no event */
 };
@@ -64,7 +64,7 @@ struct ga_reader_ops {
     /* One complete call. 0, or a negative errno that ends the run. Required. */
     int (*call)(void *user, const struct ga_call *call);
     /* An EVENT row's record other than blob and rundown marks (process, file, file_closed, untraced, trouble), at its time in
-       ns since the epoch. Optional. */
+       ns since the epoch; process and file only when they are told for the first time. Optional. */
     int (*event)(void *user, const struct ga_row *row, const void *record, int64_t ns);
 };
 
@@ -73,11 +73,11 @@ struct ga_reader;
 /* Opens a trace: the directory that record printed, or any above its CTF streams. -ENOENT: no such path; -EINVAL: no CTF trace;
    -ENOMSG: a trace without our events is found out by ga_reader_run. */
 int ga_reader_open(struct ga_reader **reader, const char *path, struct ga_error *error);
-/* Reads it through once. A truncated stream gives what is readable, then -EIO with the stream's name. */
+/* Reads it through once. A truncated stream gives what is readable, then -EIO with the stream's name; what a callback returned
+   comes back as it is, and its message is the callback's own. */
 int ga_reader_run(struct ga_reader *reader, const struct ga_reader_ops *ops, void *user, struct ga_error *error);
 const struct ga_reader_totals *ga_reader_totals(const struct ga_reader *reader);
-/* Bytes of a blob already seen (its calls come after it): 0, or -ENOENT. The bytes are valid until the next call of a reader
-   function. Hashes below GA_BLOB_FIRST_HASH are states (enum ga_blob_state) and give -ENOENT. */
+/* Bytes of a blob already seen (its calls come after it): 0, or -ENOENT. The bytes are valid as long as the reader. Hashes below GA_BLOB_FIRST_HASH are states (enum ga_blob_state) and give -ENOENT. */
 int ga_reader_blob(struct ga_reader *reader, uint64_t hash, const void **data, uint32_t *size);
 /* Null is fine. */
 void ga_reader_close(struct ga_reader *reader);

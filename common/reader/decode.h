@@ -1,0 +1,36 @@
+/*
+ * Decoding: events of a trace into records of the schema, field by field name.
+ *
+ * A decoder belongs to one event class. Fields that the class lacks stay 0 in the record, fields that the schema lacks are passed
+ * over: that is how traces of older and newer schema versions are read.
+ */
+#ifndef GPUALLOC_READER_DECODE_H
+#define GPUALLOC_READER_DECODE_H
+
+#include <babeltrace2/babeltrace.h>
+
+#include "schema/records.h"
+
+struct decoder {
+    const bt_event_class *event_class; /* borrowed */
+    const struct ga_row *row;          /* null: an event that the schema does not have; nothing is decoded */
+    struct decode_step *steps;
+    uint32_t step_count;
+};
+
+/* Room for the lists of one record; grows. Zeros are empty room. */
+struct decode_lists {
+    uint64_t *words; /* also holds lists of 32-bit entries */
+    size_t capacity; /* of words */
+};
+
+/* 0 or -ENOMEM. */
+int decoder_create(struct decoder **decoder, const bt_event_class *event_class);
+/* Null is fine. */
+void decoder_destroy(struct decoder *decoder);
+/* Fills record (row->record_size bytes). Strings point into the event, lists into lists: valid until the next event or decode.
+   0 or -ENOMEM. */
+int decoder_run(const struct decoder *decoder, const bt_event *event, void *record, struct decode_lists *lists);
+void decode_lists_release(struct decode_lists *lists);
+
+#endif

@@ -1,0 +1,415 @@
+/* The reader: finds a trace's folders, and makes calls of its events. */
+#include "reader.h"
+
+#include <errno.h>
+#include <fts.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "blobs.h"
+#include "decode.h"
+#include "merge.h"
+#include "threads.h"
+
+struct file {
+    struct ga_file_info info;
+    struct file *next;
+};
+
+struct ga_reader {
+    char *path;
+    char **folders; /* those with a metadata file */
+    size_t folder_count;
+    uint64_t size; /* bytes of the folders' files */
+    struct merge *merge;
+    struct ga_map decoders; /* by the address of the event class */
+    struct threads threads;
+    struct blobs blobs;
+    struct ga_map file_index;
+    struct file *files;
+    struct decode_lists lists;
+    union ga_record record;
+    struct ga_reader_totals totals;
+    const struct ga_reader_ops *ops;
+    void *user;
+    struct ga_error *error;
+};
+
+static int out_of_memory(struct ga_reader *reader)
+{
+    return ga_error_set(reader->error, ENOMEM, "out of memory");
+}
+
+/* Finding the trace. */
+
+static int add_folder(struct ga_reader *reader, const char *path)
+{
+    char **bigger = realloc(reader->folders, (reader->folder_count + 1) * sizeof *bigger);
+    if (!bigger)
+        return -ENOMEM;
+    reader->folders = bigger;
+    bigger[reader->folder_count] = strndup(path, strlen(path) - strlen("/metadata"));
+    return bigger[reader->folder_count++] ? 0 : -ENOMEM;
+}
+
+static int by_name(const FTSENT **a, const FTSENT **b)
+{
+    return strcmp((*a)->fts_name, (*b)->fts_name);
+}
+
+/* Every folder below path with a file `metadata`, in the order of names; and the bytes of all files. */
+static int find_folders(struct ga_reader *reader, struct ga_error *error)
+{
+    char *roots[] = {reader->path, NULL};
+    FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_COMFOLLOW, by_name);
+    if (!tree)
+        return ga_error_errno(error, errno, "%s", reader->path);
+    int result = 0;
+    for (FTSENT *entry; result >= 0 && (entry = fts_read(tree));) {
+        if (entry->fts_info == FTS_NS || entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR)
+            result = ga_error_errno(error, entry->fts_errno, "%s", entry->fts_path);
+        else if (entry->fts_info == FTS_F)
+            reader->size += (uint64_t)entry->fts_statp->st_size;
+        if (entry->fts_info == FTS_F && entry->fts_level > 0 && !strcmp(entry->fts_name, "metadata") &&
+            add_folder(reader, entry->fts_path) < 0)
+            result = ga_error_set(error, ENOMEM, "out of memory");
+    }
+    fts_close(tree);
+    return result;
+}
+
+int ga_reader_open(struct ga_reader **out, const char *path, struct ga_error *error)
+{
+    struct stat status;
+    if (stat(path, &status) < 0)
+        return ga_error_errno(error, errno, "%s", path);
+    if (!S_ISDIR(status.st_mode))
+        return ga_error_set(error, EINVAL, "%s: not a directory; a trace is the directory that 'gpualloc record' printed", path);
+    struct ga_reader *reader = calloc(1, sizeof *reader);
+    if (!reader || !(reader->path = strdup(path))) {
+        free(reader);
+        return ga_error_set(error, ENOMEM, "out of memory");
+    }
+    for (size_t length = strlen(reader->path); length > 1 && reader->path[length - 1] == '/';)
+        reader->path[--length] = 0;
+    blobs_init(&reader->blobs, 0);
+    int result = find_folders(reader, error);
+    if (result >= 0 && !reader->folder_count)
+        result = ga_error_set(error, EINVAL, "%s: no trace: there is no file 'metadata' in it or below", path);
+    if (result >= 0)
+        result = ga_error_prefix(error, merge_create(&reader->merge, (const char *const *)reader->folders, reader->folder_count, error),
+                                 "%s", path);
+    if (result < 0) {
+        ga_reader_close(reader);
+        return result;
+    }
+    blobs_release(&reader->blobs);
+    blobs_init(&reader->blobs, reader->size);
+    *out = reader;
+    return 0;
+}
+
+/* Events that are no calls. */
+
+static char *keep(const char *text)
+{
+    return strdup(text ? text : "");
+}
+
+static int on_process(struct ga_reader *reader, const struct ga_gpualloc_process *event, bool *is_new)
+{
+    struct process *process = threads_process(&reader->threads, event->process);
+    if (!process)
+        return out_of_memory(reader);
+    process->announcements++;
+    *is_new = !process->known;
+    if (process->known)
+        return 0;
+    process->known = true;
+    process->info = (struct ga_process_info){
+        .process = event->process,
+        .parent = event->parent,
+        .pid = event->pid,
+        .schema_version = event->schema_version,
+        .program = keep(event->program),
+        .command_line = keep(event->command_line),
+        .kernel = keep(event->kernel),
+        .tracer = keep(event->tracer),
+    };
+    bool kept = process->info.program && process->info.command_line && process->info.kernel && process->info.tracer;
+    return kept ? 0 : out_of_memory(reader);
+}
+
+static int on_file(struct ga_reader *reader, const struct ga_gpualloc_file *event, bool *is_new)
+{
+    const uint64_t *found = ga_map_get(&reader->file_index, event->file, 0);
+    *is_new = !found;
+    if (found)
+        return 0;
+    struct file *file = calloc(1, sizeof *file);
+    if (!file)
+        return out_of_memory(reader);
+    file->next = reader->files;
+    reader->files = file;
+    file->info = (struct ga_file_info){
+        .file = event->file,
+        .device = event->device,
+        .path = keep(event->path),
+        .driver = keep(event->driver),
+        .driver_version = keep(event->driver_version),
+    };
+    bool kept = file->info.path && file->info.driver && file->info.driver_version &&
+                ga_map_set(&reader->file_index, event->file, 0, (uintptr_t)file) >= 0;
+    return kept ? 0 : out_of_memory(reader);
+}
+
+static int on_event(struct ga_reader *reader, const struct ga_row *row, int64_t ns)
+{
+    const union ga_record *record = &reader->record;
+    bool tell = true;
+    int result = 0;
+    switch (ga_row_id(row)) {
+    case GA_ROW_gpualloc_process:
+        result = on_process(reader, &record->r_gpualloc_process, &tell);
+        break;
+    case GA_ROW_gpualloc_file:
+        result = on_file(reader, &record->r_gpualloc_file, &tell);
+        break;
+    case GA_ROW_gpualloc_blob:
+        return blobs_add(&reader->blobs, &record->r_gpualloc_blob, reader->error);
+    case GA_ROW_gpualloc_rundown_begin: {
+        struct process *process = threads_process(&reader->threads, record->r_gpualloc_rundown_begin.process);
+        if (!process)
+            return out_of_memory(reader);
+        process->rundowns++;
+        return 0;
+    }
+    case GA_ROW_gpualloc_rundown_end:
+        return 0;
+    default:
+        break;
+    }
+    if (result < 0 || !tell || !reader->ops->event)
+        return result;
+    return reader->ops->event(reader->user, row, record, ns);
+}
+
+/* Calls. */
+
+static int check_blobs(struct ga_reader *reader, const struct ga_row *row, const void *record)
+{
+    for (const struct ga_member *member = row->members(); member->name; member++) {
+        if (member->kind != GA_BLOB)
+            continue;
+        uint64_t hashes[] = {ga_member_in(member, record), ga_member_out(member, record)};
+        for (size_t i = 0; i < 2; i++) {
+            int missed = hashes[i] < GA_BLOB_FIRST_HASH || (i && hashes[1] == hashes[0]) ? 0 : blobs_check(&reader->blobs, hashes[i]);
+            if (missed < 0)
+                return out_of_memory(reader);
+            reader->totals.unresolved_blobs += (unsigned)missed;
+        }
+    }
+    return 0;
+}
+
+/* Joins the elements that came to the members that they belong to. */
+static int join_elements(struct ga_reader *reader, struct ga_call *call, struct pending *pending)
+{
+    static const struct element_list nothing;
+    size_t used = 0;
+    for (const struct ga_member *member = call->row->members(); member->name && used < GA_CALL_ELEMENTS_MAX; member++) {
+        if (member->kind != GA_ELEMENTS)
+            continue;
+        const struct ga_row *row = &ga_rows[member->element];
+        uint32_t captured = (uint32_t)ga_load((const char *)call->record + member->in, 4, false);
+        if (captured > GA_ARRAY_MAX)
+            captured = GA_ARRAY_MAX;
+        struct element_list *list = NULL;
+        for (size_t i = 0; i < GA_CALL_ELEMENTS_MAX; i++)
+            if (pending->lists[i].row == row || (!list && !pending->lists[i].row))
+                list = &pending->lists[i];
+        if (captured && (!list || element_list_fill(list, row, captured) < 0))
+            return out_of_memory(reader);
+        const struct element_list *found = captured ? list : &nothing;
+        reader->totals.missing_elements += captured - (found->present < captured ? found->present : captured);
+        for (uint32_t i = 0; i < captured; i++)
+            if (check_blobs(reader, row, found->records + (size_t)i * row->record_size) < 0)
+                return -ENOMEM;
+        call->elements[used++] = (struct ga_elements){member, row, found->records, captured};
+    }
+    return 0;
+}
+
+static bool has_elements(const struct ga_row *row)
+{
+    for (const struct ga_member *member = row->members(); member->name; member++)
+        if (member->kind == GA_ELEMENTS)
+            return true;
+    return false;
+}
+
+static int on_call(struct ga_reader *reader, const struct ga_row *row, const struct merge_clock *clock)
+{
+    static const struct pending none;
+    const struct ga_call_header *header = &reader->record.header;
+    struct thread *thread = threads_get(&reader->threads, header->process, header->thread);
+    if (!thread)
+        return out_of_memory(reader);
+    reader->totals.calls++;
+    reader->totals.missing_calls += (uint64_t)thread_count_call(thread, header->call);
+    bool drm = row->provider[1] == 'r';
+    const uint64_t *file = drm ? ga_map_get(&reader->file_index, header->file, 0) : NULL;
+    struct ga_call call = {
+        .row = row,
+        .header = header,
+        .record = &reader->record,
+        .begin_ns = merge_clock_ns(clock, header->begin),
+        .end_ns = merge_clock_ns(clock, header->end),
+        .process = thread->process->known ? &thread->process->info : NULL,
+        .file = file ? &((const struct file *)(uintptr_t)*file)->info : NULL,
+        .failed = ga_call_failed(row, header),
+        .status = drm ? 0 : ga_call_status(header),
+    };
+    int result = check_blobs(reader, row, &reader->record);
+    struct pending *pending = thread->pending ? thread_take(thread, header->call) : NULL;
+    struct pending empty = none;
+    if (result >= 0 && has_elements(row))
+        result = join_elements(reader, &call, pending ? pending : &empty);
+    if (result >= 0)
+        result = reader->ops->call(reader->user, &call);
+    threads_put(&reader->threads, pending);
+    for (size_t i = 0; i < GA_CALL_ELEMENTS_MAX; i++)
+        free(empty.lists[i].records);
+    return result;
+}
+
+static int on_element(struct ga_reader *reader, const struct ga_row *row)
+{
+    const struct ga_element_header *element = &reader->record.element;
+    struct thread *thread = threads_get(&reader->threads, element->process, element->thread);
+    if (!thread || threads_add_element(&reader->threads, thread, row, element) < 0)
+        return out_of_memory(reader);
+    return 0;
+}
+
+/* The run. */
+
+static const struct decoder *find_decoder(struct ga_reader *reader, const bt_event_class *event_class)
+{
+    const uint64_t *found = ga_map_get(&reader->decoders, (uintptr_t)event_class, 0);
+    if (found)
+        return (const struct decoder *)(uintptr_t)*found;
+    struct decoder *decoder;
+    if (decoder_create(&decoder, event_class) < 0)
+        return NULL;
+    if (ga_map_set(&reader->decoders, (uintptr_t)event_class, 0, (uintptr_t)decoder) < 0) {
+        decoder_destroy(decoder);
+        return NULL;
+    }
+    return decoder;
+}
+
+static int event(void *user, const bt_event *bt, const struct merge_clock *clock, int64_t ns)
+{
+    struct ga_reader *reader = user;
+    struct ga_reader_totals *totals = &reader->totals;
+    const struct decoder *decoder = find_decoder(reader, bt_event_borrow_class_const(bt));
+    if (!decoder)
+        return out_of_memory(reader);
+    if (!totals->events++)
+        totals->first_ns = ns;
+    totals->last_ns = ns;
+    if (!decoder->row) {
+        totals->foreign_events++;
+        return 0;
+    }
+    if (decoder_run(decoder, bt, &reader->record, &reader->lists) < 0)
+        return out_of_memory(reader);
+    switch (decoder->row->kind) {
+    case GA_ROW_CALL:
+        return on_call(reader, decoder->row, clock);
+    case GA_ROW_ELEMENT:
+        return on_element(reader, decoder->row);
+    default:
+        return on_event(reader, decoder->row, ns);
+    }
+}
+
+static void discarded(void *user, bool packets, uint64_t count)
+{
+    struct ga_reader *reader = user;
+    *(packets ? &reader->totals.discarded_packets : &reader->totals.discarded_events) += count;
+}
+
+int ga_reader_run(struct ga_reader *reader, const struct ga_reader_ops *ops, void *user, struct ga_error *error)
+{
+    static const struct merge_ops merge_ops = {.event = event, .discarded = discarded};
+    struct ga_error none = {""};
+    reader->ops = ops;
+    reader->user = user;
+    reader->error = error ? error : &none;
+    int result = merge_run(reader->merge, &merge_ops, reader, reader->error);
+    if (result == -EIO)
+        return ga_error_prefix(error, result, "%s", reader->path);
+    if (result < 0)
+        return result;
+    if (reader->totals.events == reader->totals.foreign_events)
+        return ga_error_set(error, ENOMSG, "%s: no event of gpualloc in it (%" PRIu64 " of others)%s", reader->path,
+                            reader->totals.foreign_events,
+                            reader->totals.events ? "" : ": was the program run under 'gpualloc record', and did it use a GPU?");
+    return 0;
+}
+
+const struct ga_reader_totals *ga_reader_totals(const struct ga_reader *reader)
+{
+    return &reader->totals;
+}
+
+int ga_reader_blob(struct ga_reader *reader, uint64_t hash, const void **data, uint32_t *size)
+{
+    return hash < GA_BLOB_FIRST_HASH ? -ENOENT : blobs_find(&reader->blobs, hash, data, size);
+}
+
+void ga_reader_close(struct ga_reader *reader)
+{
+    if (!reader)
+        return;
+    size_t place = 0;
+    for (struct ga_map_slot *slot; (slot = ga_map_next(&reader->decoders, &place));)
+        decoder_destroy((struct decoder *)(uintptr_t)slot->value);
+    ga_map_release(&reader->decoders);
+    merge_destroy(reader->merge);
+    for (struct file *file = reader->files, *next; file; file = next) {
+        next = file->next;
+        free(file->info.path);
+        free(file->info.driver);
+        free(file->info.driver_version);
+        free(file);
+    }
+    ga_map_release(&reader->file_index);
+    threads_release(&reader->threads);
+    blobs_release(&reader->blobs);
+    decode_lists_release(&reader->lists);
+    for (size_t i = 0; i < reader->folder_count; i++)
+        free(reader->folders[i]);
+    free(reader->folders);
+    free(reader->path);
+    free(reader);
+}
+
+bool ga_reader_lossy(const struct ga_reader_totals *totals)
+{
+    return totals->discarded_events || totals->discarded_packets || totals->missing_calls || totals->missing_elements ||
+           totals->unresolved_blobs;
+}
+
+void ga_reader_print_loss(const struct ga_reader_totals *totals, FILE *out)
+{
+    fprintf(out,
+            "%" PRIu64 " events and %" PRIu64 " packets discarded, %" PRIu64 " calls, %" PRIu64 " elements and %" PRIu64
+            " blobs missing\n",
+            totals->discarded_events, totals->discarded_packets, totals->missing_calls, totals->missing_elements,
+            totals->unresolved_blobs);
+}

@@ -1,0 +1,68 @@
+/*
+ * Threads of the trace: the gaps in their call numbers, and the elements that wait for their call.
+ *
+ * A call's number is taken at its entry, its event is sent at its end: calls that a signal handler made in between have higher
+ * numbers and come first, also between the elements of the interrupted call and its own event.
+ */
+#ifndef GPUALLOC_READER_THREADS_H
+#define GPUALLOC_READER_THREADS_H
+
+#include "base/map.h"
+#include "reader/reader.h"
+
+/* What is known of a process instance. The public part comes first. */
+struct process {
+    struct ga_process_info info;
+    bool known;                        /* its gpualloc:process came */
+    uint32_t announcements, rundowns;  /* gpualloc:process and rundown_begin events */
+    struct process *next;
+};
+
+/* The elements of one row that a call has sent so far. */
+struct element_list {
+    const struct ga_row *row; /* null: unused */
+    char *records;            /* by index; ones that were lost are zeros */
+    size_t capacity;          /* bytes */
+    uint32_t count, present;  /* highest index + 1; those that came */
+};
+
+struct pending {
+    uint64_t call;
+    struct element_list lists[GA_CALL_ELEMENTS_MAX];
+    struct pending *next;
+};
+
+struct thread {
+    struct process *process;
+    uint32_t ordinal;
+    uint32_t rundowns;      /* of the process, when its last call came */
+    uint64_t first, next;   /* lowest number that counts; the number after the highest seen, 0: none seen */
+    uint64_t missing;       /* numbers between them that have not come */
+    struct pending *pending;
+    uint32_t pending_count;
+    struct thread *following;
+};
+
+struct threads {
+    struct ga_map process_index, thread_index; /* addresses */
+    struct process *processes;
+    struct thread *threads, *last; /* last: the one asked for before, mostly asked for again */
+    struct pending *spare;
+};
+
+void threads_release(struct threads *threads);
+/* The process or thread, made when it is new; null when memory is short. They live as long as threads. */
+struct process *threads_process(struct threads *threads, uint64_t process);
+struct thread *threads_get(struct threads *threads, uint64_t process, uint32_t ordinal);
+/* Notes the number of a call that came; how many more calls are missing now (negative: a late one came). */
+int64_t thread_count_call(struct thread *thread, uint64_t call);
+/* Keeps an element for its call: 0 or -ENOMEM. */
+int threads_add_element(struct threads *threads, struct thread *thread, const struct ga_row *row,
+                        const struct ga_element_header *element);
+/* Takes what waits for a call, or null. Give it back with threads_put. */
+struct pending *thread_take(struct thread *thread, uint64_t call);
+void threads_put(struct threads *threads, struct pending *pending);
+/* Makes a list as long as the call says it is, the missing ones zeros: 0 or -ENOMEM. */
+int element_list_fill(struct element_list *list, const struct ga_row *row, uint32_t count);
+
+#endif
