@@ -4,6 +4,7 @@
  * A create takes effect at its end, a destroy, close or unmap at its begin. Calls of several threads can complete in another
  * order than they took effect: a destroy that began before the newest create of that handle ended belongs to the older
  * generation. This is the one place that knows; plans, lint and analyses are built on it.
+ * A nested call (GA_MARK_NESTED) counts for itself, and the call of the same row around it, in the same thread, is passed over.
  * Memory is bounded by what is alive. One thread at a time.
  */
 #ifndef GPUALLOC_READER_LIVES_H
@@ -13,14 +14,16 @@
 
 /* Where a size was learnt. D3DKMT names none. */
 enum ga_size_origin {
-    GA_SIZE_UNKNOWN,
+    GA_SIZE_UNKNOWN,    /* never to be shown as 0 bytes */
     GA_SIZE_REQUESTED,  /* a member of the request */
     GA_SIZE_RETURNED,   /* a member that the driver wrote */
     GA_SIZE_COMPUTED,   /* a product of members (stride and height) */
     GA_SIZE_STANDARD,   /* D3DKMT standard allocation */
     GA_SIZE_DECODED,    /* decoded from private data by a driver's decoder */
     GA_SIZE_IMPORTED,   /* known from the exporter of the same dma-buf or name */
+    GA_SIZE_ORIGINS,
 };
+/* "unknown", "requested", "returned", "computed", "standard", "decoded", "imported". */
 const char *ga_size_origin_name(enum ga_size_origin origin);
 
 enum ga_life_end {
@@ -28,6 +31,19 @@ enum ga_life_end {
     GA_END_FREED,   /* by a destroy call of its own, or its resource's */
     GA_END_OWNER,   /* with its device */
     GA_END_CLOSED,  /* with the last close of its file */
+    GA_END_LOST,    /* its handle was given again, and no call that ended it is in the trace */
+    GA_ENDS,
+};
+/* "alive", "freed", "with_owner", "closed", "lost". */
+const char *ga_life_end_name(enum ga_life_end end);
+
+/* What handles lead to. One of d3dkmt has one handle; a GEM buffer can have several, in several files, by PRIME and FLINK. Its
+   bytes are to be counted once: from the birth that makes handles 1 to the death that makes it 0. */
+struct ga_memory {
+    uint32_t handles;            /* that are alive; at born with the new one, at died without the old one */
+    const struct ga_life *maker; /* the first handle; kept as long as the memory. An imported one: made outside the recording */
+    uint64_t size;               /* bytes, meaningful unless the origin is unknown */
+    enum ga_size_origin origin;
 };
 
 /* One allocation: a D3DKMT allocation, or a GEM handle in a file. */
@@ -44,6 +60,7 @@ struct ga_life {
     uint64_t size;     /* bytes, meaningful unless the origin is unknown */
     enum ga_size_origin origin;
     bool imported;     /* a handle to memory made elsewhere: do not count its bytes twice */
+    const struct ga_memory *memory;
     const struct ga_row *row;  /* of the call that made it */
     uint64_t create_call;      /* number in its thread */
     uint32_t create_thread, pid, tid;
@@ -56,23 +73,28 @@ struct ga_life {
 struct ga_lives_ops {
     /* An allocation began. Optional. */
     int (*born)(void *user, struct ga_life *life, const struct ga_call *call);
-    /* It ended; life is gone afterwards. call is null for ends that no call made (file_closed, end of the trace). Optional. */
+    /* It ended; life is gone afterwards (and stays as memory->maker if it is). call is the one that ended it, or null for ends
+       that no call made (file_closed, lost, end of the trace). Optional. */
     int (*died)(void *user, struct ga_life *life, enum ga_life_end how, const struct ga_call *call);
     /* A successful call named a living allocation that it neither made nor ended (map, export, lock, …). Optional. */
     int (*used)(void *user, struct ga_life *life, const struct ga_call *call);
     /* A call ended a handle that nothing recorded had made (made before the session, or lost). Optional. */
     int (*stranger)(void *user, const struct ga_call *call, uint32_t handle);
+    /* Bytes of private data by hash, for the decoders of sizes: as ga_reader_blob. Optional: without it nothing is decoded. */
+    int (*blob)(void *user, uint64_t hash, const void **data, uint32_t *size);
 };
 
 struct ga_lives;
 int ga_lives_create(struct ga_lives **lives, const struct ga_lives_ops *ops, void *user);
-/* Feed every call and every event of a reader, in the order they come. */
+/* Feed every call and every event of a reader, in the order they come. 0, or a negative errno: a callback's, or -ENOMEM. */
 int ga_lives_call(struct ga_lives *lives, const struct ga_call *call);
 int ga_lives_event(struct ga_lives *lives, const struct ga_row *row, const void *record, int64_t ns);
 /* The end of the trace: everything alive dies with GA_END_NOT. */
 int ga_lives_finish(struct ga_lives *lives, int64_t ns);
 /* The living allocation of a handle, newest generation, or null; borrowed. scope as in struct ga_life. */
 struct ga_life *ga_lives_find(const struct ga_lives *lives, uint64_t scope, uint32_t handle);
+/* The same for a call that began at begin_ns: the newest generation made by then, so perhaps one whose destroy is under way. */
+struct ga_life *ga_lives_find_at(const struct ga_lives *lives, uint64_t scope, uint32_t handle, int64_t begin_ns);
 /* Null is fine; calls no callback. */
 void ga_lives_destroy(struct ga_lives *lives);
 

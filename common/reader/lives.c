@@ -1,0 +1,651 @@
+/* Lives: which allocation a call makes, uses or ends, by intervals. */
+#include "reader/lives.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "reader/decoders.h"
+#include "reader/objects.h"
+
+enum {
+    PAST_SIZES = 4096, /* sizes of dead exported memory that are remembered: a dma-buf outlives the handle that it was made from */
+    CREATE_RESOURCE = 1u << 0, /* D3DKMT_CREATEALLOCATIONFLAGS */
+    STANDARD_ALLOCATION = 1u << 16,
+};
+/* A destroy that has not come this long after its handle was given again was lost. */
+static const int64_t wait_limit_ns = 10LL * 1000 * 1000 * 1000;
+
+/* A nested call, until the thread's next one, which may be the one around it. */
+struct nested {
+    const struct ga_row *row;
+    uint64_t begin, end;
+};
+
+struct ga_lives {
+    struct ga_lives_ops ops;
+    void *user;
+    struct objects objects;
+    uint64_t next_id;
+    struct ga_map names;   /* struct object_name to the maker's object */
+    struct ga_map holders; /* (file, process): 1 when it is a D3DKMT device, else 0 */
+    struct ga_map held;    /* (file, 0): processes that hold a DRM file; (process, 1): its open D3DKMT files */
+    struct ga_map nested;  /* (process, thread): struct nested */
+    struct ga_map past;    /* (dma-buf inode, 0): bytes */
+    uint64_t past_inodes[PAST_SIZES];
+    size_t past_count;
+    int64_t epoch_offset_ns; /* from the trace's clock to the epoch */
+};
+
+const char *ga_size_origin_name(enum ga_size_origin origin)
+{
+    static const char *const names[GA_SIZE_ORIGINS] = {"unknown",  "requested", "returned", "computed",
+                                                       "standard", "decoded",   "imported"};
+    return names[origin];
+}
+
+const char *ga_life_end_name(enum ga_life_end end)
+{
+    static const char *const names[GA_ENDS] = {"alive", "freed", "with_owner", "closed", "lost"};
+    return names[end];
+}
+
+int ga_lives_create(struct ga_lives **lives, const struct ga_lives_ops *ops, void *user)
+{
+    *lives = calloc(1, sizeof **lives);
+    if (!*lives)
+        return -ENOMEM;
+    (*lives)->ops = *ops;
+    (*lives)->user = user;
+    return 0;
+}
+
+void ga_lives_destroy(struct ga_lives *lives)
+{
+    if (!lives)
+        return;
+    size_t place = 0;
+    for (struct ga_map_slot *slot; (slot = ga_map_next(&lives->nested, &place));)
+        free((void *)(uintptr_t)slot->value);
+    objects_release(&lives->objects);
+    ga_map_release(&lives->names);
+    ga_map_release(&lives->holders);
+    ga_map_release(&lives->held);
+    ga_map_release(&lives->nested);
+    ga_map_release(&lives->past);
+    free(lives);
+}
+
+static bool is_d3dkmt(const struct ga_row *row)
+{
+    return strcmp(row->provider, "d3dkmt") == 0;
+}
+
+/* The newest object of a kind that a handle meant at ns. */
+static struct object *find(const struct ga_lives *lives, enum object_kind kind, uint64_t scope, uint32_t handle, int64_t ns)
+{
+    struct object *object = objects_at(&lives->objects, kind, scope, handle, ns);
+    while (object && object->kind != kind)
+        object = object->older;
+    return object;
+}
+
+struct ga_life *ga_lives_find_at(const struct ga_lives *lives, uint64_t scope, uint32_t handle, int64_t begin_ns)
+{
+    struct object *object = find(lives, OBJECT_ALLOCATION, scope, handle, begin_ns);
+    return object ? &object->life : NULL;
+}
+
+struct ga_life *ga_lives_find(const struct ga_lives *lives, uint64_t scope, uint32_t handle)
+{
+    struct object *object = objects_newest(&lives->objects, OBJECT_ALLOCATION, scope, handle);
+    return object && object->kind == OBJECT_ALLOCATION && !object->waiting ? &object->life : NULL;
+}
+
+/* Memory: what it is called outside its file, and how many handles it has. */
+
+static void memory_forget_name(struct ga_lives *lives, struct object *maker, unsigned which)
+{
+    struct object_name *name = &maker->names[which];
+    uint64_t *place = name->a ? ga_map_get(&lives->names, name->a, name->b) : NULL;
+    if (place && *place == (uintptr_t)maker)
+        ga_map_erase(&lives->names, name->a, name->b);
+    *name = (struct object_name){0};
+}
+
+static int memory_set_name(struct ga_lives *lives, struct object *maker, unsigned which, struct object_name name)
+{
+    if (!name.a || (maker->names[which].a == name.a && maker->names[which].b == name.b))
+        return 0;
+    memory_forget_name(lives, maker, which);
+    maker->names[which] = name;
+    return ga_map_set(&lives->names, name.a, name.b, (uintptr_t)maker);
+}
+
+static struct object_name dma_buf_name(uint64_t inode)
+{
+    return (struct object_name){inode, 0};
+}
+
+/* FLINK names are counted by each device. */
+static struct object_name flink_name(uint64_t device, uint32_t name)
+{
+    return (struct object_name){name ? device : 0, 1ULL << 32 | name};
+}
+
+static struct object *memory_by_name(const struct ga_lives *lives, struct object_name name)
+{
+    uint64_t *place = name.a ? ga_map_get(&lives->names, name.a, name.b) : NULL;
+    return place ? (struct object *)(uintptr_t)*place : NULL;
+}
+
+static int past_remember(struct ga_lives *lives, uint64_t inode, uint64_t size)
+{
+    uint64_t *place = &lives->past_inodes[lives->past_count % PAST_SIZES];
+    if (ga_map_get(&lives->past, inode, 0))
+        return ga_map_set(&lives->past, inode, 0, size);
+    if (*place)
+        ga_map_erase(&lives->past, *place, 0);
+    *place = inode;
+    lives->past_count++;
+    return ga_map_set(&lives->past, inode, 0, size);
+}
+
+/* Frees a dead object that is nobody's maker any more, and its maker after the last handle. */
+static int memory_release(struct ga_lives *lives, struct object *object)
+{
+    struct object *maker = object->maker;
+    int result = 0;
+    if (maker != object)
+        free(object);
+    else if (maker->memory.handles)
+        objects_keep(&lives->objects, maker);
+    if (maker->memory.handles)
+        return 0;
+    if (maker != object)
+        objects_unkeep(&lives->objects, maker);
+    if (maker->names[0].a && maker->memory.origin != GA_SIZE_UNKNOWN)
+        result = past_remember(lives, maker->names[0].a, maker->memory.size);
+    memory_forget_name(lives, maker, 0);
+    memory_forget_name(lives, maker, 1);
+    free(maker);
+    return result;
+}
+
+/* Ends. */
+
+static int end_allocation(struct ga_lives *lives, struct object *object, enum ga_life_end how, int64_t ns,
+                          const struct ga_call *call)
+{
+    if (how == GA_END_NOT && object->waiting) {
+        how = GA_END_LOST;
+        ns = object->given_ns;
+    }
+    object->life.died_ns = ns > object->life.born_ns ? ns : object->life.born_ns;
+    object->maker->memory.handles--;
+    objects_remove(&lives->objects, object);
+    int result = lives->ops.died ? lives->ops.died(lives->user, &object->life, how, call) : 0;
+    int released = memory_release(lives, object);
+    return result ? result : released;
+}
+
+/* Ends an object with all that it owns; goes on after a callback's error, and returns the first. */
+static int end_object(struct ga_lives *lives, struct object *object, enum ga_life_end how, int64_t ns, const struct ga_call *call)
+{
+    if (object->kind == OBJECT_ALLOCATION)
+        return end_allocation(lives, object, how, ns, call);
+    int result = 0;
+    while (object->owned) {
+        int one = end_object(lives, object->owned, how, ns, call);
+        result = result ? result : one;
+    }
+    objects_remove(&lives->objects, object);
+    free(object);
+    return result;
+}
+
+static int stranger(struct ga_lives *lives, const struct ga_call *call, uint32_t handle)
+{
+    return lives->ops.stranger ? lives->ops.stranger(lives->user, call, handle) : 0;
+}
+
+/* A call that destroys one object of a kind, if it is known. */
+static int end_handle(struct ga_lives *lives, const struct ga_call *call, enum object_kind kind, uint64_t scope, uint32_t handle,
+                      enum ga_life_end how)
+{
+    struct object *object = find(lives, kind, scope, handle, call->begin_ns);
+    if (!object)
+        return how == GA_END_FREED ? stranger(lives, call, handle) : 0;
+    if (object->renewed_ns > call->begin_ns)
+        return 0; /* it ended the handle's older use; an import gave the same handle to the same buffer again */
+    return end_object(lives, object, how, call->begin_ns, call);
+}
+
+/* Births. */
+
+static struct object *scope_of(struct ga_lives *lives, uint64_t scope)
+{
+    struct object *object = objects_newest(&lives->objects, OBJECT_SCOPE, scope, 0);
+    return object ? object : objects_add(&lives->objects, OBJECT_SCOPE, scope, 0, INT64_MIN, NULL);
+}
+
+/* An object that a call names as an owner; one that nothing recorded had made is put in. Null: out of memory. */
+static struct object *owner_of(struct ga_lives *lives, const struct ga_call *call, enum object_kind kind, uint32_t handle,
+                               struct object *above)
+{
+    uint64_t scope = call->header->process;
+    struct object *object = find(lives, kind, scope, handle, call->begin_ns);
+    if (object)
+        return object;
+    if (!above)
+        above = scope_of(lives, scope);
+    return above ? objects_add(&lives->objects, kind, scope, handle, INT64_MIN, above) : NULL;
+}
+
+/* Generations of a new object's handle whose destroy must have been lost. */
+static int end_lost(struct ga_lives *lives, const struct object *newest)
+{
+    int result = 0;
+    for (struct object *object = newest->older, *older; object && !result; object = older) {
+        older = object->older;
+        if (object->born_ns != INT64_MIN && object->given_ns < newest->born_ns - wait_limit_ns)
+            result = end_object(lives, object, GA_END_LOST, object->given_ns, NULL);
+    }
+    return result;
+}
+
+static struct object *add(struct ga_lives *lives, const struct ga_call *call, enum object_kind kind, uint64_t scope,
+                          uint32_t handle, struct object *owner)
+{
+    return owner ? objects_add(&lives->objects, kind, scope, handle, call->end_ns, owner) : NULL;
+}
+
+/* Fills what every life has, joins it to its memory (maker; null: its own), and tells of it. */
+static int be_born(struct ga_lives *lives, struct object *object, struct object *maker, const struct ga_call *call)
+{
+    const struct ga_call_header *header = call->header;
+    struct ga_life *life = &object->life;
+    object->maker = maker ? maker : object;
+    life->id = lives->next_id++;
+    life->process = header->process;
+    life->scope = object->scope;
+    life->handle = object->handle;
+    life->row = call->row;
+    life->create_call = header->call;
+    life->create_thread = header->thread;
+    life->pid = header->pid;
+    life->tid = header->tid;
+    life->born_ns = call->end_ns;
+    if (!maker) {
+        object->memory = (struct ga_memory){.maker = life, .size = life->size, .origin = life->origin};
+    } else if (life->origin == GA_SIZE_UNKNOWN && maker->memory.origin != GA_SIZE_UNKNOWN) {
+        life->size = maker->memory.size;
+        life->origin = GA_SIZE_IMPORTED;
+    }
+    life->memory = &object->maker->memory;
+    object->maker->memory.handles++;
+    int result = lives->ops.born ? lives->ops.born(lives->user, life, call) : 0;
+    return result ? result : end_lost(lives, object);
+}
+
+/* D3DKMT. */
+
+static const struct ga_elements *elements_of(const struct ga_call *call, enum ga_row_id row)
+{
+    for (size_t i = 0; i < GA_CALL_ELEMENTS_MAX; i++)
+        if (call->elements[i].row == &ga_rows[row] && call->elements[i].count)
+            return &call->elements[i];
+    return NULL;
+}
+
+static void d3dkmt_size(struct ga_lives *lives, const struct ga_call *call, const struct ga_d3dkmt_allocation *allocation,
+                        struct ga_life *life)
+{
+    const struct ga_d3dkmt_create_allocation *create = call->record;
+    const struct ga_elements *standard = elements_of(call, GA_ROW_d3dkmt_standard_allocation);
+    if (create->Flags & STANDARD_ALLOCATION) {
+        const struct ga_d3dkmt_standard_allocation *record = standard ? standard->records : NULL;
+        life->size = record ? record->ExistingHeapData_Size : 0;
+        life->origin = life->size ? GA_SIZE_STANDARD : GA_SIZE_UNKNOWN;
+        return;
+    }
+    const void *data;
+    uint32_t size;
+    if (!lives->ops.blob || allocation->pPrivateDriverData_hash < GA_BLOB_FIRST_HASH ||
+        lives->ops.blob(lives->user, allocation->pPrivateDriverData_hash, &data, &size) < 0)
+        return;
+    if (ga_decode_size(data, size, &life->size))
+        life->origin = life->size ? GA_SIZE_DECODED : GA_SIZE_UNKNOWN;
+}
+
+static int create_allocation(struct ga_lives *lives, const struct ga_call *call)
+{
+    const struct ga_d3dkmt_create_allocation *create = call->record;
+    const struct ga_elements *elements = elements_of(call, GA_ROW_d3dkmt_allocation);
+    bool new_resource = create->Flags & CREATE_RESOURCE;
+    uint64_t process = create->header.process, surface = create->hPrivateRuntimeResourceHandle;
+    uint32_t resource = new_resource ? create->hResource_out : create->hResource;
+    struct object *owner = owner_of(lives, call, OBJECT_DEVICE, create->hDevice, NULL);
+    int result = 0;
+    if (resource && owner) {
+        owner = new_resource ? add(lives, call, OBJECT_RESOURCE, process, resource, owner)
+                             : owner_of(lives, call, OBJECT_RESOURCE, resource, owner);
+        if (owner && !owner->life.surface)
+            owner->life.surface = surface;
+        if (owner && new_resource)
+            result = end_lost(lives, owner);
+        surface = owner && !surface ? owner->life.surface : surface;
+    }
+    if (!owner)
+        return -ENOMEM;
+    const struct ga_d3dkmt_allocation *records = elements ? elements->records : NULL;
+    for (uint32_t i = 0; elements && i < elements->count && !result; i++) {
+        if (!records[i].hAllocation)
+            continue; /* lost: the reader has counted it */
+        struct object *object = add(lives, call, OBJECT_ALLOCATION, process, records[i].hAllocation, owner);
+        if (!object)
+            return -ENOMEM;
+        object->life.owner = create->hDevice;
+        object->life.resource = resource;
+        object->life.surface = surface;
+        d3dkmt_size(lives, call, &records[i], &object->life);
+        result = be_born(lives, object, NULL, call);
+    }
+    return result;
+}
+
+static int destroy_allocation(struct ga_lives *lives, const struct ga_call *call)
+{
+    const struct ga_d3dkmt_destroy_allocation *destroy = call->record;
+    uint64_t process = destroy->header.process;
+    if (destroy->hResource)
+        return end_handle(lives, call, OBJECT_RESOURCE, process, destroy->hResource, GA_END_FREED);
+    int result = 0;
+    for (uint32_t i = 0; i < destroy->phAllocationList_length && !result; i++)
+        result = end_handle(lives, call, OBJECT_ALLOCATION, process, destroy->phAllocationList_list[i], GA_END_FREED);
+    return result;
+}
+
+/* The same handle for the same adapter is one more opening of it: it is closed as often. */
+static int open_adapter(struct ga_lives *lives, const struct ga_call *call, uint32_t handle, uint32_t low, int32_t high)
+{
+    uint64_t process = call->header->process, luid = (uint64_t)(uint32_t)high << 32 | low;
+    struct object *object = objects_newest(&lives->objects, OBJECT_ADAPTER, process, handle);
+    if (!handle)
+        return 0;
+    if (!object || object->luid != luid) {
+        object = add(lives, call, OBJECT_ADAPTER, process, handle, scope_of(lives, process));
+        if (!object)
+            return -ENOMEM;
+        object->luid = luid;
+    }
+    object->opens++;
+    return 0;
+}
+
+static int enum_adapters(struct ga_lives *lives, const struct ga_call *call)
+{
+    const struct ga_elements *elements = elements_of(call, GA_ROW_d3dkmt_adapter_info);
+    const struct ga_d3dkmt_adapter_info *records = elements ? elements->records : NULL;
+    int result = 0;
+    for (uint32_t i = 0; elements && i < elements->count && !result; i++)
+        result = open_adapter(lives, call, records[i].hAdapter, records[i].AdapterLuid_LowPart, records[i].AdapterLuid_HighPart);
+    return result;
+}
+
+/* The kernel counts a process's openings of an adapter: its devices end with the last of them, whichever handle made them. */
+static int close_adapter(struct ga_lives *lives, const struct ga_call *call)
+{
+    const struct ga_d3dkmt_close_adapter *record = call->record;
+    struct object *object = find(lives, OBJECT_ADAPTER, record->header.process, record->hAdapter, call->begin_ns);
+    if (!object || --object->opens)
+        return 0;
+    for (struct object *other = object->owner->owned; other; other = other->next)
+        if (other->kind == OBJECT_ADAPTER && other != object && other->luid == object->luid) {
+            object_give(object, other);
+            break;
+        }
+    return end_object(lives, object, GA_END_OWNER, call->begin_ns, call);
+}
+
+static int create_device(struct ga_lives *lives, const struct ga_call *call)
+{
+    const struct ga_d3dkmt_create_device *record = call->record;
+    uint64_t process = record->header.process;
+    struct object *owner = find(lives, OBJECT_ADAPTER, process, record->hAdapter, call->begin_ns);
+    struct object *object =
+        add(lives, call, OBJECT_DEVICE, process, record->hDevice, owner ? owner : scope_of(lives, process));
+    return object ? end_lost(lives, object) : -ENOMEM;
+}
+
+static int d3dkmt_call(struct ga_lives *lives, const struct ga_call *call)
+{
+    switch (ga_row_id(call->row)) {
+    case GA_ROW_d3dkmt_create_allocation:
+        return create_allocation(lives, call);
+    case GA_ROW_d3dkmt_destroy_allocation:
+        return destroy_allocation(lives, call);
+    case GA_ROW_d3dkmt_create_device:
+        return create_device(lives, call);
+    case GA_ROW_d3dkmt_destroy_device: {
+        const struct ga_d3dkmt_destroy_device *record = call->record;
+        return end_handle(lives, call, OBJECT_DEVICE, record->header.process, record->hDevice, GA_END_OWNER);
+    }
+    case GA_ROW_d3dkmt_open_adapter_from_luid: {
+        const struct ga_d3dkmt_open_adapter_from_luid *record = call->record;
+        return open_adapter(lives, call, record->hAdapter, record->AdapterLuid_LowPart, record->AdapterLuid_HighPart);
+    }
+    case GA_ROW_d3dkmt_enum_adapters2:
+    case GA_ROW_d3dkmt_enum_adapters3:
+        return enum_adapters(lives, call);
+    case GA_ROW_d3dkmt_close_adapter:
+        return close_adapter(lives, call);
+    default:
+        return 0;
+    }
+}
+
+/* DRM: all from the row's effect. */
+
+static uint64_t value_of(const struct ga_call *call, const char *name)
+{
+    const struct ga_member *member = ga_row_member(call->row, name);
+    if (!member)
+        return 0;
+    return member->out != GA_NONE ? ga_member_out(member, call->record) : ga_member_in(member, call->record);
+}
+
+static void drm_size(const struct ga_call *call, struct ga_life *life)
+{
+    const struct ga_effect *effect = &call->row->effect;
+    const struct ga_member *member = ga_row_member(call->row, effect->size);
+    if (!member)
+        return;
+    uint64_t size = value_of(call, effect->size), times = effect->times ? value_of(call, effect->times) : 1;
+    if (member->is_signed && (int64_t)size < 0)
+        size = 0 - size;
+    if (__builtin_mul_overflow(size, times, &life->size) || !life->size) {
+        life->size = 0;
+        return;
+    }
+    life->origin = effect->times ? GA_SIZE_COMPUTED : member->out != GA_NONE ? GA_SIZE_RETURNED : GA_SIZE_REQUESTED;
+}
+
+/* The size of a buffer whose handles have all gone, while its dma-buf lives on. */
+static void size_from_past(const struct ga_lives *lives, struct object *object)
+{
+    uint64_t *past = ga_map_get(&lives->past, object->life.dma_buf, 0);
+    if (past && object->life.dma_buf && object->life.origin == GA_SIZE_UNKNOWN) {
+        object->life.size = *past;
+        object->life.origin = GA_SIZE_IMPORTED;
+    }
+}
+
+/* A new handle; maker is the object whose memory it is, or null when it is new or unknown. */
+static int drm_born(struct ga_lives *lives, const struct ga_call *call, uint32_t handle, struct object *maker, uint64_t dma_buf)
+{
+    uint64_t file = call->header->file;
+    struct object *object = add(lives, call, OBJECT_ALLOCATION, file, handle, scope_of(lives, file));
+    if (!object)
+        return -ENOMEM;
+    object->life.device = call->header->device;
+    object->life.file = call->file;
+    object->life.dma_buf = dma_buf;
+    object->life.imported = call->row->effect.kind == GA_EFFECT_IMPORT;
+    drm_size(call, &object->life);
+    if (!maker)
+        size_from_past(lives, object);
+    return be_born(lives, object, maker, call);
+}
+
+static int used(struct ga_lives *lives, struct object *object, const struct ga_call *call)
+{
+    return lives->ops.used ? lives->ops.used(lives->user, &object->life, call) : 0;
+}
+
+/* PRIME gives a file the handle that it has for a buffer; GEM_OPEN gives a new one each time. */
+static int drm_import(struct ga_lives *lives, const struct ga_call *call, uint32_t handle)
+{
+    uint64_t file = call->header->file, dma_buf = value_of(call, "dma_buf");
+    if (ga_row_id(call->row) == GA_ROW_drm_gem_open) {
+        struct object *maker = memory_by_name(lives, flink_name(call->header->device, (uint32_t)value_of(call, "name")));
+        return drm_born(lives, call, handle, maker, maker ? maker->names[0].a : 0);
+    }
+    struct object *object = objects_newest(&lives->objects, OBJECT_ALLOCATION, file, handle);
+    if (object && !object->waiting && (!dma_buf || object->life.dma_buf == dma_buf)) {
+        object->renewed_ns = call->end_ns > object->renewed_ns ? call->end_ns : object->renewed_ns;
+        return used(lives, object, call);
+    }
+    return drm_born(lives, call, handle, memory_by_name(lives, dma_buf_name(dma_buf)), dma_buf);
+}
+
+static int drm_export(struct ga_lives *lives, const struct ga_call *call, struct object *object)
+{
+    uint64_t dma_buf = value_of(call, "dma_buf");
+    uint32_t name = (uint32_t)value_of(call, "name");
+    if (dma_buf)
+        object->life.dma_buf = dma_buf;
+    int result = memory_set_name(lives, object->maker, 0, dma_buf_name(dma_buf));
+    if (!result)
+        result = memory_set_name(lives, object->maker, 1, flink_name(call->header->device, name));
+    return result ? result : used(lives, object, call);
+}
+
+static int drm_call(struct ga_lives *lives, const struct ga_call *call)
+{
+    const struct ga_effect *effect = &call->row->effect;
+    uint32_t handle = (uint32_t)value_of(call, effect->handle);
+    uint64_t file = call->header->file;
+    if (!handle)
+        return 0;
+    if (effect->kind == GA_EFFECT_CREATE)
+        return drm_born(lives, call, handle, NULL, 0);
+    if (effect->kind == GA_EFFECT_IMPORT)
+        return drm_import(lives, call, handle);
+    if (effect->kind == GA_EFFECT_DESTROY)
+        return end_handle(lives, call, OBJECT_ALLOCATION, file, handle, GA_END_FREED);
+    struct object *object = find(lives, OBJECT_ALLOCATION, file, handle, call->begin_ns);
+    if (!object)
+        return 0;
+    return effect->kind == GA_EFFECT_EXPORT ? drm_export(lives, call, object) : used(lives, object, call);
+}
+
+/* Files: a process's D3DKMT handles end with the last close of its device, a DRM file's with the last process that closes it.
+   A process that has the file and makes no call on it, as a forked child that runs something else, does not count. */
+
+static int count_up(struct ga_map *map, uint64_t a, uint64_t b)
+{
+    uint64_t *count = ga_map_get(map, a, b);
+    return ga_map_set(map, a, b, count ? *count + 1 : 1);
+}
+
+static int hold(struct ga_lives *lives, uint64_t file, uint64_t process, bool d3dkmt)
+{
+    if (ga_map_get(&lives->holders, file, process))
+        return 0;
+    if (ga_map_set(&lives->holders, file, process, d3dkmt) < 0)
+        return -ENOMEM;
+    return d3dkmt ? count_up(&lives->held, process, 1) : count_up(&lives->held, file, 0);
+}
+
+static int file_seen(struct ga_lives *lives, const struct ga_gpualloc_file *file)
+{
+    static const char *const d3dkmt_drivers[] = {"dxg", "softgpu"};
+    for (size_t i = 0; file->driver && i < sizeof d3dkmt_drivers / sizeof *d3dkmt_drivers; i++)
+        if (strcmp(file->driver, d3dkmt_drivers[i]) == 0)
+            return hold(lives, file->file, file->process, true);
+    return ga_map_get(&lives->held, file->file, 0) ? 0 : hold(lives, file->file, file->process, false);
+}
+
+static int file_closed(struct ga_lives *lives, const struct ga_gpualloc_file_closed *closed, int64_t ns)
+{
+    uint64_t *holder = ga_map_get(&lives->holders, closed->file, closed->process);
+    if (!holder)
+        return 0;
+    uint64_t scope = *holder ? closed->process : closed->file, kind = *holder;
+    ga_map_erase(&lives->holders, closed->file, closed->process);
+    uint64_t *count = ga_map_get(&lives->held, scope, kind);
+    if (count && --*count)
+        return 0;
+    ga_map_erase(&lives->held, scope, kind);
+    struct object *object = objects_newest(&lives->objects, OBJECT_SCOPE, scope, 0);
+    if (lives->epoch_offset_ns && closed->begin)
+        ns = (int64_t)closed->begin + lives->epoch_offset_ns;
+    return object ? end_object(lives, object, GA_END_CLOSED, ns, NULL) : 0;
+}
+
+int ga_lives_event(struct ga_lives *lives, const struct ga_row *row, const void *record, int64_t ns)
+{
+    if (ga_row_id(row) == GA_ROW_gpualloc_file)
+        return file_seen(lives, record);
+    if (ga_row_id(row) == GA_ROW_gpualloc_file_closed)
+        return file_closed(lives, record, ns);
+    return 0;
+}
+
+/* Whether a call is the outer half of the nested one before it in its thread; keeps a nested one for the next. */
+static int around_nested(struct ga_lives *lives, const struct ga_call *call)
+{
+    const struct ga_call_header *header = call->header;
+    uint64_t *place = lives->nested.count ? ga_map_get(&lives->nested, header->process, header->thread) : NULL;
+    struct nested *inner = place ? (struct nested *)(uintptr_t)*place : NULL;
+    bool around = inner && inner->row == call->row && inner->begin >= header->begin && inner->end <= header->end;
+    if (!(header->marks & GA_MARK_NESTED) || call->failed) {
+        ga_map_erase(&lives->nested, header->process, header->thread);
+        free(inner);
+        return around;
+    }
+    if (!inner) {
+        inner = malloc(sizeof *inner);
+        if (!inner || ga_map_set(&lives->nested, header->process, header->thread, (uintptr_t)inner) < 0) {
+            free(inner);
+            return -ENOMEM;
+        }
+    }
+    *inner = (struct nested){call->row, header->begin, header->end};
+    return around;
+}
+
+int ga_lives_call(struct ga_lives *lives, const struct ga_call *call)
+{
+    bool d3dkmt = is_d3dkmt(call->row);
+    lives->epoch_offset_ns = call->begin_ns - (int64_t)call->header->begin;
+    if (!d3dkmt && hold(lives, call->header->file, call->header->process, false) < 0)
+        return -ENOMEM;
+    int around = around_nested(lives, call);
+    if (around)
+        return around < 0 ? around : 0;
+    if (call->failed || call->header->marks & GA_MARK_UNREADABLE)
+        return 0;
+    return d3dkmt ? d3dkmt_call(lives, call) : drm_call(lives, call);
+}
+
+int ga_lives_finish(struct ga_lives *lives, int64_t ns)
+{
+    int result = 0;
+    while (lives->objects.top) {
+        int one = end_object(lives, lives->objects.top, GA_END_NOT, ns, NULL);
+        result = result ? result : one;
+    }
+    return result;
+}

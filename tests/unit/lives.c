@@ -1,0 +1,449 @@
+/* Lives: each call makes, uses or ends the right generation, whatever order two threads' calls completed in. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "calls.h"
+#include "reader/lives.h"
+
+/* A run under test writes down what the callbacks told, one word an event: "+5" born, "-5@30freed" died, "=5" used, "?5" stranger;
+   #N is the generation's id. */
+struct run {
+    struct ga_lives *lives;
+    struct made made;
+    char told[4096];
+    const void *blob;
+    uint32_t blob_size;
+};
+
+static void tell(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void tell(struct run *run, const char *format, ...)
+{
+    size_t used = strlen(run->told);
+    va_list list;
+    va_start(list, format);
+    vsnprintf(run->told + used, sizeof run->told - used, format, list);
+    va_end(list);
+}
+
+static int born(void *user, struct ga_life *life, const struct ga_call *call)
+{
+    assert_non_null(call);
+    assert_null(life->user);
+    tell(user, "+%u#%u ", life->handle, (unsigned)life->id);
+    return 0;
+}
+
+static int died(void *user, struct ga_life *life, enum ga_life_end how, const struct ga_call *call)
+{
+    assert_true(how == GA_END_FREED ? call != NULL : true);
+    tell(user, "-%u#%u@%lld%s ", life->handle, (unsigned)life->id, (long long)(life->died_ns - EPOCH), ga_life_end_name(how));
+    return 0;
+}
+
+static int use(void *user, struct ga_life *life, const struct ga_call *call)
+{
+    assert_non_null(call);
+    tell(user, "=%u#%u ", life->handle, (unsigned)life->id);
+    return 0;
+}
+
+static int stranger(void *user, const struct ga_call *call, uint32_t handle)
+{
+    assert_non_null(call);
+    tell(user, "?%u ", handle);
+    return 0;
+}
+
+static int blob(void *user, uint64_t hash, const void **data, uint32_t *size)
+{
+    struct run *run = user;
+    assert_int_equal(hash, 77);
+    *data = run->blob;
+    *size = run->blob_size;
+    return 0;
+}
+
+static int start(void **state)
+{
+    static const struct ga_lives_ops ops = {.born = born, .died = died, .used = use, .stranger = stranger, .blob = blob};
+    static struct run run;
+    run = (struct run){0};
+    *state = &run;
+    return ga_lives_create(&run.lives, &ops, &run);
+}
+
+static int stop(void **state)
+{
+    struct run *run = *state;
+    ga_lives_destroy(run->lives);
+    return 0;
+}
+
+static void expect(struct run *run, const char *told)
+{
+    assert_string_equal(run->told, told);
+    run->told[0] = 0;
+}
+
+#define WHEN(t, b, e) ((struct when){.process = 7, .thread = (t), .begin = (b), .end = (e)})
+#define ON_FILE(f, b, e) ((struct when){.process = 7, .begin = (b), .end = (e), .file = (f), .device = 226 << 8})
+#define FEED(call) assert_int_equal(ga_lives_call(run->lives, (call)), 0)
+#define MADE (&run->made)
+
+static void event(struct run *run, enum ga_row_id row, const void *record, int64_t ns)
+{
+    assert_int_equal(ga_lives_event(run->lives, &ga_rows[row], record, ns), 0);
+}
+
+static void see_file(struct run *run, uint64_t process, uint64_t file, const char *driver)
+{
+    struct ga_gpualloc_file record = {.process = process, .file = file, .driver = driver};
+    event(run, GA_ROW_gpualloc_file, &record, EPOCH);
+}
+
+static void close_file(struct run *run, uint64_t process, uint64_t file, uint64_t begin)
+{
+    struct ga_gpualloc_file_closed record = {.process = process, .file = file, .begin = begin};
+    event(run, GA_ROW_gpualloc_file_closed, &record, (int64_t)begin + EPOCH + 5);
+}
+
+static void frees_by_list_and_by_resource(void **state)
+{
+    struct run *run = *state;
+    FEED(made_device(MADE, WHEN(0, 1, 2), 1, 2));
+    FEED(made_create(MADE, WHEN(0, 3, 4), 2, 0, 10, 0xabc, 11, 2));
+    FEED(made_create(MADE, WHEN(0, 5, 6), 2, 10, 0, 0, 13, 1)); /* added to the resource */
+    FEED(made_create(MADE, WHEN(0, 7, 8), 2, 0, 0, 0xdef, 20, 2));
+    expect(run, "+11#0 +12#1 +13#2 +20#3 +21#4 ");
+    struct ga_life *added = ga_lives_find(run->lives, 7, 13);
+    assert_int_equal(added->resource, 10);
+    assert_int_equal(added->surface, 0xabc); /* its resource's, as the call named none */
+    assert_int_equal(added->owner, 2);
+    assert_int_equal(added->origin, GA_SIZE_UNKNOWN);
+    FEED(made_destroy(MADE, WHEN(0, 9, 10), 2, 0, 11, 1));
+    FEED(made_destroy(MADE, WHEN(0, 11, 12), 2, 10, 0, 0));
+    FEED(made_destroy(MADE, WHEN(0, 13, 14), 2, 0, 20, 1));
+    expect(run, "-11#0@9freed -13#2@11freed -12#1@11freed -20#3@13freed ");
+    assert_null(ga_lives_find(run->lives, 7, 13));
+    FEED(made_destroy(MADE, WHEN(0, 15, 16), 2, 0, 99, 1));
+    FEED(made_destroy(MADE, WHEN(0, 15, 16), 2, 98, 0, 0));
+    expect(run, "?99 ?98 ");
+    assert_int_equal(ga_lives_finish(run->lives, 100 + EPOCH), 0);
+    expect(run, "-21#4@100alive ");
+}
+
+/* Thread 1 destroys 5; before its call has returned, thread 0 is given 5 again and its event comes first. */
+static void destroy_that_began_earlier_ends_the_older_generation(void **state)
+{
+    struct run *run = *state;
+    FEED(made_create(MADE, WHEN(0, 10, 20), 2, 0, 0, 0, 5, 1));
+    FEED(made_create(MADE, WHEN(0, 40, 50), 2, 0, 0, 0, 5, 1));
+    expect(run, "+5#0 +5#1 ");
+    assert_int_equal(ga_lives_find(run->lives, 7, 5)->id, 1);
+    assert_int_equal(ga_lives_find_at(run->lives, 7, 5, 49 + EPOCH)->id, 0);
+    FEED(made_destroy(MADE, WHEN(1, 30, 60), 2, 0, 5, 1));
+    expect(run, "-5#0@30freed ");
+    assert_int_equal(ga_lives_find(run->lives, 7, 5)->id, 1);
+    FEED(made_destroy(MADE, WHEN(1, 70, 80), 2, 0, 5, 1));
+    expect(run, "-5#1@70freed ");
+}
+
+static void several_generations_wait_for_their_own_destroys(void **state)
+{
+    struct run *run = *state;
+    FEED(made_create(MADE, WHEN(0, 10, 20), 2, 0, 0, 0, 5, 1));
+    FEED(made_create(MADE, WHEN(0, 40, 50), 2, 0, 0, 0, 5, 1));
+    FEED(made_create(MADE, WHEN(0, 70, 80), 2, 0, 0, 0, 5, 1));
+    FEED(made_destroy(MADE, WHEN(0, 90, 91), 2, 0, 5, 1)); /* the newest first */
+    expect(run, "+5#0 +5#1 +5#2 -5#2@90freed ");
+    assert_null(ga_lives_find(run->lives, 7, 5)); /* what is left only waits */
+    FEED(made_destroy(MADE, WHEN(1, 60, 95), 2, 0, 5, 1));
+    FEED(made_destroy(MADE, WHEN(2, 30, 96), 2, 0, 5, 1));
+    expect(run, "-5#1@60freed -5#0@30freed ");
+    FEED(made_destroy(MADE, WHEN(2, 97, 98), 2, 0, 5, 1));
+    expect(run, "?5 ");
+}
+
+/* What was made before the recording and freed across the first create of the same handle is nobody's life. */
+static void destroy_of_an_unrecorded_older_generation_spares_the_newer(void **state)
+{
+    struct run *run = *state;
+    FEED(made_create(MADE, WHEN(0, 40, 50), 2, 0, 0, 0, 5, 1));
+    FEED(made_destroy(MADE, WHEN(1, 30, 60), 2, 0, 5, 1));
+    expect(run, "+5#0 ?5 ");
+}
+
+static void a_resource_handle_has_generations_too(void **state)
+{
+    struct run *run = *state;
+    FEED(made_create(MADE, WHEN(0, 10, 20), 2, 0, 10, 1, 11, 1));
+    FEED(made_create(MADE, WHEN(0, 40, 50), 2, 0, 10, 2, 12, 1));
+    FEED(made_destroy(MADE, WHEN(1, 30, 60), 2, 10, 0, 0));
+    expect(run, "+11#0 +12#1 -11#0@30freed ");
+    FEED(made_destroy(MADE, WHEN(1, 70, 80), 2, 10, 0, 0));
+    expect(run, "-12#1@70freed ");
+}
+
+static void a_lost_destroy_is_noticed_and_does_not_pile_up(void **state)
+{
+    struct run *run = *state;
+    const uint64_t second = 1000000000;
+    for (uint64_t i = 0; i < 4; i++)
+        FEED(made_create(MADE, WHEN(0, i * 20 * second, i * 20 * second + 1), 2, 0, 0, 0, 5, 1));
+    expect(run, "+5#0 +5#1 +5#2 -5#0@20000000001lost +5#3 -5#1@40000000001lost ");
+    assert_int_equal(ga_lives_finish(run->lives, 100), 0);
+    assert_non_null(strstr(run->told, "-5#2@"));
+    assert_non_null(strstr(run->told, "lost"));
+}
+
+static void failed_calls_change_nothing(void **state)
+{
+    struct run *run = *state;
+    FEED(made_failed(made_create(MADE, WHEN(0, 1, 2), 2, 0, 0, 0, 5, 1)));
+    FEED(made_create(MADE, WHEN(0, 3, 4), 2, 0, 0, 0, 6, 1));
+    FEED(made_failed(made_destroy(MADE, WHEN(0, 5, 6), 2, 0, 6, 1)));
+    FEED(made_failed(made_destroy_device(MADE, WHEN(0, 5, 6), 2)));
+    expect(run, "+6#0 ");
+}
+
+static void devices_and_adapters_take_what_they_own(void **state)
+{
+    struct run *run = *state;
+    FEED(made_open_adapter(MADE, WHEN(0, 1, 2), 1, 0x100));
+    FEED(made_device(MADE, WHEN(0, 3, 4), 1, 1)); /* adapters have a number space of their own */
+    FEED(made_device(MADE, WHEN(0, 5, 6), 1, 2));
+    FEED(made_create(MADE, WHEN(0, 7, 8), 1, 0, 10, 0, 11, 1));
+    FEED(made_create(MADE, WHEN(0, 9, 10), 2, 0, 0, 0, 21, 1));
+    FEED(made_create(MADE, WHEN(0, 9, 10), 3, 0, 0, 0, 31, 1)); /* on a device from before the recording */
+    FEED(made_destroy_device(MADE, WHEN(0, 11, 12), 1));
+    expect(run, "+11#0 +21#1 +31#2 -11#0@11with_owner ");
+    FEED(made_close_adapter(MADE, WHEN(0, 13, 14), 1));
+    expect(run, "-21#1@13with_owner ");
+    FEED(made_destroy_device(MADE, WHEN(0, 15, 16), 3));
+    expect(run, "-31#2@15with_owner ");
+}
+
+/* The kernel counts openings of an adapter by process: closing one handle of two ends nothing. */
+static void devices_end_with_the_last_handle_of_their_adapter(void **state)
+{
+    struct run *run = *state;
+    FEED(made_open_adapter(MADE, WHEN(0, 1, 2), 1, 0x100));
+    FEED(made_open_adapter(MADE, WHEN(0, 1, 2), 2, 0x100));
+    FEED(made_open_adapter(MADE, WHEN(0, 1, 2), 3, 0x999));
+    FEED(made_device(MADE, WHEN(0, 3, 4), 1, 5));
+    FEED(made_create(MADE, WHEN(0, 5, 6), 5, 0, 0, 0, 6, 1));
+    FEED(made_close_adapter(MADE, WHEN(0, 7, 8), 1));
+    FEED(made_close_adapter(MADE, WHEN(0, 7, 8), 3));
+    expect(run, "+6#0 ");
+    FEED(made_close_adapter(MADE, WHEN(0, 9, 10), 2));
+    expect(run, "-6#0@9with_owner ");
+    FEED(made_open_adapter(MADE, WHEN(0, 11, 12), 1, 0x100)); /* the same handle twice is closed twice */
+    FEED(made_open_adapter(MADE, WHEN(0, 11, 12), 1, 0x100));
+    FEED(made_device(MADE, WHEN(0, 13, 14), 1, 5));
+    FEED(made_create(MADE, WHEN(0, 15, 16), 5, 0, 0, 0, 6, 1));
+    FEED(made_close_adapter(MADE, WHEN(0, 17, 18), 1));
+    expect(run, "+6#1 ");
+    FEED(made_close_adapter(MADE, WHEN(0, 19, 20), 1));
+    expect(run, "-6#1@19with_owner ");
+}
+
+static void the_last_close_of_the_device_ends_a_process(void **state)
+{
+    struct run *run = *state;
+    see_file(run, 7, 100, "softgpu");
+    see_file(run, 7, 101, "softgpu");
+    see_file(run, 7, 101, "softgpu"); /* told again by a rundown */
+    see_file(run, 8, 100, "softgpu"); /* a child's copy holds nothing for the parent */
+    FEED(made_create(MADE, WHEN(0, 5, 6), 5, 0, 0, 0, 6, 1));
+    close_file(run, 7, 100, 10);
+    expect(run, "+6#0 ");
+    close_file(run, 7, 101, 20);
+    expect(run, "-6#0@20closed ");
+}
+
+static void sizes_come_with_their_origin(void **state)
+{
+    struct run *run = *state;
+    static const uint8_t data[32] = {'S', 'G', 'P', 'U', 0, 0, 0, 0, 0x00, 0x50};
+    FEED(made_standard(MADE, WHEN(0, 1, 2), 2, 5, 8192));
+    struct ga_life *life = ga_lives_find(run->lives, 7, 5);
+    assert_int_equal(life->size, 8192);
+    assert_int_equal(life->origin, GA_SIZE_STANDARD);
+    run->blob = data;
+    run->blob_size = sizeof data;
+    made_create(MADE, WHEN(0, 1, 2), 2, 0, 0, 0, 6, 1);
+    run->made.allocations[0].pPrivateDriverData_hash = 77;
+    FEED(&run->made.call);
+    life = ga_lives_find(run->lives, 7, 6);
+    assert_int_equal(life->size, 0x5000);
+    assert_int_equal(life->origin, GA_SIZE_DECODED);
+    run->blob_size = 31; /* too short to be softgpu's */
+    made_create(MADE, WHEN(0, 1, 2), 2, 0, 0, 0, 7, 1);
+    run->made.allocations[0].pPrivateDriverData_hash = 77;
+    FEED(&run->made.call);
+    assert_int_equal(ga_lives_find(run->lives, 7, 7)->origin, GA_SIZE_UNKNOWN);
+    FEED(made_dumb(MADE, ON_FILE(3, 1, 2), 1, 4096));
+    assert_int_equal(ga_lives_find(run->lives, 3, 1)->origin, GA_SIZE_RETURNED);
+    made_call(MADE, GA_ROW_drm_qxl_alloc_surf, ON_FILE(3, 1, 2));
+    run->made.record.r_drm_qxl_alloc_surf.handle = 2;
+    run->made.record.r_drm_qxl_alloc_surf.stride = -256;
+    run->made.record.r_drm_qxl_alloc_surf.height = 16;
+    FEED(&run->made.call);
+    life = ga_lives_find(run->lives, 3, 2);
+    assert_int_equal(life->size, 4096);
+    assert_int_equal(life->origin, GA_SIZE_COMPUTED);
+    made_call(MADE, GA_ROW_drm_qxl_alloc, ON_FILE(3, 1, 2));
+    run->made.record.r_drm_qxl_alloc.handle = 3;
+    run->made.record.r_drm_qxl_alloc.size = 65536;
+    FEED(&run->made.call);
+    assert_int_equal(ga_lives_find(run->lives, 3, 3)->origin, GA_SIZE_REQUESTED);
+}
+
+static void handles_of_files_do_not_mix(void **state)
+{
+    struct run *run = *state;
+    FEED(made_dumb(MADE, ON_FILE(3, 1, 2), 1, 4096));
+    FEED(made_dumb(MADE, ON_FILE(4, 3, 4), 1, 4096));
+    FEED(made_gem_close(MADE, ON_FILE(4, 5, 6), 1));
+    expect(run, "+1#0 +1#1 -1#1@5freed ");
+    close_file(run, 7, 3, 8);
+    expect(run, "-1#0@8closed ");
+}
+
+static void forked_processes_share_a_file(void **state)
+{
+    struct run *run = *state;
+    struct when child = ON_FILE(3, 10, 11);
+    child.process = 8;
+    see_file(run, 7, 3, "radeon");
+    see_file(run, 8, 3, "radeon");
+    FEED(made_dumb(MADE, ON_FILE(3, 1, 2), 1, 4096));
+    FEED(made_dumb(MADE, ON_FILE(3, 1, 2), 2, 4096));
+    FEED(made_gem_close(MADE, child, 1));
+    close_file(run, 7, 3, 20); /* the child goes on */
+    expect(run, "+1#0 +2#1 -1#0@10freed ");
+    close_file(run, 8, 3, 30);
+    expect(run, "-2#1@30closed ");
+}
+
+static void an_import_joins_the_memory_of_its_exporter(void **state)
+{
+    struct run *run = *state;
+    FEED(made_dumb(MADE, ON_FILE(3, 1, 2), 1, 4096));
+    FEED(made_export(MADE, ON_FILE(3, 3, 4), 1, 555));
+    FEED(made_import(MADE, ON_FILE(3, 5, 6), 1, 555)); /* the same file: the handle that it has */
+    expect(run, "+1#0 =1#0 =1#0 ");
+    FEED(made_import(MADE, ON_FILE(4, 7, 8), 9, 555));
+    struct ga_life *maker = ga_lives_find(run->lives, 3, 1), *life = ga_lives_find(run->lives, 4, 9);
+    assert_true(life->imported);
+    assert_int_equal(life->size, 4096);
+    assert_int_equal(life->origin, GA_SIZE_IMPORTED);
+    assert_ptr_equal(life->memory, maker->memory);
+    assert_int_equal(life->memory->handles, 2);
+    FEED(made_gem_close(MADE, ON_FILE(3, 9, 10), 1)); /* the memory lives on with the import */
+    assert_int_equal(life->memory->handles, 1);
+    assert_ptr_equal(life->memory->maker, maker);
+    FEED(made_import(MADE, ON_FILE(5, 11, 12), 2, 555));
+    assert_int_equal(life->memory->handles, 2);
+    FEED(made_gem_close(MADE, ON_FILE(4, 13, 14), 9));
+    FEED(made_gem_close(MADE, ON_FILE(5, 15, 16), 2));
+    /* All handles are gone, the dma-buf perhaps not: its size is remembered. */
+    FEED(made_import(MADE, ON_FILE(6, 17, 18), 3, 555));
+    life = ga_lives_find(run->lives, 6, 3);
+    assert_int_equal(life->size, 4096);
+    assert_int_equal(life->origin, GA_SIZE_IMPORTED);
+    assert_ptr_equal(life->memory->maker, life);
+}
+
+static void a_handle_given_again_for_another_dma_buf_is_a_new_life(void **state)
+{
+    struct run *run = *state;
+    FEED(made_import(MADE, ON_FILE(4, 1, 2), 9, 555));
+    FEED(made_import(MADE, ON_FILE(4, 5, 6), 9, 666));
+    FEED(made_gem_close(MADE, ON_FILE(4, 3, 8), 9));
+    expect(run, "+9#0 +9#1 -9#0@3freed ");
+    FEED(made_import(MADE, ON_FILE(4, 12, 13), 9, 666)); /* closed by another thread meanwhile, and imported anew */
+    FEED(made_gem_close(MADE, ON_FILE(4, 11, 15), 9));
+    expect(run, "=9#1 ");
+    FEED(made_gem_close(MADE, ON_FILE(4, 21, 25), 9));
+    expect(run, "-9#1@21freed ");
+}
+
+static void gem_open_makes_a_new_handle_each_time(void **state)
+{
+    struct run *run = *state;
+    FEED(made_dumb(MADE, ON_FILE(3, 1, 2), 1, 4096));
+    FEED(made_flink(MADE, ON_FILE(3, 3, 4), 1, 42));
+    FEED(made_gem_open(MADE, ON_FILE(3, 5, 6), 42, 2, 4096));
+    FEED(made_gem_open(MADE, ON_FILE(4, 7, 8), 42, 1, 4096));
+    expect(run, "+1#0 =1#0 +2#1 +1#2 ");
+    assert_int_equal(ga_lives_find(run->lives, 4, 1)->memory->handles, 3);
+    assert_int_equal(ga_lives_find(run->lives, 4, 1)->origin, GA_SIZE_RETURNED);
+    struct when other = ON_FILE(5, 9, 10);
+    other.device = 999; /* another device counts its own names */
+    FEED(made_gem_open(MADE, other, 42, 1, 8192));
+    assert_int_equal(ga_lives_find(run->lives, 5, 1)->memory->handles, 1);
+}
+
+/* A thunk and its ioctl, recorded both: one life, and no stranger at the end. */
+static void a_nested_call_and_the_one_around_it_are_one(void **state)
+{
+    struct run *run = *state;
+    made_create(MADE, WHEN(0, 11, 19), 2, 0, 0, 0, 5, 1);
+    run->made.record.header.marks = GA_MARK_NESTED;
+    FEED(&run->made.call);
+    FEED(made_create(MADE, WHEN(0, 10, 20), 2, 0, 0, 0, 5, 1));
+    made_destroy(MADE, WHEN(0, 31, 39), 2, 0, 5, 1);
+    run->made.record.header.marks = GA_MARK_NESTED;
+    FEED(&run->made.call);
+    FEED(made_destroy(MADE, WHEN(0, 30, 40), 2, 0, 5, 1));
+    expect(run, "+5#0 -5#0@31freed ");
+    made_create(MADE, WHEN(0, 51, 59), 2, 0, 0, 0, 5, 1);
+    run->made.record.header.marks = GA_MARK_NESTED;
+    FEED(&run->made.call);
+    FEED(made_create(MADE, WHEN(0, 70, 80), 2, 0, 0, 0, 6, 1)); /* not around it */
+    expect(run, "+5#1 +6#2 ");
+}
+
+static void churn_is_bounded_by_what_is_alive(void **state)
+{
+    struct run *run = *state;
+    for (uint64_t i = 1; i < 100000; i++) {
+        FEED(made_create(MADE, WHEN(0, 4 * i, 4 * i + 1), 2, 0, 10, i, 5, 1));
+        FEED(made_destroy(MADE, WHEN(0, 4 * i + 2, 4 * i + 3), 2, 10, 0, 0));
+        run->told[0] = 0;
+    }
+    assert_null(ga_lives_find(run->lives, 7, 5));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+    const struct CMUnitTest tests[] = {
+        TEST(frees_by_list_and_by_resource),
+        TEST(destroy_that_began_earlier_ends_the_older_generation),
+        TEST(several_generations_wait_for_their_own_destroys),
+        TEST(destroy_of_an_unrecorded_older_generation_spares_the_newer),
+        TEST(a_resource_handle_has_generations_too),
+        TEST(a_lost_destroy_is_noticed_and_does_not_pile_up),
+        TEST(failed_calls_change_nothing),
+        TEST(devices_and_adapters_take_what_they_own),
+        TEST(devices_end_with_the_last_handle_of_their_adapter),
+        TEST(the_last_close_of_the_device_ends_a_process),
+        TEST(sizes_come_with_their_origin),
+        TEST(handles_of_files_do_not_mix),
+        TEST(forked_processes_share_a_file),
+        TEST(an_import_joins_the_memory_of_its_exporter),
+        TEST(a_handle_given_again_for_another_dma_buf_is_a_new_life),
+        TEST(gem_open_makes_a_new_handle_each_time),
+        TEST(a_nested_call_and_the_one_around_it_are_one),
+        TEST(churn_is_bounded_by_what_is_alive),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
