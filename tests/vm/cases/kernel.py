@@ -44,3 +44,35 @@ def vram_used_pages(folder):
         if (text := lines(folder, name)) is not None:
             return int(re.search(r"used (\d+)", text[-1])[1])
     return None
+
+
+PAGE = 4096
+
+
+def objects_made(path):
+    """Bytes of each GEM object that the kernel made during a watched step, in order; and how many of them it did not free."""
+    made, alive = [], set()
+    for line in Path(path).read_text().splitlines():
+        if match := re.search(r"\bmade: .*size=(0x[0-9a-f]+) object=(0x[0-9a-f]+)", line):
+            made.append(int(match[1], 16))
+            alive.add(match[2])
+        elif match := re.search(r"\bfreed: .*object=(0x[0-9a-f]+)", line):
+            alive.discard(match[1])
+    return made, len(alive)
+
+
+def object_size(call):
+    """Bytes of the GEM object that a request makes, from its members; None when it makes none."""
+    size = call.get("size_out", call.get("size"))
+    if call["request"] == "QXL_ALLOC_SURF":
+        size = abs(call["stride"]) * (call["height"] + 1)  # the kernel adds a line
+    elif call["request"] not in ("MODE_CREATE_DUMB", "VIRTGPU_RESOURCE_CREATE", "VIRTGPU_RESOURCE_CREATE_BLOB",
+                                 "RADEON_GEM_CREATE", "QXL_ALLOC"):
+        return None
+    return (size + PAGE - 1) // PAGE * PAGE
+
+
+def objects_asked_for(calls):
+    """What the kernel should have made for these calls (lines of list, or oracle.expected_members of a client's log)."""
+    sizes = (object_size(call) for call in calls if call["ret"] == 0)
+    return [size for size in sizes if size is not None]

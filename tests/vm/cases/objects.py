@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """objects.py RESULTS DRIVER: while the client held its objects, the kernel had just these, and afterwards none of them."""
 
-import json
 import re
 import sys
 from collections import Counter
 from pathlib import Path
 
 import kernel
+import oracle
 from report import Report
 
 # Drivers whose buffers are shared memory, all of whose pages the client touched; and those that place each in VRAM.
@@ -41,7 +41,11 @@ def main():
         grown = kernel.shmem_bytes(held) - kernel.shmem_bytes(before)
         report.check(grown >= total, f"shared memory grew by {grown} bytes")
 
-    calls = [json.loads(line) for line in (folder / "log.jsonl").open()]
+    calls = oracle.load(folder / "log.jsonl")
+    made, left = kernel.objects_made(folder / "scene.gem")
+    asked_for = kernel.objects_asked_for({**call, **oracle.expected_members(call)} for call in calls)
+    report.equal(asked_for, made, f"{len(made)} objects made, in order, as the kernel noted it")
+    report.equal(0, left, "objects made and not freed")
     shared = {call["dma_buf"] for call in calls if "dma_buf" in call}
     report.check(driver == "bochs-drm" or len(shared) == 1, f"the client shares {len(shared)} dma-bufs")
     report.equal(shared, set(kernel.dma_bufs(held)), "inode numbers of dma-bufs (bufinfo)")

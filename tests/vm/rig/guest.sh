@@ -38,5 +38,19 @@ ask_kernel() {
     cp "${files[@]}" "$folder"
 }
 
+# watch_kernel: from now on the kernel notes each GEM object that it makes and frees, with its size, whoever asked for it.
+watch_kernel() {
+    echo 'p:gem/made drm_gem_private_object_init size=%dx object=%si' >>"$debug/tracing/kprobe_events"
+    echo 'p:gem/freed drm_gem_object_release object=%di' >>"$debug/tracing/kprobe_events"
+    echo 1 >"$debug/tracing/events/gem/enable"
+}
+
+# watched FOLDER NAME COMMAND…: a step; FOLDER/NAME.gem gets what the kernel noted meanwhile.
+watched() {
+    echo >"$debug/tracing/trace"
+    step "$@"
+    cp "$debug/tracing/trace" "$results/$1/$2.gem"
+}
+
 # wait_for FILE TEXT PID: until the text is in the file or the process has ended.
 wait_for() { until grep -q "$2" "$1" 2>/dev/null || ! kill -0 "$3" 2>/dev/null; do sleep 0.05; done; }
