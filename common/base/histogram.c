@@ -1,0 +1,88 @@
+/* A histogram of whole numbers for percentiles. */
+#include "base/histogram.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OCTAVE_BITS = 6, OCTAVE = 1 << OCTAVE_BITS };
+
+static unsigned octave_shift(uint64_t value)
+{
+    return value < OCTAVE ? 0 : 63u - (unsigned)__builtin_clzll(value) - OCTAVE_BITS;
+}
+
+/* Numbers below 64 are their own step; then come 64 steps for each further octave. */
+static uint32_t step_of(uint64_t value)
+{
+    unsigned shift = octave_shift(value);
+    return value < OCTAVE ? (uint32_t)value : OCTAVE * (shift + 1) + (uint32_t)(value >> shift) - OCTAVE;
+}
+
+static uint64_t middle_of(uint32_t step)
+{
+    if (step < OCTAVE)
+        return step;
+    unsigned shift = step / OCTAVE - 1;
+    uint64_t low = (uint64_t)(step % OCTAVE + OCTAVE) << shift;
+    return low + (((uint64_t)1 << shift) >> 1);
+}
+
+/* Where a step is, or where it would have to be put in. */
+static size_t place_of(const struct ga_histogram *histogram, uint32_t step)
+{
+    size_t low = 0, high = histogram->used;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (histogram->steps[middle].step < step)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+int ga_histogram_add(struct ga_histogram *histogram, uint64_t value)
+{
+    uint32_t step = step_of(value);
+    size_t place = place_of(histogram, step);
+    if (place == histogram->used || histogram->steps[place].step != step) {
+        if (histogram->used == histogram->room) {
+            size_t room = histogram->room ? histogram->room * 2 : 4;
+            struct ga_histogram_step *steps = realloc(histogram->steps, room * sizeof *steps);
+            if (!steps)
+                return -ENOMEM;
+            histogram->steps = steps;
+            histogram->room = room;
+        }
+        struct ga_histogram_step *at = &histogram->steps[place];
+        memmove(at + 1, at, (histogram->used++ - place) * sizeof *at);
+        *at = (struct ga_histogram_step){step, 0};
+    }
+    histogram->steps[place].count++;
+    if (!histogram->count || value < histogram->min)
+        histogram->min = value;
+    if (value > histogram->max)
+        histogram->max = value;
+    histogram->sum += (double)value;
+    histogram->count++;
+    return 0;
+}
+
+uint64_t ga_histogram_percentile(const struct ga_histogram *histogram, unsigned permille)
+{
+    uint64_t rank = (uint64_t)(((unsigned __int128)histogram->count * permille + 999) / 1000), seen = 0;
+    if (rank >= histogram->count)
+        return histogram->max;
+    size_t i = 0;
+    while (i < histogram->used && (seen += histogram->steps[i].count) < rank)
+        i++;
+    uint64_t value = i < histogram->used ? middle_of(histogram->steps[i].step) : histogram->max;
+    return value < histogram->min ? histogram->min : value > histogram->max ? histogram->max : value;
+}
+
+void ga_histogram_release(struct ga_histogram *histogram)
+{
+    free(histogram->steps);
+    *histogram = (struct ga_histogram){0};
+}
