@@ -1,0 +1,110 @@
+/* gpualloc list: the calls of a trace, one line each, in the order in which they completed. */
+#include <errno.h>
+#include <fnmatch.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/verb.h"
+#include "analyzer/list/format.h"
+
+extern const struct ga_verb verb_list;
+
+static const char *format_name = "text", *blobs_name = "hex", *u64_name = "number", *pattern;
+
+static const struct ga_option options[] = {
+    {"format", 'f', GA_OPTION_CHOICE, "FORMAT", "how a call is written", &format_name, (const char *const[]){"text", "jsonl", NULL}},
+    {"blobs", 0, GA_OPTION_CHOICE, "WHAT", "private data", &blobs_name, (const char *const[]){"hex", "hash", "none", NULL}},
+    {"u64", 0, GA_OPTION_CHOICE, "HOW", "jsonl: 64-bit integers", &u64_name, (const char *const[]){"number", "string", NULL}},
+    {"event", 'e', GA_OPTION_STRING, "PATTERN", "only events of this name, such as 'drm:*' or '*:create_*'", &pattern, NULL},
+    {0},
+};
+
+uint64_t list_flag_names(const struct ga_member *member, uint64_t value, void (*put)(void *user, const char *name), void *user)
+{
+    for (const struct ga_flag_name *flag = member->flags; flag && flag->name; flag++)
+        if (value >> flag->bit & 1) {
+            put(user, flag->name);
+            value &= ~((uint64_t)1 << flag->bit);
+        }
+    return value;
+}
+
+const char *list_blob_trouble(uint64_t hash)
+{
+    return hash == GA_BLOB_UNREADABLE ? "unreadable" : hash == GA_BLOB_REFUSED ? "refused" : NULL;
+}
+
+static bool wanted(const struct ga_row *row)
+{
+    char name[128];
+    if (!pattern)
+        return true;
+    snprintf(name, sizeof name, "%s:%s", row->provider, row->event);
+    return fnmatch(pattern, name, 0) == 0;
+}
+
+static int on_call(void *user, const struct ga_call *call)
+{
+    struct list *list = user;
+    if (!wanted(call->row))
+        return 0;
+    int result = (strcmp(format_name, "text") ? &list_format_jsonl : &list_format_text)->call(list, call);
+    return result < 0 ? result : -list->writer.error;
+}
+
+/* Lines that came before an error are results too: they go out first. */
+static int finish(struct list *list, int result, struct ga_error *error)
+{
+    int written = writer_flush(&list->writer);
+    if (written == -EPIPE || list->writer.error == EPIPE)
+        return GA_EXIT_OK; /* the reader of our output has seen enough */
+    if (written < 0)
+        result = ga_error_errno(error, -written, "cannot write to standard output");
+    fputs("gpualloc list: ", stderr);
+    ga_reader_print_loss(ga_reader_totals(list->reader), stderr);
+    if (result >= 0)
+        return GA_EXIT_OK;
+    if (!*error->text)
+        ga_error_errno(error, -result, "%s", "cannot list");
+    ga_error_print("list", error);
+    return GA_EXIT_FAILURE;
+}
+
+static int run(int argc, char **argv)
+{
+    static const struct ga_reader_ops ops = {.call = on_call};
+    (void)argc;
+    struct ga_error error = {""};
+    struct list list = {
+        .blobs = !strcmp(blobs_name, "hex") ? LIST_BLOBS_HEX : !strcmp(blobs_name, "hash") ? LIST_BLOBS_HASH : LIST_BLOBS_NONE,
+        .u64_string = !strcmp(u64_name, "string"),
+    };
+    const struct list_format *format = strcmp(format_name, "text") ? &list_format_jsonl : &list_format_text;
+    if (ga_reader_open(&list.reader, argv[0], &error) < 0) {
+        ga_error_print("list", &error);
+        return GA_EXIT_FAILURE;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    int result = -ENOMEM;
+    if (writer_init(&list.writer, STDOUT_FILENO) == 0 && walk_create(&list.walk, &format->walk, &list) == 0)
+        result = ga_reader_run(list.reader, &ops, &list, &error);
+    int status = finish(&list, result, &error);
+    walk_destroy(list.walk);
+    writer_release(&list.writer);
+    ga_reader_close(list.reader);
+    return status;
+}
+
+const struct ga_verb verb_list = {
+    .name = "list",
+    .summary = "Print every call of a trace",
+    .synopsis = "[options] TRACE",
+    .description = "One line a call, in the order in which they completed. --format jsonl is the contract for scripts: one object a\n"
+                   "call, members under the interface's own names, outputs as NAME_out. What was lost is said on standard error.",
+    .options = options,
+    .min_args = 1,
+    .max_args = 1,
+    .run = run,
+};
