@@ -1,4 +1,5 @@
 /* gpualloc: the table of verbs, and nothing else. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,6 +24,15 @@ static void help(FILE *out)
     fprintf(out, "\n'gpualloc VERB -h' says more of one. Start with: gpualloc record -o T -- PROGRAM\n");
 }
 
+/* Output that did not arrive (a full disk) is a failure too. */
+static int finish(const struct ga_verb *verb, int status)
+{
+    if (!fflush(stdout) && !ferror(stdout))
+        return status;
+    fprintf(stderr, "gpualloc %s: cannot write the output: %s\n", verb->name, strerror(errno));
+    return status ? status : GA_EXIT_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -39,7 +49,7 @@ int main(int argc, char **argv)
     }
     for (const struct ga_verb *const *verb = verbs; *verb; verb++)
         if (!strcmp(argv[1], (*verb)->name))
-            return ga_verb_main(*verb, argc - 1, argv + 1);
-    fprintf(stderr, "gpualloc: unknown verb %s; 'gpualloc -h' lists them\n", argv[1]);
+            return finish(*verb, ga_verb_main(*verb, argc - 1, argv + 1));
+    fprintf(stderr, "gpualloc: unknown %s %s; 'gpualloc -h' lists the verbs\n", *argv[1] == '-' ? "option" : "verb", argv[1]);
     return GA_EXIT_USAGE;
 }

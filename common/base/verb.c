@@ -24,13 +24,16 @@ static int usage_error(const struct ga_verb *verb, const char *what, const char 
     return usage_status(verb);
 }
 
-/* strtoull without its surprises: the whole text, no sign, no overflow. suffix: K, M, G, T (binary, iB may follow) allowed. */
+/* strtoull without its surprises: the whole text, decimal or 0x, no sign, no space, no overflow, and 010 is ten.
+   suffix: binary K, M, G, T (B or iB may follow) allowed. */
 static bool parse_count(const char *text, bool suffix, uint64_t *value)
 {
     char *end;
+    if (*text < '0' || *text > '9')
+        return false;
     errno = 0;
-    unsigned long long number = strtoull(text, &end, 0);
-    if (end == text || errno || strchr(text, '-'))
+    unsigned long long number = strtoull(text, &end, text[0] == '0' && (text[1] | 0x20) == 'x' ? 16 : 10);
+    if (errno)
         return false;
     if (suffix && *end) {
         const char *units = "KMGT", *unit = strchr(units, *end & ~0x20);
@@ -71,6 +74,13 @@ static bool parse_value(const struct ga_option *option, const char *text)
                 return true;
             }
         return false;
+    case GA_OPTION_LIST: {
+        struct ga_option_list *list = option->value;
+        if (list->count == sizeof list->items / sizeof *list->items)
+            return false;
+        list->items[list->count++] = text;
+        return true;
+    }
     }
     return false;
 }
@@ -94,6 +104,36 @@ void ga_verb_help(const struct ga_verb *verb)
         putchar('\n');
     }
     printf("  %-26s %s\n", "-h, --help", "print this help");
+}
+
+/* What getopt_long did not like: '?' or ':'. given: the argument that it looked at last. */
+static int parse_error(const struct ga_verb *verb, int c, const char *given)
+{
+    const char *what = c == ':' ? "a value is missing after" : "unknown option";
+    if (optopt >= LONG_BASE && c == '?') {
+        char taken[128];
+        snprintf(taken, sizeof taken, "--%s takes no value, so it cannot be", verb->options[optopt - LONG_BASE].name);
+        return usage_error(verb, taken, given);
+    }
+    /* In -abc the letter, not the whole: getopt may not even have come to its end. */
+    char letter[3] = {'-', (char)optopt, 0};
+    return usage_error(verb, what, optopt > 0 && optopt < LONG_BASE ? letter : given);
+}
+
+static int value_error(const struct ga_verb *verb, const struct ga_option *option, const char *value)
+{
+    char what[256];
+    int used = snprintf(what, sizeof what, "--%s", option->name);
+    if (option->kind == GA_OPTION_CHOICE) {
+        used += snprintf(what + used, sizeof what - (size_t)used, " is one of");
+        for (const char *const *choice = option->choices; *choice && used < (int)sizeof what; choice++)
+            used += snprintf(what + used, sizeof what - (size_t)used, "%s %s", choice == option->choices ? "" : ",", *choice);
+        if (used < (int)sizeof what)
+            snprintf(what + used, sizeof what - (size_t)used, "; it cannot be");
+    } else {
+        snprintf(what + used, sizeof what - (size_t)used, " cannot be");
+    }
+    return usage_error(verb, what, *value ? value : "empty");
 }
 
 int ga_verb_main(const struct ga_verb *verb, int argc, char **argv)
@@ -121,17 +161,13 @@ int ga_verb_main(const struct ga_verb *verb, int argc, char **argv)
             ga_verb_help(verb);
             return GA_EXIT_OK;
         }
-        const char *given = optind > 0 ? argv[optind - 1] : "";
         if (c == '?' || c == ':')
-            return usage_error(verb, c == ':' ? "a value is missing after" : "unknown option", given);
+            return parse_error(verb, c, argv[optind - 1]);
         const struct ga_option *option = verb->options;
         while (c >= LONG_BASE ? option - verb->options != c - LONG_BASE : option->letter != c)
             option++;
-        if (!parse_value(option, optarg)) {
-            char what[128];
-            snprintf(what, sizeof what, "--%s cannot be", option->name);
-            return usage_error(verb, what, optarg);
-        }
+        if (!parse_value(option, optarg))
+            return value_error(verb, option, optarg);
     }
     int args = argc - optind;
     if (args < verb->min_args)

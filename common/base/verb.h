@@ -6,6 +6,7 @@
 #define GPUALLOC_BASE_VERB_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum ga_option_kind {
@@ -15,6 +16,12 @@ enum ga_option_kind {
     GA_OPTION_SIZE,   /* uint64_t: bytes; K, M, G (binary) may follow */
     GA_OPTION_NUMBER, /* double */
     GA_OPTION_CHOICE, /* const char *: one of choices; the value becomes the table's own string */
+    GA_OPTION_LIST,   /* struct ga_option_list: may be given again, each value is kept */
+};
+
+struct ga_option_list {
+    const char *items[32]; /* arguments of the program: they live as long as it */
+    size_t count;
 };
 
 struct ga_option {
