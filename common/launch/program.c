@@ -168,4 +168,8 @@ void ga_program_wait(struct ga_program *program)
         if (number > 0 && number != SIGCHLD && info.si_code != SI_KERNEL && info.si_pid != program->pid)
             kill(program->pid, number);
     }
+    /* What came together with the end was for the program: a Ctrl-C that ended it must not end us too. */
+    static const struct timespec at_once;
+    while (sigtimedwait(&set, NULL, &at_once) > 0)
+        ;
 }
