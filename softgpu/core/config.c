@@ -1,0 +1,135 @@
+/* What the environment asks of softgpu: sizes, adapters, faults. The words are described in abi/softgpu.h. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "abi/softgpu.h"
+#include "softgpu/softgpu.h"
+
+/* Names by which faults call the requests: the thunk's name without D3DKMT. */
+static const struct {
+    const char *name;
+    uint8_t number;
+} names[] = {
+    {"*", 0},
+    {"OpenAdapterFromLuid", 0x01},
+    {"CreateDevice", 0x02},
+    {"CreateContextVirtual", 0x04},
+    {"DestroyContext", 0x05},
+    {"CreateAllocation2", 0x06},
+    {"CreatePagingQueue", 0x07},
+    {"QueryAdapterInfo", 0x09},
+    {"QueryVideoMemoryInfo", 0x0a},
+    {"GetDeviceState", 0x0e},
+    {"DestroyAllocation2", 0x13},
+    {"EnumAdapters2", 0x14},
+    {"CloseAdapter", 0x15},
+    {"DestroyDevice", 0x19},
+    {"DestroyPagingQueue", 0x1c},
+    {"EnumAdapters3", 0x3e},
+};
+
+struct unit {
+    const char *name;
+    uint64_t factor;
+};
+static const struct unit sizes[] = {{"", 1}, {"K", 1ull << 10}, {"M", 1ull << 20}, {"G", 1ull << 30}, {"T", 1ull << 40}, {0}};
+static const struct unit times[] = {{"ns", 1}, {"us", 1000}, {"ms", 1000000}, {"s", 1000000000}, {0}};
+
+/* A whole number with a unit that must follow it. */
+static bool parse(const char *text, const struct unit *units, uint64_t *value)
+{
+    char *end;
+    if (text[0] < '0' || text[0] > '9')
+        return false;
+    errno = 0;
+    unsigned long long number = strtoull(text, &end, 0);
+    for (const struct unit *unit = units; unit->name && errno == 0; unit++)
+        if (strcmp(end, unit->name) == 0)
+            return !__builtin_mul_overflow((uint64_t)number, unit->factor, value);
+    return false;
+}
+
+static bool parse_when(struct softgpu_fault *fault, char *text)
+{
+    size_t length = strlen(text);
+    fault->when = SOFTGPU_FAULT_AT;
+    if (text[0] == '/') {
+        fault->when = SOFTGPU_FAULT_EACH;
+        text++;
+    } else if (length && text[length - 1] == '+') {
+        fault->when = SOFTGPU_FAULT_FROM;
+        text[length - 1] = 0;
+    }
+    return parse(text, (const struct unit[]){{"", 1}, {0}}, &fault->nth) && fault->nth != 0;
+}
+
+static bool parse_what(struct softgpu_fault *fault, const char *text)
+{
+    uint64_t status;
+    if (strcmp(text, "remove") == 0) {
+        fault->kind = SOFTGPU_FAULT_REMOVE;
+        return true;
+    }
+    if (parse(text, times, &fault->delay_ns)) {
+        fault->kind = SOFTGPU_FAULT_DELAY;
+        return true;
+    }
+    if (!parse(text, (const struct unit[]){{"", 1}, {0}}, &status) || status > UINT32_MAX)
+        return false;
+    fault->kind = SOFTGPU_FAULT_STATUS;
+    fault->status = (uint32_t)status;
+    return true;
+}
+
+/* One CALL:WHEN:WHAT; text is cut up. */
+static bool parse_fault(struct softgpu_fault *fault, char *text)
+{
+    char *when = strchr(text, ':');
+    char *what = when ? strchr(when + 1, ':') : NULL;
+    if (!what)
+        return false;
+    *when = *what = 0;
+    *fault = (struct softgpu_fault){.request = UINT8_MAX};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(text, names[i].name) == 0)
+            fault->request = names[i].number;
+    return fault->request != UINT8_MAX && parse_when(fault, when + 1) && parse_what(fault, what + 1);
+}
+
+static bool parse_faults(struct softgpu_config *config, const char *list)
+{
+    while (*list) {
+        char text[128];
+        size_t length = strcspn(list, ",");
+        if (length >= sizeof text || config->fault_count == SOFTGPU_FAULTS_MAX)
+            return false;
+        memcpy(text, list, length);
+        text[length] = 0;
+        if (!parse_fault(&config->faults[config->fault_count++], text))
+            return false;
+        list += length + (list[length] == ',');
+    }
+    return true;
+}
+
+int softgpu_config_read(struct softgpu_config *config, const char *(*get)(const char *name), const char **wrong)
+{
+    *config = (struct softgpu_config){.local_size = 1ull << 30, .system_size = 4ull << 30, .adapters = 1};
+    uint64_t adapters = 1;
+    const char *text = get(*wrong = SOFTGPU_ENV_LOCAL);
+    if (text && !parse(text, sizes, &config->local_size))
+        return -EINVAL;
+    text = get(*wrong = SOFTGPU_ENV_SYSTEM);
+    if (text && !parse(text, sizes, &config->system_size))
+        return -EINVAL;
+    text = get(*wrong = SOFTGPU_ENV_ADAPTERS);
+    if (text && (!parse(text, (const struct unit[]){{"", 1}, {0}}, &adapters) || !adapters || adapters > SOFTGPU_ADAPTERS_MAX))
+        return -EINVAL;
+    config->adapters = (uint32_t)adapters;
+    text = get(*wrong = SOFTGPU_ENV_FAULTS);
+    if (text && !parse_faults(config, text))
+        return -EINVAL;
+    *wrong = NULL;
+    return 0;
+}

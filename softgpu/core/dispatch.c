@@ -1,0 +1,61 @@
+/* softgpu's requests: which number and structure belongs to which function, and what comes before each: faults, then reading. */
+#include <errno.h>
+#include <time.h>
+
+#include "softgpu/state.h"
+
+static const struct {
+    unsigned long request;
+    long (*make)(struct softgpu_call *call, void *structure);
+} requests[] = {
+    [0x01] = {DXG_IOCTL(0x01, struct D3DKMT_OPENADAPTERFROMLUID), softgpu_open_adapter_from_luid},
+    [0x02] = {DXG_IOCTL(0x02, struct D3DKMT_CREATEDEVICE), softgpu_create_device},
+    [0x04] = {DXG_IOCTL(0x04, struct D3DKMT_CREATECONTEXTVIRTUAL), softgpu_create_context_virtual},
+    [0x05] = {DXG_IOCTL(0x05, struct D3DKMT_DESTROYCONTEXT), softgpu_destroy_context},
+    [0x06] = {DXG_IOCTL(0x06, struct D3DKMT_CREATEALLOCATION), softgpu_create_allocation},
+    [0x07] = {DXG_IOCTL(0x07, struct D3DKMT_CREATEPAGINGQUEUE), softgpu_create_paging_queue},
+    [0x09] = {DXG_IOCTL(0x09, struct D3DKMT_QUERYADAPTERINFO), softgpu_query_adapter_info},
+    [0x0a] = {DXG_IOCTL(0x0a, struct D3DKMT_QUERYVIDEOMEMORYINFO), softgpu_query_video_memory_info},
+    [0x0e] = {DXG_IOCTL(0x0e, struct D3DKMT_GETDEVICESTATE), softgpu_get_device_state},
+    [0x13] = {DXG_IOCTL(0x13, struct D3DKMT_DESTROYALLOCATION2), softgpu_destroy_allocation},
+    [0x14] = {DXG_IOCTL(0x14, struct D3DKMT_ENUMADAPTERS2), softgpu_enum_adapters2},
+    [0x15] = {DXG_IOCTL(0x15, struct D3DKMT_CLOSEADAPTER), softgpu_close_adapter},
+    [0x19] = {DXG_IOCTL(0x19, struct D3DKMT_DESTROYDEVICE), softgpu_destroy_device},
+    [0x1c] = {DXG_IOCTL(0x1c, struct D3DDDI_DESTROYPAGINGQUEUE), softgpu_destroy_paging_queue},
+    [0x3e] = {DXG_IOCTL(0x3e, struct D3DKMT_ENUMADAPTERS3), softgpu_enum_adapters3},
+};
+enum { STRUCTURE_MAX = 72 }; /* bytes of the largest of them */
+
+static void wait_unlocked(struct softgpu *gpu, uint64_t delay_ns)
+{
+    struct timespec left = {.tv_sec = (time_t)(delay_ns / 1000000000u), .tv_nsec = (long)(delay_ns % 1000000000u)};
+    softgpu_unlock(gpu);
+    while (nanosleep(&left, &left) == -1 && errno == EINTR)
+        ;
+    softgpu_lock(gpu);
+}
+
+long softgpu_ioctl(struct softgpu *gpu, int place, unsigned long request, uint64_t argument, const struct softgpu_memory *memory)
+{
+    unsigned number = _IOC_NR(request);
+    /* The real driver compares the whole request: one with another size is unknown to it. */
+    if (number >= sizeof requests / sizeof *requests || !requests[number].make || requests[number].request != request)
+        return -ENOTTY;
+    struct softgpu_call call = {.gpu = gpu, .place = place, .argument = argument, .memory = memory};
+    uint64_t structure[STRUCTURE_MAX / sizeof(uint64_t)];
+    uint64_t delay_ns = 0;
+    long result;
+    softgpu_lock(gpu);
+    int failed = softgpu_fault_apply(gpu, number, &result, &delay_ns);
+    if (delay_ns)
+        wait_unlocked(gpu, delay_ns);
+    if (!gpu->processes[place].pid) /* closed by another thread meanwhile */
+        result = -ENOTTY;
+    else if (!failed) {
+        result = softgpu_read(&call, structure, argument, _IOC_SIZE(request));
+        if (result == 0)
+            result = requests[number].make(&call, structure);
+    }
+    softgpu_unlock(gpu);
+    return result;
+}

@@ -1,0 +1,87 @@
+/*
+ * softgpu's core: a /dev/dxg made of software, without globals. All state lies in one region of shared memory that a front end
+ * provides (a preload library, a CUSE server); inside, everything is found by number, so each process may map it anywhere.
+ *
+ * A front end maps SOFTGPU_STATE_SIZE zeroed bytes, formats them once (softgpu_init), registers the processes that open the
+ * device, and hands their ioctls to softgpu_ioctl. Requests, checks, their order and their errors are the real driver's.
+ * Any number of threads and processes may call at once. A caller that can be interrupted by signal handlers which call again
+ * must block signals around each call: the state has one lock.
+ */
+#ifndef GPUALLOC_SOFTGPU_SOFTGPU_H
+#define GPUALLOC_SOFTGPU_SOFTGPU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SOFTGPU_ADAPTERS_MAX 8u
+#define SOFTGPU_FAULTS_MAX 16u
+
+/* Bytes of a state, most of them never touched (a sparse file), and where in it the fence values lie that programs may read.
+   Both are multiples of the page size. */
+#define SOFTGPU_STATE_SIZE ((size_t)(96u << 20))
+#define SOFTGPU_FENCES_OFFSET ((size_t)(80u << 20))
+#define SOFTGPU_FENCES_SIZE ((size_t)(8u << 20))
+
+struct softgpu; /* the region, as mapped here */
+
+enum softgpu_fault_kind { SOFTGPU_FAULT_STATUS, SOFTGPU_FAULT_REMOVE, SOFTGPU_FAULT_DELAY };
+enum softgpu_fault_when { SOFTGPU_FAULT_AT, SOFTGPU_FAULT_FROM, SOFTGPU_FAULT_EACH };
+
+struct softgpu_fault {
+    uint8_t request; /* number of the request; 0: any */
+    uint8_t kind, when;
+    uint32_t status;   /* host NTSTATUS */
+    uint64_t nth;      /* from 1 */
+    uint64_t delay_ns;
+    uint64_t seen;     /* calls counted so far */
+};
+
+struct softgpu_config {
+    uint64_t local_size;  /* bytes of local memory of each adapter */
+    uint64_t system_size; /* bytes of system memory that the device may use */
+    uint32_t adapters;    /* 1 to SOFTGPU_ADAPTERS_MAX */
+    uint32_t fault_count;
+    struct softgpu_fault faults[SOFTGPU_FAULTS_MAX];
+};
+
+/* How the core reaches the caller's memory. Called with the state locked, on the thread that called softgpu_ioctl. */
+struct softgpu_memory {
+    void *user;
+    /* Copies bytes from or to the caller's memory; 0 or -EFAULT. Required. */
+    int (*read)(void *user, void *to, uint64_t from, size_t size);
+    int (*write)(void *user, uint64_t to, const void *from, size_t size);
+    /* Where the caller finds the fence value at this offset into the state's fences. Optional: without it (or when it returns 0)
+       CreatePagingQueue answers STATUS_NOT_SUPPORTED. */
+    uint64_t (*fence_address)(void *user, size_t offset);
+    /* Whether a process lives: asked when memory runs out, to let go of what the dead left. Optional. */
+    bool (*alive)(void *user, uint32_t pid, uint64_t start);
+};
+
+/* Defaults, then what the environment says (abi/softgpu.h); get is getenv or alike. 0, or -EINVAL and the variable at fault. */
+int softgpu_config_read(struct softgpu_config *config, const char *(*get)(const char *name), const char **wrong);
+
+/* Formats a zeroed region. 0 or a negative errno. */
+int softgpu_init(struct softgpu *gpu, const struct softgpu_config *config);
+/* Whether the region is formatted, by a softgpu of this version. */
+bool softgpu_is_formatted(const struct softgpu *gpu);
+
+/* The state's lock, for a front end that must join steps of its own with those below. Not recursive; survives the death of its
+   holder (what the dead call left half done is undone). */
+void softgpu_lock(struct softgpu *gpu);
+void softgpu_unlock(struct softgpu *gpu);
+
+/* The place of a process (a thread group), by its id and start time; made when it has none. -ENOMEM when all places are taken by
+   processes that live. With the state locked. */
+int softgpu_process_enter(struct softgpu *gpu, uint32_t pid, uint64_t start);
+/* Destroys all that a process owns, and gives its place back, when it has one: its last close, or its death. With the state
+   locked. */
+void softgpu_process_leave(struct softgpu *gpu, uint32_t pid, uint64_t start);
+/* Lets go of each process that alive() denies. With the state locked. */
+void softgpu_reap(struct softgpu *gpu, bool (*alive)(void *user, uint32_t pid, uint64_t start), void *user);
+
+/* One ioctl, as the kernel would answer it: a value (0 or an NTSTATUS), or a negative errno of -4095 to -1. Takes the lock. */
+long softgpu_ioctl(struct softgpu *gpu, int place, unsigned long request, uint64_t argument,
+                   const struct softgpu_memory *memory);
+
+#endif

@@ -1,0 +1,217 @@
+/* softgpu's state: format, lock, processes, and the one table of objects with its handles and counts. */
+#include "softgpu/state.h"
+
+#include <errno.h>
+#include <string.h>
+
+_Static_assert(sizeof(struct softgpu) <= SOFTGPU_FENCES_OFFSET, "the state runs into its fences");
+_Static_assert(SOFTGPU_FENCES_OFFSET + SOFTGPU_FENCES_SIZE <= SOFTGPU_STATE_SIZE, "the fences run out of the region");
+_Static_assert(SOFTGPU_OBJECTS * sizeof(uint64_t) <= SOFTGPU_FENCES_SIZE, "one fence value an object");
+_Static_assert(sizeof(struct softgpu_object) == 64, "an object is a cache line");
+
+int softgpu_init(struct softgpu *gpu, const struct softgpu_config *config)
+{
+    pthread_mutexattr_t attributes;
+    int error = pthread_mutexattr_init(&attributes);
+    if (error)
+        return -error;
+    pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+    pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+    error = pthread_mutex_init(&gpu->mutex, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+    if (error)
+        return -error;
+    gpu->config = *config;
+    gpu->high_water = 1; /* index 0 is no object: a handle of 0 is never valid */
+    __atomic_store_n(&gpu->magic, SOFTGPU_STATE_MAGIC, __ATOMIC_RELEASE);
+    return 0;
+}
+
+bool softgpu_is_formatted(const struct softgpu *gpu)
+{
+    return __atomic_load_n(&gpu->magic, __ATOMIC_ACQUIRE) == SOFTGPU_STATE_MAGIC;
+}
+
+static void link_object(struct softgpu *gpu, uint32_t index)
+{
+    struct softgpu_object *object = &gpu->objects[index];
+    uint32_t *head = object->parent ? &gpu->objects[object->parent].children : &gpu->processes[object->process].objects;
+    object->previous = 0;
+    object->next = *head;
+    if (object->next)
+        gpu->objects[object->next].previous = index;
+    *head = index;
+}
+
+static void unlink_object(struct softgpu *gpu, uint32_t index)
+{
+    struct softgpu_object *object = &gpu->objects[index];
+    uint32_t *head = object->parent ? &gpu->objects[object->parent].children : &gpu->processes[object->process].objects;
+    if (object->previous)
+        gpu->objects[object->previous].next = object->next;
+    else
+        *head = object->next;
+    if (object->next)
+        gpu->objects[object->next].previous = object->previous;
+}
+
+static void count_bytes(struct softgpu *gpu, const struct softgpu_object *object, int64_t size)
+{
+    if (object->segment == SEGMENT_NONE)
+        return;
+    *(object->segment == SEGMENT_LOCAL ? &gpu->local_used[object->adapter] : &gpu->system_used) += (uint64_t)size;
+    gpu->processes[object->process].used[object->adapter][object->segment] += (uint64_t)size;
+}
+
+/* Whether an entry is whole: its process and its parents live. What a call left half done is not. */
+static bool is_whole(const struct softgpu *gpu, uint32_t index)
+{
+    const struct softgpu_object *object = &gpu->objects[index];
+    for (int depth = 0; depth < 4; depth++) {
+        if (object->type == SOFTGPU_FREE || !gpu->processes[object->process].pid)
+            return false;
+        if (!object->parent)
+            return true;
+        object = &gpu->objects[object->parent];
+    }
+    return false;
+}
+
+/* Makes lists and counts again from the entries: a process died while it held the lock. */
+static void rebuild(struct softgpu *gpu)
+{
+    memset(gpu->local_used, 0, sizeof gpu->local_used);
+    gpu->system_used = 0;
+    gpu->free_object = 0;
+    for (int place = 0; place < SOFTGPU_PROCESSES; place++) {
+        gpu->processes[place].objects = 0;
+        memset(gpu->processes[place].used, 0, sizeof gpu->processes[place].used);
+    }
+    for (uint32_t i = 1; i < gpu->high_water; i++)
+        gpu->objects[i].children = gpu->objects[i].next = gpu->objects[i].previous = gpu->objects[i].listed = 0;
+    for (uint32_t i = gpu->high_water - 1; i; i--) {
+        struct softgpu_object *object = &gpu->objects[i];
+        if (is_whole(gpu, i)) {
+            link_object(gpu, i);
+            count_bytes(gpu, object, (int64_t)object->size);
+        }
+    }
+    for (uint32_t i = gpu->high_water - 1; i; i--) {
+        struct softgpu_object *object = &gpu->objects[i];
+        if (!is_whole(gpu, i)) {
+            object->type = SOFTGPU_FREE;
+            object->next = gpu->free_object;
+            gpu->free_object = i;
+        }
+    }
+}
+
+void softgpu_lock(struct softgpu *gpu)
+{
+    if (pthread_mutex_lock(&gpu->mutex) == EOWNERDEAD) {
+        rebuild(gpu);
+        pthread_mutex_consistent(&gpu->mutex);
+    }
+}
+
+void softgpu_unlock(struct softgpu *gpu)
+{
+    pthread_mutex_unlock(&gpu->mutex);
+}
+
+int softgpu_process_enter(struct softgpu *gpu, uint32_t pid, uint64_t start)
+{
+    int free_place = -ENOMEM;
+    for (int place = SOFTGPU_PROCESSES - 1; place >= 0; place--) {
+        const struct softgpu_process *process = &gpu->processes[place];
+        if (process->pid == pid && process->start == start)
+            return place;
+        if (!process->pid)
+            free_place = place;
+    }
+    if (free_place >= 0) {
+        gpu->processes[free_place] = (struct softgpu_process){.start = start};
+        gpu->processes[free_place].pid = pid;
+    }
+    return free_place;
+}
+
+static void empty_place(struct softgpu *gpu, struct softgpu_process *process)
+{
+    while (process->objects)
+        softgpu_object_destroy(gpu, process->objects);
+    process->pid = 0;
+}
+
+void softgpu_process_leave(struct softgpu *gpu, uint32_t pid, uint64_t start)
+{
+    for (int place = 0; place < SOFTGPU_PROCESSES; place++)
+        if (gpu->processes[place].pid == pid && gpu->processes[place].start == start)
+            empty_place(gpu, &gpu->processes[place]);
+}
+
+void softgpu_reap(struct softgpu *gpu, bool (*alive)(void *user, uint32_t pid, uint64_t start), void *user)
+{
+    for (int place = 0; place < SOFTGPU_PROCESSES; place++) {
+        struct softgpu_process *process = &gpu->processes[place];
+        if (process->pid && !alive(user, process->pid, process->start))
+            empty_place(gpu, process);
+    }
+}
+
+uint32_t softgpu_object_create(struct softgpu *gpu, enum softgpu_type type, int place, uint32_t parent, uint8_t adapter)
+{
+    uint32_t index = gpu->free_object;
+    if (index)
+        gpu->free_object = gpu->objects[index].next;
+    else if (gpu->high_water < SOFTGPU_OBJECTS)
+        index = gpu->high_water++;
+    else
+        return 0;
+    struct softgpu_object *object = &gpu->objects[index];
+    *object = (struct softgpu_object){.unique = (object->unique + 1) & 3, .adapter = adapter, .process = (uint16_t)place,
+                                      .parent = parent};
+    link_object(gpu, index);
+    object->type = (uint8_t)type;
+    return index;
+}
+
+void softgpu_object_destroy(struct softgpu *gpu, uint32_t index)
+{
+    struct softgpu_object *object = &gpu->objects[index];
+    while (object->children)
+        softgpu_object_destroy(gpu, object->children);
+    unlink_object(gpu, index);
+    object->type = SOFTGPU_FREE;
+    count_bytes(gpu, object, -(int64_t)object->size);
+    object->next = gpu->free_object;
+    gpu->free_object = index;
+}
+
+uint32_t softgpu_object_find(struct softgpu *gpu, int place, enum softgpu_type type, D3DKMT_HANDLE handle)
+{
+    uint32_t index = handle >> 6 & 0xffffff;
+    if (!index || index >= gpu->high_water)
+        return 0;
+    const struct softgpu_object *object = &gpu->objects[index];
+    bool named = object->type == type && object->process == place && softgpu_object_handle(gpu, index) == handle;
+    return named ? index : 0;
+}
+
+D3DKMT_HANDLE softgpu_object_handle(const struct softgpu *gpu, uint32_t index)
+{
+    return (D3DKMT_HANDLE)gpu->objects[index].unique << 30 | index << 6;
+}
+
+bool softgpu_object_charge(struct softgpu *gpu, uint32_t index, int segment, uint64_t size)
+{
+    struct softgpu_object *object = &gpu->objects[index];
+    uint64_t used = segment == SEGMENT_LOCAL ? gpu->local_used[object->adapter] : gpu->system_used;
+    uint64_t limit = segment == SEGMENT_LOCAL ? gpu->config.local_size : gpu->config.system_size;
+    if (used > limit || size > limit - used)
+        return false;
+    object->segment = (uint8_t)segment;
+    object->size = size;
+    count_bytes(gpu, object, (int64_t)size);
+    return true;
+}

@@ -1,0 +1,118 @@
+/*
+ * What lies in softgpu's region, and the functions that keep it. Internal to the core. Everything runs with the state locked.
+ *
+ * Every object that a handle can name has an entry in one table; a handle is instance (6 bits, always 0 here), index (24) and
+ * unique (2, counted up at each reuse of the index). The entry's own members (type, process, parent, size) say everything: lists
+ * of children, the free list and the counts of used bytes can be built again from them, which is done when a process died in the
+ * middle of a call.
+ */
+#ifndef GPUALLOC_SOFTGPU_STATE_H
+#define GPUALLOC_SOFTGPU_STATE_H
+
+#include <pthread.h>
+
+#include "abi/d3dkmt.h"
+#include "softgpu/softgpu.h"
+
+#define SOFTGPU_STATE_MAGIC 0x3130555047544653ull /* "SFTGPU01" */
+#define SOFTGPU_PAGE 4096u
+enum { SOFTGPU_OBJECTS = 1u << 20, SOFTGPU_PROCESSES = 256, SOFTGPU_SCRATCH_SIZE = 256 * 1024 };
+enum { SEGMENT_NONE, SEGMENT_LOCAL, SEGMENT_SYSTEM, SEGMENT_COUNT };
+
+enum softgpu_type {
+    SOFTGPU_FREE,
+    SOFTGPU_ADAPTER, /* a process's handle of an adapter; parent: none */
+    SOFTGPU_DEVICE,  /* parent: none */
+    SOFTGPU_CONTEXT, /* parent: device */
+    SOFTGPU_PAGING_QUEUE, /* parent: device */
+    SOFTGPU_SYNC,         /* parent: paging queue */
+    SOFTGPU_RESOURCE,     /* parent: device */
+    SOFTGPU_ALLOCATION,   /* parent: resource or device */
+};
+
+struct softgpu_object {
+    uint8_t type, unique, segment, adapter;
+    uint8_t shared; /* resource: CreateShared */
+    uint8_t sealed; /* resource: shared or opened, no more allocations */
+    uint8_t ours;   /* allocation: its private data is softgpu's own */
+    uint8_t listed; /* allocation: in the list of the destroy that is being made */
+    uint16_t process; /* place */
+    uint32_t parent;  /* index; 0: the process itself */
+    uint32_t children, next, previous; /* lists, by index; 0 ends. In a free entry next is the next free one */
+    uint64_t size;    /* allocation: bytes counted in its segment */
+    uint64_t surface; /* resource: hPrivateRuntimeResourceHandle */
+    uint64_t spare[2];
+};
+
+struct softgpu_process {
+    uint64_t start; /* time the process started, in clock ticks since boot: tells a reused pid */
+    uint32_t pid;   /* 0: free place */
+    uint32_t objects; /* list, by index */
+    uint64_t used[SOFTGPU_ADAPTERS_MAX][SEGMENT_COUNT];
+};
+
+struct softgpu {
+    uint64_t magic;
+    pthread_mutex_t mutex; /* process-shared, robust */
+    struct softgpu_config config;
+    uint32_t removed;      /* the adapters are gone */
+    uint32_t high_water;   /* objects beyond this index were never used */
+    uint32_t free_object;  /* free list, last freed first: handles are reused soon */
+    uint64_t local_used[SOFTGPU_ADAPTERS_MAX], system_used;
+    struct softgpu_process processes[SOFTGPU_PROCESSES];
+    unsigned char scratch[SOFTGPU_SCRATCH_SIZE]; /* of the call that holds the lock: callers' stacks may be small */
+    struct softgpu_object objects[SOFTGPU_OBJECTS];
+};
+
+/* One call on its way. */
+struct softgpu_call {
+    struct softgpu *gpu;
+    int place;
+    uint64_t argument; /* the caller's address of the structure */
+    const struct softgpu_memory *memory;
+};
+
+/* The errno (negative) by which the guest driver gives a host's status back; a success is passed on as the value. */
+long softgpu_status_result(uint32_t status);
+
+/* A new object at the head of its parent's list; its index, or 0 when the table is full. */
+uint32_t softgpu_object_create(struct softgpu *gpu, enum softgpu_type type, int place, uint32_t parent, uint8_t adapter);
+/* Frees it with all its children, and gives their bytes back. */
+void softgpu_object_destroy(struct softgpu *gpu, uint32_t index);
+/* Index of the object that a handle names, if it lives, is of this type and belongs to this process; else 0. */
+uint32_t softgpu_object_find(struct softgpu *gpu, int place, enum softgpu_type type, D3DKMT_HANDLE handle);
+D3DKMT_HANDLE softgpu_object_handle(const struct softgpu *gpu, uint32_t index);
+/* Counts size bytes in a segment for an allocation; false when they don't fit. */
+bool softgpu_object_charge(struct softgpu *gpu, uint32_t index, int segment, uint64_t size);
+
+/* Reads and writes the caller's memory: 0 or -EFAULT. */
+static inline int softgpu_read(const struct softgpu_call *call, void *to, uint64_t from, size_t size)
+{
+    return size ? call->memory->read(call->memory->user, to, from, size) : 0;
+}
+static inline int softgpu_write(const struct softgpu_call *call, uint64_t to, const void *from, size_t size)
+{
+    return size ? call->memory->write(call->memory->user, to, from, size) : 0;
+}
+
+/* What the faults asked for make of this call: 1 and *result when it fails here; *delay_ns to wait before it is made. */
+int softgpu_fault_apply(struct softgpu *gpu, unsigned number, long *result, uint64_t *delay_ns);
+
+/* The requests, each with its structure already read. Returns as softgpu_ioctl. */
+long softgpu_enum_adapters2(struct softgpu_call *call, void *structure);
+long softgpu_enum_adapters3(struct softgpu_call *call, void *structure);
+long softgpu_open_adapter_from_luid(struct softgpu_call *call, void *structure);
+long softgpu_close_adapter(struct softgpu_call *call, void *structure);
+long softgpu_query_adapter_info(struct softgpu_call *call, void *structure);
+long softgpu_query_video_memory_info(struct softgpu_call *call, void *structure);
+long softgpu_create_device(struct softgpu_call *call, void *structure);
+long softgpu_destroy_device(struct softgpu_call *call, void *structure);
+long softgpu_get_device_state(struct softgpu_call *call, void *structure);
+long softgpu_create_context_virtual(struct softgpu_call *call, void *structure);
+long softgpu_destroy_context(struct softgpu_call *call, void *structure);
+long softgpu_create_paging_queue(struct softgpu_call *call, void *structure);
+long softgpu_destroy_paging_queue(struct softgpu_call *call, void *structure);
+long softgpu_create_allocation(struct softgpu_call *call, void *structure);
+long softgpu_destroy_allocation(struct softgpu_call *call, void *structure);
+
+#endif

@@ -1,0 +1,34 @@
+/*
+ * The thunks of libgpualloc-d3dkmt.so, for programs to link: as libdxcore and libdxg have them, over the ioctls of /dev/dxg, and
+ * the older D3DKMTCreateAllocation, which those leave out. Structures are in abi/d3dkmt.h. All are thread-safe; the device is
+ * opened at the first call, and again in a forked child when it lists or opens adapters.
+ */
+#ifndef GPUALLOC_D3DKMT_THUNKS_H
+#define GPUALLOC_D3DKMT_THUNKS_H
+
+#include "abi/d3dkmt.h"
+
+NTSTATUS D3DKMTEnumAdapters2(const struct D3DKMT_ENUMADAPTERS2 *args);
+NTSTATUS D3DKMTEnumAdapters3(struct D3DKMT_ENUMADAPTERS3 *args);
+NTSTATUS D3DKMTOpenAdapterFromLuid(struct D3DKMT_OPENADAPTERFROMLUID *args);
+NTSTATUS D3DKMTCloseAdapter(const struct D3DKMT_CLOSEADAPTER *args);
+/* Text is wchar_t here and UTF-16 at the ioctl. */
+NTSTATUS D3DKMTQueryAdapterInfo(const struct D3DKMT_QUERYADAPTERINFO *args);
+NTSTATUS D3DKMTQueryVideoMemoryInfo(struct D3DKMT_QUERYVIDEOMEMORYINFO *args);
+NTSTATUS D3DKMTCreateDevice(struct D3DKMT_CREATEDEVICE *args);
+NTSTATUS D3DKMTDestroyDevice(const struct D3DKMT_DESTROYDEVICE *args);
+NTSTATUS D3DKMTGetDeviceState(struct D3DKMT_GETDEVICESTATE *args);
+NTSTATUS D3DKMTCreateContextVirtual(struct D3DKMT_CREATECONTEXTVIRTUAL *args);
+NTSTATUS D3DKMTDestroyContext(const struct D3DKMT_DESTROYCONTEXT *args);
+NTSTATUS D3DKMTCreatePagingQueue(struct D3DKMT_CREATEPAGINGQUEUE *args);
+NTSTATUS D3DKMTDestroyPagingQueue(struct D3DDDI_DESTROYPAGINGQUEUE *args);
+/* Elements of 40 bytes at pAllocationInfo: widened for the ioctl, results copied back. */
+NTSTATUS D3DKMTCreateAllocation(struct D3DKMT_CREATEALLOCATION *args);
+/* Elements of 96 bytes at pAllocationInfo2. */
+NTSTATUS D3DKMTCreateAllocation2(struct D3DKMT_CREATEALLOCATION *args);
+NTSTATUS D3DKMTDestroyAllocation(const struct D3DKMT_DESTROYALLOCATION *args);
+NTSTATUS D3DKMTDestroyAllocation2(const struct D3DKMT_DESTROYALLOCATION2 *args);
+/* Closes the device; the next call opens it again. */
+void D3DKMTCloseDxCoreDevice(void);
+
+#endif

@@ -1,0 +1,217 @@
+/* libgpualloc-d3dkmt.so: the D3DKMT thunks as ioctls on /dev/dxg, errors mapped to NTSTATUS as libdxg maps them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "d3dkmt/d3dkmt-thunks.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+static int device = -1; /* opened at first use, as a program may never use it */
+
+static NTSTATUS status_of(int error)
+{
+    switch (error) {
+    case EEXIST: return STATUS_OBJECT_NAME_COLLISION;
+    case ENOMEM: return STATUS_NO_MEMORY;
+    case EINVAL: return STATUS_INVALID_PARAMETER;
+    case ENOENT: return STATUS_OBJECT_NAME_INVALID;
+    case EAGAIN: return STATUS_TIMEOUT;
+    case EOVERFLOW: return STATUS_BUFFER_TOO_SMALL;
+    case ENODEV: return STATUS_DEVICE_REMOVED;
+    case EACCES: return STATUS_ACCESS_DENIED;
+    case ENOSYS:
+    case EPERM: return STATUS_NOT_SUPPORTED;
+    case EOPNOTSUPP: return STATUS_ILLEGAL_INSTRUCTION;
+    case EBADF: return STATUS_INVALID_HANDLE;
+    case EINPROGRESS: return STATUS_GRAPHICS_ALLOCATION_BUSY;
+    case EPROTOTYPE: return STATUS_OBJECT_TYPE_MISMATCH;
+    default: return STATUS_UNSUCCESSFUL;
+    }
+}
+
+/* Opens the device; of threads that come at once one wins. */
+static int open_device(int stale)
+{
+    int fd = open("/dev/dxg", O_RDONLY | O_CLOEXEC);
+    if (fd != -1 && !__atomic_compare_exchange_n(&device, &stale, fd, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+        close(fd);
+        return stale;
+    }
+    return fd;
+}
+
+static int call(unsigned long request, const void *args)
+{
+    int fd = __atomic_load_n(&device, __ATOMIC_ACQUIRE);
+    if (fd == -1)
+        fd = open_device(-1);
+    return ioctl(fd, request, args);
+}
+
+static NTSTATUS thunk(unsigned long request, const void *args)
+{
+    int result = call(request, args);
+    return result == -1 ? status_of(errno) : result;
+}
+
+/* ENOTTY tells that the descriptor is another process's: this one was forked. Then the device is opened anew, once. */
+static NTSTATUS thunk_reopening(unsigned long request, const void *args)
+{
+    int fd = __atomic_load_n(&device, __ATOMIC_ACQUIRE);
+    int result = call(request, args);
+    if (result == -1 && (errno == ENOTTY || errno == EBADF) && fd != -1) {
+        int fresh = open("/dev/dxg", O_RDONLY | O_CLOEXEC);
+        if (fresh == -1)
+            return STATUS_UNSUCCESSFUL;
+        if (__atomic_compare_exchange_n(&device, &fd, fresh, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+            close(fd);
+        else
+            close(fresh);
+        result = call(request, args);
+    }
+    return result == -1 ? status_of(errno) : result;
+}
+
+#define THUNK(name, how, number, structure, constness)                                                                      \
+    EXPORT NTSTATUS D3DKMT##name(constness structure *args) { return how(DXG_IOCTL(number, structure), args); }
+#define NOT_CONST
+
+THUNK(EnumAdapters2, thunk_reopening, 0x14, struct D3DKMT_ENUMADAPTERS2, const)
+THUNK(EnumAdapters3, thunk_reopening, 0x3e, struct D3DKMT_ENUMADAPTERS3, NOT_CONST)
+THUNK(OpenAdapterFromLuid, thunk_reopening, 0x01, struct D3DKMT_OPENADAPTERFROMLUID, NOT_CONST)
+THUNK(CloseAdapter, thunk, 0x15, struct D3DKMT_CLOSEADAPTER, const)
+THUNK(QueryVideoMemoryInfo, thunk, 0x0a, struct D3DKMT_QUERYVIDEOMEMORYINFO, NOT_CONST)
+THUNK(CreateDevice, thunk, 0x02, struct D3DKMT_CREATEDEVICE, NOT_CONST)
+THUNK(DestroyDevice, thunk, 0x19, struct D3DKMT_DESTROYDEVICE, const)
+THUNK(GetDeviceState, thunk, 0x0e, struct D3DKMT_GETDEVICESTATE, NOT_CONST)
+THUNK(CreateContextVirtual, thunk, 0x04, struct D3DKMT_CREATECONTEXTVIRTUAL, NOT_CONST)
+THUNK(DestroyContext, thunk, 0x05, struct D3DKMT_DESTROYCONTEXT, const)
+THUNK(CreatePagingQueue, thunk, 0x07, struct D3DKMT_CREATEPAGINGQUEUE, NOT_CONST)
+THUNK(DestroyPagingQueue, thunk, 0x1c, struct D3DDDI_DESTROYPAGINGQUEUE, NOT_CONST)
+THUNK(CreateAllocation2, thunk, 0x06, struct D3DKMT_CREATEALLOCATION, NOT_CONST)
+THUNK(DestroyAllocation2, thunk, 0x13, struct D3DKMT_DESTROYALLOCATION2, const)
+
+/* The older elements are a prefix of the newer ones, up to their padding; hSection and pSystemMem share a place in both. */
+static void widen(struct D3DDDI_ALLOCATIONINFO2 *to, const struct D3DDDI_ALLOCATIONINFO *from)
+{
+    *to = (struct D3DDDI_ALLOCATIONINFO2){.hAllocation = from->hAllocation,
+                                          .pSystemMem = from->pSystemMem,
+                                          .pPrivateDriverData = from->pPrivateDriverData,
+                                          .PrivateDriverDataSize = from->PrivateDriverDataSize,
+                                          .VidPnSourceId = from->VidPnSourceId,
+                                          .Flags = from->Flags};
+}
+
+EXPORT NTSTATUS D3DKMTCreateAllocation(struct D3DKMT_CREATEALLOCATION *args)
+{
+    struct D3DDDI_ALLOCATIONINFO2 few[4], *wide = few;
+    struct D3DKMT_CREATEALLOCATION inner = *args;
+    uint32_t count = args->NumAllocations;
+    if (count > DXG_MAX_ALLOCATIONS || (count && !args->pAllocationInfo))
+        return STATUS_INVALID_PARAMETER;
+    if (count > sizeof few / sizeof *few) {
+        wide = malloc(count * sizeof *wide);
+        if (!wide)
+            return STATUS_NO_MEMORY;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        widen(&wide[i], &args->pAllocationInfo[i]);
+    inner.pAllocationInfo2 = wide;
+    NTSTATUS status = D3DKMTCreateAllocation2(&inner);
+    if (NT_SUCCESS(status)) {
+        args->hResource = inner.hResource;
+        args->hGlobalShare = inner.hGlobalShare;
+        args->Flags = inner.Flags;
+        for (uint32_t i = 0; i < count; i++)
+            args->pAllocationInfo[i].hAllocation = wide[i].hAllocation;
+    }
+    if (wide != few)
+        free(wide);
+    return status;
+}
+
+EXPORT NTSTATUS D3DKMTDestroyAllocation(const struct D3DKMT_DESTROYALLOCATION *args)
+{
+    if (!args)
+        return STATUS_INVALID_PARAMETER;
+    struct D3DKMT_DESTROYALLOCATION2 wide = {.hDevice = args->hDevice,
+                                             .hResource = args->hResource,
+                                             .phAllocationList = args->phAllocationList,
+                                             .AllocationCount = args->AllocationCount};
+    return D3DKMTDestroyAllocation2(&wide);
+}
+
+/* UTF-16 to wchar_t, with surrogate pairs. */
+static void widen_text(wchar_t *to, const uint16_t *from, size_t count)
+{
+    size_t out = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t unit = from[i];
+        if (unit >= 0xd800 && unit < 0xdc00 && i + 1 < count && from[i + 1] >= 0xdc00 && from[i + 1] < 0xe000)
+            unit = 0x10000 + ((unit - 0xd800) << 10) + (from[++i] - 0xdc00u);
+        to[out++] = (wchar_t)unit;
+    }
+    while (out < count)
+        to[out++] = 0;
+}
+
+/* Answers with text: sizes of the two forms, and what lies before the text, in it and behind it. */
+static const struct text_answer {
+    uint32_t type, wide_size, size;
+    uint32_t head;       /* bytes before the text, equal in both */
+    uint32_t texts, characters; /* how many texts follow each other, of how many characters each */
+    uint32_t tail;              /* bytes behind them */
+} text_answers[] = {
+    {KMTQAITYPE_UMDRIVERNAME, sizeof(struct D3DKMT_UMDFILENAMEINFO), sizeof(struct D3DKMT_UMDFILENAMEINFO_UTF16), 4, 1, 260, 0},
+    {KMTQAITYPE_ADAPTERREGISTRYINFO, sizeof(struct D3DKMT_ADAPTERREGISTRYINFO), sizeof(struct D3DKMT_ADAPTERREGISTRYINFO_UTF16),
+     0, 4, 260, 0},
+    {KMTQAITYPE_NODEMETADATA, sizeof(struct D3DKMT_NODEMETADATA), sizeof(struct D3DKMT_NODEMETADATA_UTF16), 8, 1, 32, 6},
+    {KMTQAITYPE_QUERY_ADAPTER_UNIQUE_GUID, sizeof(struct D3DKMT_QUERY_ADAPTER_UNIQUE_GUID),
+     sizeof(struct D3DKMT_QUERY_ADAPTER_UNIQUE_GUID_UTF16), 0, 1, 40, 0},
+    {KMTQAITYPE_DRIVER_DESCRIPTION, sizeof(struct D3DKMT_DRIVER_DESCRIPTION), sizeof(struct D3DKMT_DRIVER_DESCRIPTION_UTF16), 0,
+     1, 4096, 0},
+};
+
+static NTSTATUS query_text(const struct D3DKMT_QUERYADAPTERINFO *args, const struct text_answer *answer)
+{
+    if (args->PrivateDriverDataSize != answer->wide_size)
+        return STATUS_INVALID_PARAMETER;
+    unsigned char *wide = args->pPrivateDriverData, *inner = calloc(1, answer->size);
+    if (!inner)
+        return STATUS_NO_MEMORY;
+    /* Everything outside the text is passed in; no answer takes text. */
+    memcpy(inner, wide, answer->head);
+    memcpy(inner + answer->size - answer->tail, wide + answer->wide_size - answer->tail, answer->tail);
+    struct D3DKMT_QUERYADAPTERINFO inner_args = *args;
+    inner_args.pPrivateDriverData = inner;
+    inner_args.PrivateDriverDataSize = answer->size;
+    NTSTATUS status = thunk(DXG_IOCTL(0x09, struct D3DKMT_QUERYADAPTERINFO), &inner_args);
+    if (NT_SUCCESS(status)) {
+        memcpy(wide, inner, answer->head);
+        for (uint32_t i = 0; i < answer->texts * answer->characters; i += answer->characters)
+            widen_text((wchar_t *)(void *)(wide + answer->head) + i, (uint16_t *)(void *)(inner + answer->head) + i,
+                       answer->characters);
+        memcpy(wide + answer->wide_size - answer->tail, inner + answer->size - answer->tail, answer->tail);
+    }
+    free(inner);
+    return status;
+}
+
+EXPORT NTSTATUS D3DKMTQueryAdapterInfo(const struct D3DKMT_QUERYADAPTERINFO *args)
+{
+    for (size_t i = 0; i < sizeof text_answers / sizeof *text_answers; i++)
+        if (text_answers[i].type == args->Type)
+            return query_text(args, &text_answers[i]);
+    return thunk(DXG_IOCTL(0x09, struct D3DKMT_QUERYADAPTERINFO), args);
+}
+
+EXPORT void D3DKMTCloseDxCoreDevice(void)
+{
+    int fd = __atomic_exchange_n(&device, -1, __ATOMIC_ACQ_REL);
+    if (fd != -1)
+        close(fd);
+}

@@ -1,0 +1,344 @@
+/* softgpu in this process: see device.h. */
+#include "preload/device.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/memfd.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "abi/softgpu.h"
+#include "softgpu/softgpu.h"
+
+#define TICKET_MAGIC 0x3154454b43495453ull /* "STICKET1" */
+
+struct ticket {
+    uint64_t magic;
+    uint64_t start; /* of the process, in clock ticks since boot */
+    uint32_t pid;
+    int32_t place;
+    uint64_t spare;
+};
+
+static struct softgpu *state; /* mapped once; the fences follow it, read-only. Null until the device is opened */
+static bool copies_refused;   /* a sandbox forbids process_vm_readv: memory is copied directly */
+
+/* Blocks all signals: a handler that calls ioctl must not find the state locked by the thread it interrupted. */
+static uint64_t block_signals(void)
+{
+    uint64_t all = UINT64_MAX, before = 0;
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
+    return before;
+}
+
+static void restore_signals(uint64_t before)
+{
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof before);
+}
+
+/* Start time of a process: field 22 of its stat, counted behind the last parenthesis. 0 when it is gone or unknown. */
+static uint64_t start_time(uint32_t pid)
+{
+    char path[32] = "/proc/", digits[12], text[1024];
+    int length = 0, used = 6;
+    do
+        digits[length++] = (char)('0' + pid % 10);
+    while (pid /= 10);
+    while (length)
+        path[used++] = digits[--length];
+    memcpy(path + used, "/stat", 6);
+    int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    long size = syscall(SYS_read, fd, text, sizeof text - 1);
+    syscall(SYS_close, fd);
+    if (size <= 0)
+        return 0;
+    text[size] = 0;
+    const char *field = strrchr(text, ')');
+    for (int spaces = 0; field && spaces < 20; spaces++)
+        field = strchr(field + 1, ' ');
+    uint64_t start = 0;
+    for (field += field != NULL; field && *field >= '0' && *field <= '9'; field++)
+        start = start * 10 + (uint64_t)(*field - '0');
+    return start;
+}
+
+/* A process that can't be looked up is held to live, unless /proc is there and it isn't in it. */
+static bool is_alive(void *user, uint32_t pid, uint64_t start)
+{
+    (void)user;
+    uint64_t now = start_time(pid);
+    return now == start || (now == 0 && start_time((uint32_t)getpid()) == 0);
+}
+
+/* Copies between the program's memory and ours. The kernel does it, so a bad pointer is EFAULT and no crash. */
+static int copy(bool write, void *ours, uint64_t theirs, size_t size)
+{
+    struct iovec here = {ours, size}, there = {(void *)(uintptr_t)theirs, size};
+    if (!__atomic_load_n(&copies_refused, __ATOMIC_RELAXED)) {
+        long done = syscall(write ? SYS_process_vm_writev : SYS_process_vm_readv, (long)getpid(), &here, 1L, &there, 1L, 0L);
+        if (done == (long)size)
+            return 0;
+        if (done >= 0 || errno == EFAULT)
+            return -EFAULT;
+        __atomic_store_n(&copies_refused, true, __ATOMIC_RELAXED);
+    }
+    if (theirs < 4096)
+        return -EFAULT;
+    memcpy(write ? there.iov_base : ours, write ? ours : there.iov_base, size);
+    return 0;
+}
+
+static int read_memory(void *user, void *to, uint64_t from, size_t size)
+{
+    (void)user;
+    return copy(false, to, from, size);
+}
+
+static int write_memory(void *user, uint64_t to, const void *from, size_t size)
+{
+    (void)user;
+    return copy(true, (void *)from, to, size);
+}
+
+static uint64_t fence_address(void *user, size_t offset)
+{
+    (void)user;
+    return (uintptr_t)state + SOFTGPU_STATE_SIZE + offset;
+}
+
+static const struct softgpu_memory memory = {
+    .read = read_memory, .write = write_memory, .fence_address = fence_address, .alive = is_alive};
+
+/* Maps a state's file twice: all of it, and behind it the fences again, for the program to read. */
+static struct softgpu *map_state(int fd)
+{
+    char *base = (char *)syscall(SYS_mmap, NULL, SOFTGPU_STATE_SIZE + SOFTGPU_FENCES_SIZE, PROT_READ | PROT_WRITE,
+                                 MAP_SHARED | MAP_NORESERVE, fd, 0L);
+    if (base == MAP_FAILED)
+        return NULL;
+    long fences = syscall(SYS_mmap, base + SOFTGPU_STATE_SIZE, SOFTGPU_FENCES_SIZE, PROT_READ, MAP_SHARED | MAP_FIXED, fd,
+                          (long)SOFTGPU_FENCES_OFFSET);
+    if (fences == -1) {
+        syscall(SYS_munmap, base, SOFTGPU_STATE_SIZE + SOFTGPU_FENCES_SIZE);
+        return NULL;
+    }
+    syscall(SYS_madvise, base, SOFTGPU_STATE_SIZE + SOFTGPU_FENCES_SIZE, MADV_DONTDUMP);
+    return (struct softgpu *)(void *)base;
+}
+
+static const char *from_environment(const char *name)
+{
+    return getenv(name);
+}
+
+/* Maps the state in fd and formats it when it is new. Null and errno: EINVAL when the file is something else. */
+static struct softgpu *prepare_state(int fd)
+{
+    struct softgpu_config config;
+    const char *wrong;
+    struct stat status;
+    if (softgpu_config_read(&config, from_environment, &wrong) < 0) {
+        errno = EINVAL;
+        return NULL;
+    }
+    if (syscall(SYS_fstat, fd, &status) == -1)
+        return NULL;
+    bool fresh = status.st_size == 0;
+    if (!fresh && status.st_size != (off_t)SOFTGPU_STATE_SIZE) {
+        errno = EINVAL;
+        return NULL;
+    }
+    if (fresh && syscall(SYS_ftruncate, fd, (long)SOFTGPU_STATE_SIZE) == -1)
+        return NULL;
+    struct softgpu *gpu = map_state(fd);
+    int error = gpu && fresh ? -softgpu_init(gpu, &config) : gpu && !softgpu_is_formatted(gpu) ? EINVAL : 0;
+    if (error) {
+        syscall(SYS_munmap, gpu, SOFTGPU_STATE_SIZE + SOFTGPU_FENCES_SIZE);
+        errno = error;
+        return NULL;
+    }
+    return gpu;
+}
+
+/* The file that the environment names, locked until closed so that one process formats it; or a memfd. */
+static int open_state(void)
+{
+    const char *path = getenv(SOFTGPU_ENV_STATE);
+    if (!path || !*path)
+        return (int)syscall(SYS_memfd_create, "softgpu:state", MFD_CLOEXEC);
+    int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd >= 0 && syscall(SYS_flock, fd, LOCK_EX) == -1) {
+        syscall(SYS_close, fd);
+        return -1;
+    }
+    return fd;
+}
+
+/* The state, mapped at first use. Of threads that come at once one wins; the others let go of theirs. */
+static struct softgpu *attach(void)
+{
+    struct softgpu *known = __atomic_load_n(&state, __ATOMIC_ACQUIRE);
+    if (known)
+        return known;
+    int fd = open_state();
+    if (fd < 0)
+        return NULL;
+    struct softgpu *fresh = prepare_state(fd);
+    int error = errno;
+    syscall(SYS_close, fd);
+    errno = error;
+    if (fresh && !__atomic_compare_exchange_n(&state, &known, fresh, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+        syscall(SYS_munmap, fresh, SOFTGPU_STATE_SIZE + SOFTGPU_FENCES_SIZE);
+        return known;
+    }
+    return fresh;
+}
+
+bool device_in_use(void)
+{
+    return __atomic_load_n(&state, __ATOMIC_ACQUIRE) != NULL;
+}
+
+static bool read_ticket(int fd, struct ticket *ticket)
+{
+    struct stat status;
+    return syscall(SYS_fstat, fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size == sizeof *ticket &&
+           status.st_nlink == 0 && syscall(SYS_pread64, fd, ticket, sizeof *ticket, 0L) == sizeof *ticket &&
+           ticket->magic == TICKET_MAGIC;
+}
+
+int device_place(int fd)
+{
+    struct ticket ticket;
+    int error = errno;
+    bool ours = device_in_use() && read_ticket(fd, &ticket) && ticket.pid == (uint32_t)getpid();
+    errno = error;
+    return ours ? ticket.place : -1;
+}
+
+/* The memfd with the ticket in it, sealed; opened again for the access that the program asked for, on the same number. */
+static int make_descriptor(const struct ticket *ticket, int flags)
+{
+    int fd = (int)syscall(SYS_memfd_create, SOFTGPU_MEMFD_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0)
+        return -1;
+    if (syscall(SYS_write, fd, ticket, sizeof *ticket) != sizeof *ticket) {
+        syscall(SYS_close, fd);
+        errno = ENOMEM;
+        return -1;
+    }
+    syscall(SYS_fcntl, fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+    char path[32] = "/proc/self/fd/", digits[12];
+    int length = 0, used = 14, number = fd;
+    do
+        digits[length++] = (char)('0' + number % 10);
+    while (number /= 10);
+    while (length)
+        path[used++] = digits[--length];
+    path[used] = 0;
+    int wanted = flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_NOFOLLOW | O_NOCTTY);
+    int again = (int)syscall(SYS_openat, AT_FDCWD, path, wanted);
+    if (again >= 0) {
+        syscall(SYS_dup3, again, fd, flags & O_CLOEXEC);
+        syscall(SYS_close, again);
+    } else if (!(flags & O_CLOEXEC)) { /* without /proc the memfd itself must do */
+        syscall(SYS_fcntl, fd, F_SETFD, 0L);
+    }
+    return fd;
+}
+
+int device_open(int flags)
+{
+    if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL) || flags & O_DIRECTORY) {
+        errno = flags & O_DIRECTORY ? ENOTDIR : EEXIST;
+        return -1;
+    }
+    uint64_t signals = block_signals();
+    struct softgpu *gpu = attach();
+    int fd = -1, error = errno;
+    if (gpu) {
+        struct ticket ticket = {.magic = TICKET_MAGIC, .pid = (uint32_t)getpid()};
+        ticket.start = start_time(ticket.pid);
+        softgpu_lock(gpu);
+        softgpu_reap(gpu, is_alive, NULL);
+        ticket.place = softgpu_process_enter(gpu, ticket.pid, ticket.start);
+        errno = ENOMEM;
+        if (ticket.place >= 0)
+            fd = make_descriptor(&ticket, flags);
+        error = errno;
+        softgpu_unlock(gpu);
+    }
+    restore_signals(signals);
+    errno = error;
+    return fd;
+}
+
+int device_ioctl(int place, unsigned long request, uint64_t argument)
+{
+    int error = errno;
+    uint64_t signals = block_signals();
+    long result = softgpu_ioctl(state, place, request, argument, &memory);
+    restore_signals(signals);
+    errno = error;
+    if (result >= -4095 && result < 0) {
+        errno = (int)-result;
+        return -1;
+    }
+    return (int)result;
+}
+
+/* Whether a descriptor of the device, opened by this process, is still there; its ticket. */
+static bool find_descriptor(struct ticket *ticket)
+{
+    uint64_t buffer[256];
+    int directory = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool found = false;
+    for (int fd = 0; directory < 0 && fd < 1024 && !found; fd++) /* no /proc: as many as programs usually may have */
+        found = read_ticket(fd, ticket) && ticket->pid == (uint32_t)getpid();
+    if (directory < 0)
+        return found;
+    long size;
+    while (!found && (size = syscall(SYS_getdents64, directory, buffer, sizeof buffer)) > 0) {
+        for (char *at = (char *)buffer; !found && at < (char *)buffer + size; at += *(uint16_t *)(void *)(at + 16)) {
+            const char *name = at + 19; /* struct linux_dirent64: d_ino, d_off, d_reclen (at 16), d_type, d_name */
+            int fd = 0;
+            for (; *name >= '0' && *name <= '9'; name++)
+                fd = fd * 10 + (*name - '0');
+            found = *name == 0 && read_ticket(fd, ticket) && ticket->pid == (uint32_t)getpid();
+        }
+    }
+    syscall(SYS_close, directory);
+    return found;
+}
+
+void device_closing_begin(struct device_closing *closing)
+{
+    *closing = (struct device_closing){.locked = device_in_use()};
+    if (closing->locked) {
+        closing->signals = block_signals();
+        softgpu_lock(state);
+    }
+}
+
+void device_closing_end(struct device_closing *closing)
+{
+    if (!closing->locked)
+        return;
+    int error = errno;
+    struct ticket ticket;
+    uint32_t pid = (uint32_t)getpid();
+    if (!find_descriptor(&ticket))
+        softgpu_process_leave(state, pid, start_time(pid));
+    softgpu_unlock(state);
+    restore_signals(closing->signals);
+    errno = error;
+}
