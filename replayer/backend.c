@@ -1,0 +1,44 @@
+/* The table of backends, generated from the files in backends/. */
+#include "replayer/backend.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define BACKEND(name) extern const struct replay_backend replay_backend_##name;
+#include "generated/backends.inc"
+#undef BACKEND
+
+const struct replay_backend *const replay_backends[] = {
+#define BACKEND(name) &replay_backend_##name,
+#include "generated/backends.inc"
+#undef BACKEND
+    NULL,
+};
+
+const char *replay_mode_name(enum replay_mode mode) { return mode == REPLAY_DUMB ? "dumb" : "verbatim"; }
+
+const struct replay_backend *replay_backend_find(const char *name)
+{
+    for (const struct replay_backend *const *backend = replay_backends; *backend; backend++)
+        if (strcmp((*backend)->name, name) == 0)
+            return *backend;
+    return NULL;
+}
+
+const struct replay_backend *replay_backend_for_driver(const char *driver)
+{
+    for (const struct replay_backend *const *backend = replay_backends; *backend; backend++)
+        for (const char *const *served = (*backend)->drivers; served && *served; served++)
+            if (strcmp(*served, driver) == 0)
+                return *backend;
+    return *driver ? replay_backend_find("dumb") : NULL;
+}
+
+int replay_backend_check(const struct replay_backend *backend, struct ga_error *error)
+{
+    const char *missing = !backend->name ? "name" : !backend->summary ? "summary" : !backend->open ? "open"
+                          : !backend->bind ? "bind" : !backend->issue ? "issue" : !backend->close ? "close" : NULL;
+    if (!missing)
+        return 0;
+    return ga_error_set(error, EINVAL, "backend %s has no %s", backend->name ? backend->name : "(unnamed)", missing);
+}

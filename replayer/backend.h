@@ -1,0 +1,74 @@
+/*
+ * Backends: what a plan is issued on. Each is one file in backends/ that ends in a const struct replay_backend, named
+ * replay_backend_FILENAME; the table of them is generated from the folder.
+ *
+ * One device is opened for a replay and serves its runs one after the other. Calls of a run come from several threads (lanes) at
+ * once, those of one lane in order; the engine has made them wait for what they depend on.
+ */
+#ifndef GPUALLOC_REPLAYER_BACKEND_H
+#define GPUALLOC_REPLAYER_BACKEND_H
+
+#include "base/error.h"
+#include "replayer/plan.h"
+
+/* What a user asked for; all members may be null. */
+struct replay_target {
+    const char *node;   /* device node */
+    const char *driver; /* of the node, when it has been asked already */
+};
+
+/* What a device says of itself, for results. Never null, "" when unknown; lives as long as the device. */
+struct replay_identity {
+    char node[64], driver[32], version[64];
+    bool software; /* made of software, or answers nothing real: a result from it is no hardware's */
+};
+
+/* How calls are issued: the same requests, or by size. Results of the two are never compared. */
+enum replay_mode { REPLAY_VERBATIM, REPLAY_DUMB };
+const char *replay_mode_name(enum replay_mode mode);
+
+struct replay_outcome {
+    int64_t ret;   /* what the ioctl returned */
+    int32_t error; /* errno after -1, else 0 */
+    bool failed;
+};
+
+struct replay_device; /* each backend's own */
+
+struct replay_backend {
+    const char *name;    /* as --backend takes it; the file's name */
+    const char *summary; /* one line */
+    const char *const *drivers; /* kernel drivers that it serves, ending with null; null: only when asked for by name */
+
+    /* Opens a device. Main thread. Required. identity is zeros before. */
+    int (*open)(struct replay_device **device, const struct replay_target *target, struct replay_identity *identity,
+                struct ga_error *error);
+    /* Looks at the plan once, before any run: may allocate whatever runs will need, and says of each call why it cannot be issued
+       (skips[call], zero before; the plan's own reasons are in already) and how the others are issued. Main thread. Required. */
+    int (*bind)(struct replay_device *device, const struct replay_plan *plan, uint8_t *skips, enum replay_mode *mode,
+                struct ga_error *error);
+    /* Before each run. Main thread, no lane runs. Optional. */
+    int (*begin)(struct replay_device *device, struct ga_error *error);
+    /* Just before a call, not timed: puts handles into its arguments. REPLAY_ISSUED, or why it cannot be issued now. Lane's thread.
+       No allocation, lock or output, as in issue and finish. Optional. */
+    enum replay_skip (*prepare)(struct replay_device *device, uint32_t lane, const struct replay_call *call);
+    /* The call: the only thing that is timed. Lane's thread. Required. */
+    void (*issue)(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome);
+    /* Just after it, not timed: keeps the handles that came back. Lane's thread. Optional. */
+    void (*finish)(struct replay_device *device, uint32_t lane, const struct replay_call *call,
+                   const struct replay_outcome *outcome);
+    /* After each run, also a failed one: frees all that the run made. Main thread, no lane runs. Optional. */
+    void (*end)(struct replay_device *device);
+    /* Ends the device; null is fine. Main thread. Required. */
+    void (*close)(struct replay_device *device);
+};
+
+/* All of them, ending with null. */
+extern const struct replay_backend *const replay_backends[];
+const struct replay_backend *replay_backend_find(const char *name);
+/* The one that serves a kernel driver; "dumb" for any other that is not null; null when there is none. */
+const struct replay_backend *replay_backend_for_driver(const char *driver);
+/* Whether a table has all that it must. */
+int replay_backend_check(const struct replay_backend *backend, struct ga_error *error);
+
+#endif

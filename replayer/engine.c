@@ -1,0 +1,313 @@
+/* The engine: see engine.h. */
+#include "replayer/engine.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    SPINS = 200,             /* looks at another lane before sleeping: some microseconds, less than a wake-up */
+    SLEEP_NS = 20 * 1000000, /* at most, so that a stop is seen */
+};
+
+struct lane {
+    _Alignas(64) _Atomic uint32_t done; /* calls of this lane that are through */
+    _Atomic uint32_t sleepers;          /* lanes that may sleep on done */
+    struct run_state *run;
+    uint32_t number;
+    pthread_t thread;
+};
+
+struct run_state {
+    struct replay_session *session;
+    struct replay_run *out;
+    const atomic_bool *stop;
+    struct lane *lanes;
+    int64_t start_ns;
+    pthread_mutex_t mutex; /* the gate before the start; not taken afterwards */
+    pthread_cond_t changed;
+    uint32_t waiting;
+    enum { GATE_SHUT, GATE_OPEN, GATE_GO_HOME } gate;
+};
+
+static inline int64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+static inline void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+uint32_t replay_clock_cost_ns(void)
+{
+    int64_t least = INT64_MAX;
+    for (int i = 0; i < 1000; i++) {
+        int64_t a = now_ns(), b = now_ns();
+        if (b - a < least)
+            least = b - a;
+    }
+    return (uint32_t)least;
+}
+
+static bool stopped(const struct run_state *run) { return atomic_load_explicit(run->stop, memory_order_relaxed); }
+
+/* False when the run was stopped first. */
+static bool wait_for(struct run_state *run, struct lane *other, uint32_t sequence)
+{
+    for (int i = 0; i < SPINS; i++) {
+        if (atomic_load_explicit(&other->done, memory_order_acquire) > sequence)
+            return true;
+        relax();
+    }
+    atomic_fetch_add(&other->sleepers, 1);
+    bool reached = false;
+    while (!stopped(run)) {
+        uint32_t done = atomic_load(&other->done);
+        if ((reached = done > sequence))
+            break;
+        struct timespec limit = {.tv_nsec = SLEEP_NS};
+        syscall(SYS_futex, &other->done, FUTEX_WAIT_PRIVATE, done, &limit, NULL, 0);
+    }
+    atomic_fetch_sub(&other->sleepers, 1);
+    return reached;
+}
+
+static void publish(struct lane *lane, uint32_t done)
+{
+    atomic_store(&lane->done, done); /* sequentially consistent: ordered before the look at sleepers */
+    if (atomic_load(&lane->sleepers))
+        syscall(SYS_futex, &lane->done, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+}
+
+static bool differs(const struct replay_call *call, const struct replay_sample *sample)
+{
+    if (sample->failed != call->failed)
+        return true;
+    if (!call->failed || !call->row)
+        return false;
+    return call->row->provider[1] == '3' ? sample->status != call->status : sample->error != call->error;
+}
+
+static void judge(const struct replay_call *call, const struct replay_outcome *outcome, struct replay_sample *sample)
+{
+    struct ga_call_header header = {.ret = outcome->ret, .error = outcome->error, .layer = GA_LAYER_IOCTL};
+    sample->failed = outcome->failed;
+    sample->error = outcome->error;
+    sample->status = call->row && call->row->provider[1] == '3' ? ga_call_status(&header) : 0;
+    sample->differs = differs(call, sample);
+}
+
+static void issue(struct lane *lane, const struct replay_call *call, struct replay_sample *sample)
+{
+    struct run_state *run = lane->run;
+    const struct replay_backend *backend = run->session->backend;
+    struct replay_device *device = run->session->device;
+    if (backend->prepare && (sample->skip = (uint8_t)backend->prepare(device, lane->number, call)) != REPLAY_ISSUED)
+        return;
+    struct replay_outcome outcome = {0};
+    int64_t begin = now_ns();
+    backend->issue(device, lane->number, call, &outcome);
+    int64_t latency = now_ns() - begin;
+    if (backend->finish)
+        backend->finish(device, lane->number, call, &outcome);
+    sample->begin_ns = begin - run->start_ns;
+    sample->latency_ns = latency > UINT32_MAX ? UINT32_MAX : (uint32_t)latency;
+    judge(call, &outcome, sample);
+}
+
+static bool wait_for_all(struct lane *lane, const struct replay_call *call)
+{
+    const struct replay_dependency *dependency = &lane->run->session->plan->dependencies[call->dependencies];
+    for (uint32_t i = 0; i < call->dependency_count; i++)
+        if (!wait_for(lane->run, &lane->run->lanes[dependency[i].lane], dependency[i].sequence))
+            return false;
+    return true;
+}
+
+/* All lanes start at once. False: not all threads could be had, and this one ends without a call. */
+static bool pass_gate(struct run_state *run)
+{
+    pthread_mutex_lock(&run->mutex);
+    run->waiting++;
+    pthread_cond_broadcast(&run->changed);
+    while (run->gate == GATE_SHUT)
+        pthread_cond_wait(&run->changed, &run->mutex);
+    bool go = run->gate == GATE_OPEN;
+    pthread_mutex_unlock(&run->mutex);
+    return go;
+}
+
+static void open_gate(struct run_state *run, uint32_t lanes, bool go)
+{
+    pthread_mutex_lock(&run->mutex);
+    while (run->waiting < lanes)
+        pthread_cond_wait(&run->changed, &run->mutex);
+    run->gate = go ? GATE_OPEN : GATE_GO_HOME;
+    run->start_ns = now_ns();
+    pthread_cond_broadcast(&run->changed);
+    pthread_mutex_unlock(&run->mutex);
+}
+
+static void *lane_main(void *argument)
+{
+    struct lane *lane = argument;
+    struct run_state *run = lane->run;
+    const struct replay_plan *plan = run->session->plan;
+    const struct replay_lane *order = &plan->lanes[lane->number];
+    if (!pass_gate(run))
+        return NULL;
+    for (uint32_t i = 0; i < order->count; i++) {
+        uint32_t number = plan->order[order->first + i];
+        const struct replay_call *call = &plan->calls[number];
+        struct replay_sample *sample = &run->out->samples[number];
+        if (stopped(run) || !wait_for_all(lane, call))
+            sample->skip = REPLAY_SKIP_STOPPED;
+        else if (run->session->skips[number])
+            sample->skip = run->session->skips[number];
+        else
+            issue(lane, call, sample);
+        publish(lane, i + 1);
+    }
+    return NULL;
+}
+
+/* What a call waited for was done before it began: asked of the samples, after the run. */
+static uint64_t count_violations(const struct replay_plan *plan, const struct replay_run *run)
+{
+    uint64_t violations = 0;
+    for (uint32_t c = 0; c < plan->call_count; c++) {
+        const struct replay_sample *mine = &run->samples[c];
+        for (uint32_t d = 0; mine->skip == REPLAY_ISSUED && d < plan->calls[c].dependency_count; d++) {
+            const struct replay_dependency *on = &plan->dependencies[plan->calls[c].dependencies + d];
+            const struct replay_sample *other = &run->samples[plan->order[plan->lanes[on->lane].first + on->sequence]];
+            violations += other->skip == REPLAY_ISSUED && other->begin_ns + other->latency_ns > mine->begin_ns;
+        }
+    }
+    return violations;
+}
+
+static int start_lanes(struct run_state *run, uint32_t *started)
+{
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, 256 * 1024);
+    int result = 0;
+    for (*started = 0; result == 0 && *started < run->session->plan->lane_count; *started += result == 0) {
+        struct lane *lane = &run->lanes[*started];
+        lane->run = run;
+        lane->number = *started;
+        result = pthread_create(&lane->thread, &attributes, lane_main, lane);
+    }
+    pthread_attr_destroy(&attributes);
+    return -result;
+}
+
+static int run_lanes(struct run_state *run, struct ga_error *error)
+{
+    const struct replay_plan *plan = run->session->plan;
+    run->lanes = aligned_alloc(_Alignof(struct lane), (plan->lane_count + 1u) * sizeof *run->lanes);
+    if (!run->lanes)
+        return ga_error_errno(error, ENOMEM, "%u lanes", plan->lane_count);
+    memset(run->lanes, 0, (plan->lane_count + 1u) * sizeof *run->lanes);
+    pthread_mutex_init(&run->mutex, NULL);
+    pthread_cond_init(&run->changed, NULL);
+    uint32_t started = 0;
+    int result = start_lanes(run, &started);
+    open_gate(run, started, result == 0);
+    for (uint32_t i = 0; i < started; i++)
+        pthread_join(run->lanes[i].thread, NULL);
+    run->out->wall_ns = (uint64_t)(now_ns() - run->start_ns);
+    pthread_cond_destroy(&run->changed);
+    pthread_mutex_destroy(&run->mutex);
+    free(run->lanes);
+    return result < 0 ? ga_error_errno(error, -result, "starting thread %u of %u", started + 1, plan->lane_count) : 0;
+}
+
+int replay_session_run(struct replay_session *session, struct replay_run *run, const atomic_bool *stop, struct ga_error *error)
+{
+    struct run_state state = {.session = session, .out = run, .stop = stop};
+    memset(run->samples, 0, session->plan->call_count * sizeof *run->samples);
+    int result = session->backend->begin ? session->backend->begin(session->device, error) : 0;
+    if (result == 0)
+        result = run_lanes(&state, error);
+    if (session->backend->end)
+        session->backend->end(session->device);
+    if (result < 0)
+        return result;
+    run->order_violations = count_violations(session->plan, run);
+    return stopped(&state) ? ga_error_set(error, EINTR, "stopped; what the run had made is freed") : 0;
+}
+
+/* A call whose object no issued call makes cannot be issued either. Calls come in the order of their begin: one pass is enough. */
+static void propagate(struct replay_session *session)
+{
+    const struct replay_plan *plan = session->plan;
+    for (uint32_t c = 0; c < plan->call_count; c++) {
+        const struct replay_call *call = &plan->calls[c];
+        if (call->skip)
+            session->skips[c] = call->skip;
+        for (uint32_t r = call->refs; !session->skips[c] && r < call->refs + call->ref_count; r++) {
+            const struct replay_ref *ref = &plan->refs[r];
+            if (ref->object == REPLAY_NONE || ref->role == REPLAY_MAKES || ref->role == REPLAY_AGAIN)
+                continue;
+            uint32_t maker = plan->objects[ref->object].maker;
+            if (maker != REPLAY_NONE && session->skips[maker])
+                session->skips[c] = REPLAY_SKIP_NO_MAKER;
+        }
+    }
+}
+
+int replay_session_open(struct replay_session *session, const struct replay_backend *backend, const struct replay_target *target,
+                        const struct replay_plan *plan, struct ga_error *error)
+{
+    *session = (struct replay_session){.backend = backend, .plan = plan};
+    int result = replay_backend_check(backend, error);
+    if (result < 0)
+        return result;
+    session->skips = calloc(plan->call_count + 1u, sizeof *session->skips);
+    if (!session->skips)
+        return ga_error_errno(error, ENOMEM, "replay");
+    result = backend->open(&session->device, target, &session->identity, error);
+    if (result < 0)
+        return result;
+    for (uint32_t c = 0; c < plan->call_count; c++)
+        session->skips[c] = plan->calls[c].skip;
+    result = backend->bind(session->device, plan, session->skips, &session->mode, error);
+    if (result < 0)
+        return result;
+    propagate(session);
+    return 0;
+}
+
+void replay_session_close(struct replay_session *session)
+{
+    if (session->backend)
+        session->backend->close(session->device);
+    free(session->skips);
+    *session = (struct replay_session){0};
+}
+
+int replay_run_init(struct replay_run *run, const struct replay_plan *plan)
+{
+    *run = (struct replay_run){.samples = calloc(plan->call_count + 1u, sizeof *run->samples)};
+    return run->samples ? 0 : -ENOMEM;
+}
+
+void replay_run_release(struct replay_run *run)
+{
+    free(run->samples);
+    *run = (struct replay_run){0};
+}

@@ -1,0 +1,74 @@
+/* Which member names what: see objects.h. */
+#include "replayer/objects.h"
+
+#include <string.h>
+
+#define CREATE_RESOURCE 1u /* D3DKMT_CREATEALLOCATIONFLAGS.CreateResource */
+#define D3DKMT(row_, member_, kind_, role_, ...)                                                                            \
+    {.row = GA_ROW_d3dkmt_##row_, .member = #member_, .kind = REPLAY_##kind_, .role = REPLAY_##role_, ##__VA_ARGS__}
+#define DRM(row_, member_, kind_, role_, ...)                                                                               \
+    {.row = GA_ROW_drm_##row_, .member = #member_, .kind = REPLAY_##kind_, .role = REPLAY_##role_, ##__VA_ARGS__}
+
+static const struct replay_reference references[] = {
+    D3DKMT(adapter_info, hAdapter, ADAPTER, MAKES),
+    D3DKMT(adapter_info, AdapterLuid_LowPart, LUID, MAKES),
+    D3DKMT(open_adapter_from_luid, AdapterLuid_LowPart, LUID, USES),
+    D3DKMT(open_adapter_from_luid, hAdapter, ADAPTER, MAKES),
+    D3DKMT(close_adapter, hAdapter, ADAPTER, ENDS),
+    D3DKMT(query_adapter_info, hAdapter, ADAPTER, USES),
+    D3DKMT(create_device, hAdapter, ADAPTER, USES),
+    D3DKMT(create_device, hDevice, DEVICE, MAKES),
+    D3DKMT(destroy_device, hDevice, DEVICE, ENDS),
+    D3DKMT(create_allocation, hDevice, DEVICE, USES),
+    D3DKMT(create_allocation, hResource, RESOURCE, USES, .if_flag = true, .mask = CREATE_RESOURCE),
+    D3DKMT(create_allocation, hResource, RESOURCE, MAKES, .if_flag = true, .mask = CREATE_RESOURCE, .flag_set = true),
+    D3DKMT(allocation, hAllocation, ALLOCATION, MAKES),
+    D3DKMT(destroy_allocation, hDevice, DEVICE, USES),
+    D3DKMT(destroy_allocation, hResource, RESOURCE, ENDS),
+    D3DKMT(destroy_allocation, phAllocationList, ALLOCATION, ENDS),
+    DRM(virtgpu_resource_info, bo_handle, BUFFER, USES),
+    DRM(gem_flink, name, NAME, MAKES),
+    DRM(gem_open, name, NAME, USES),
+    DRM(prime_handle_to_fd, fd, DMA_BUF, MAKES, .identity = "dma_buf"),
+    DRM(prime_fd_to_handle, fd, DMA_BUF, USES, .identity = "dma_buf"),
+};
+
+/* A GEM handle's part in a call, from the schema's effect. */
+static const uint8_t effect_roles[] = {
+    [GA_EFFECT_QUERY] = REPLAY_USES,  [GA_EFFECT_CREATE] = REPLAY_MAKES, [GA_EFFECT_DESTROY] = REPLAY_ENDS,
+    [GA_EFFECT_IMPORT] = REPLAY_MAKES, [GA_EFFECT_EXPORT] = REPLAY_USES, [GA_EFFECT_MAP] = REPLAY_USES,
+    [GA_EFFECT_OPEN] = REPLAY_MAKES,  [GA_EFFECT_CLOSE] = REPLAY_ENDS,
+};
+
+static bool found(const struct replay_reference *candidate, bool before, uint32_t flags)
+{
+    if (candidate->if_flag && ((flags & candidate->mask) != 0) != candidate->flag_set)
+        return false;
+    return before == (candidate->role != REPLAY_MAKES);
+}
+
+bool replay_reference_of(const struct ga_row *row, const struct ga_member *member, bool before, uint32_t flags,
+                         struct replay_reference *reference)
+{
+    for (size_t i = 0; i < sizeof references / sizeof *references; i++)
+        if (references[i].row == ga_row_id(row) && strcmp(references[i].member, member->name) == 0 &&
+            found(&references[i], before, flags)) {
+            *reference = references[i];
+            return true;
+        }
+    if (strcmp(row->provider, "drm") != 0 || !row->effect.handle || strcmp(row->effect.handle, member->name) != 0)
+        return false;
+    *reference = (struct replay_reference){.row = (uint16_t)ga_row_id(row), .member = member->name, .kind = REPLAY_BUFFER,
+                                           .role = effect_roles[row->effect.kind]};
+    return found(reference, before, flags);
+}
+
+const char *replay_object_kind_name(enum replay_object_kind kind)
+{
+    static const char *const names[] = {
+        [REPLAY_ADAPTER] = "adapter",     [REPLAY_DEVICE] = "device",       [REPLAY_RESOURCE] = "resource",
+        [REPLAY_ALLOCATION] = "allocation", [REPLAY_LUID] = "adapter id",   [REPLAY_FILE] = "file",
+        [REPLAY_BUFFER] = "GEM handle",   [REPLAY_DMA_BUF] = "dma-buf",     [REPLAY_NAME] = "global name",
+    };
+    return names[kind];
+}

@@ -1,0 +1,46 @@
+/*
+ * Objects: what calls name and what a replay numbers anew. The table in objects.c says which member of which request is the
+ * handle of what; GEM handles are found from the schema's effects, so that a new DRM driver needs no line there.
+ */
+#ifndef GPUALLOC_REPLAYER_OBJECTS_H
+#define GPUALLOC_REPLAYER_OBJECTS_H
+
+#include "schema/schema.h"
+
+enum replay_object_kind {
+    REPLAY_ADAPTER,    /* D3DKMT, as all up to REPLAY_ALLOCATION: the handle belongs to the process */
+    REPLAY_DEVICE,
+    REPLAY_RESOURCE,
+    REPLAY_ALLOCATION,
+    REPLAY_LUID,       /* an adapter's locally unique id, told by an enumeration */
+    REPLAY_FILE,       /* an open file description of a DRM node */
+    REPLAY_BUFFER,     /* a GEM handle: belongs to its file */
+    REPLAY_DMA_BUF,    /* a descriptor; its recorded name is the inode number */
+    REPLAY_NAME,       /* a global (flink) name: belongs to the device */
+    REPLAY_OBJECT_KINDS
+};
+
+enum replay_role {
+    REPLAY_USES,
+    REPLAY_MAKES, /* takes effect at the call's end */
+    REPLAY_ENDS,  /* takes effect at the call's begin */
+    REPLAY_AGAIN, /* made already: the same object comes back (a second import of one buffer) */
+};
+
+struct replay_reference {
+    uint16_t row; /* enum ga_row_id */
+    uint8_t kind, role;
+    bool if_flag; /* only when flags & mask is not zero (flag_set), or zero */
+    bool flag_set;
+    uint32_t mask;
+    const char *member;
+    const char *identity; /* the recorded name stands in this member instead (a dma-buf's inode number) */
+};
+
+/* Whether a member of a row names an object. flags: the row's Flags as the call passed them. */
+bool replay_reference_of(const struct ga_row *row, const struct ga_member *member, bool before, uint32_t flags,
+                         struct replay_reference *reference);
+/* "allocation", "GEM handle"… */
+const char *replay_object_kind_name(enum replay_object_kind kind);
+
+#endif

@@ -1,0 +1,626 @@
+/*
+ * Plans, first half: one recorded call becomes an image with references and relocations. The trace is untrusted: every count,
+ * index and size is checked here. Second half: plan_order.c.
+ */
+#include "replayer/plan.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xxhash.h>
+
+#include "base/map.h"
+#include "replayer/plan_builder.h"
+
+enum {
+    PAGE = 4096,
+    OUT_ARRAY_MAX = 256, /* entries of room for what a driver writes (adapters), whatever room the program gave */
+    CALLS_MAX = INT32_MAX,
+};
+
+static const struct {
+    const char *name, *text;
+} skips[REPLAY_SKIPS] = {
+    [REPLAY_ISSUED] = {"issued", "issued"},
+    [REPLAY_SKIP_RETRY] = {"retry", "an attempt that was interrupted and repeated"},
+    [REPLAY_SKIP_NESTED] = {"nested", "the inner half of another recorded call"},
+    [REPLAY_SKIP_UNREADABLE] = {"unreadable", "its arguments could not be read when it was recorded"},
+    [REPLAY_SKIP_NO_DATA] = {"no_data", "its private data is not in the trace"},
+    [REPLAY_SKIP_TOO_LARGE] = {"too_large", "it carries more than 64 MiB of data"},
+    [REPLAY_SKIP_STRANGER] = {"stranger", "it names an object that was not made in the recording"},
+    [REPLAY_SKIP_OUTSIDE] = {"outside", "it imports memory that something unrecorded exported"},
+    [REPLAY_SKIP_MEMORY] = {"memory", "it brings memory of a size that the trace does not say"},
+    [REPLAY_SKIP_OTHER_DRIVER] = {"other_driver", "a request of another driver"},
+    [REPLAY_SKIP_OTHER_INTERFACE] = {"other_interface", "a request of another interface"},
+    [REPLAY_SKIP_NO_SIZE] = {"no_size", "it cannot be translated: its size is not known"},
+    [REPLAY_SKIP_NO_COUNTERPART] = {"no_counterpart", "it cannot be translated: the device has no such request"},
+    [REPLAY_SKIP_NO_MAKER] = {"no_maker", "the call that makes its object is not issued"},
+    [REPLAY_SKIP_ABSENT] = {"absent", "its object could not be made in this run"},
+    [REPLAY_SKIP_STOPPED] = {"stopped", "the run was stopped"},
+};
+
+const char *replay_skip_text(enum replay_skip skip) { return skips[skip].text; }
+const char *replay_skip_name(enum replay_skip skip) { return skips[skip].name; }
+const char *replay_call_name(const struct replay_call *call) { return call->row ? call->row->event : "close"; }
+
+int replay_room(void *array, size_t *room, size_t count, size_t size)
+{
+    if (count <= *room)
+        return 0;
+    size_t bigger = *room ? *room * 2 : 64;
+    while (bigger < count)
+        bigger *= 2;
+    void *memory = realloc(*(void **)array, bigger * size);
+    if (!memory)
+        return -ENOMEM;
+    *(void **)array = memory;
+    *room = bigger;
+    return 0;
+}
+
+/* A pass over one call: where its image stands, and what came out. */
+struct pass {
+    struct replay_plan *plan;
+    struct replay_plan_builder *b;
+    const struct ga_call *call;
+    struct replay_call *out;
+    replay_blob_source *blobs;
+    void *user;
+};
+
+static void skip(struct pass *p, enum replay_skip why)
+{
+    if (!p->out->skip)
+        p->out->skip = (uint8_t)why;
+}
+
+/* Zeroed bytes at the end of the call's image; their place in it. */
+static int image_extend(struct pass *p, size_t size, uint32_t *place)
+{
+    struct replay_plan *plan = p->plan;
+    size = (size + 7) & ~(size_t)7;
+    if (plan->images_size + size > REPLAY_PLAN_BYTES_MAX)
+        return -E2BIG;
+    if (replay_room(&plan->images, &p->b->image_room, plan->images_size + size, 1) < 0)
+        return -ENOMEM;
+    memset(plan->images + plan->images_size, 0, size);
+    *place = p->out->image_size;
+    plan->images_size += size;
+    p->out->image_size += (uint32_t)size;
+    p->out->scratch_size += (uint32_t)size;
+    return 0;
+}
+
+static unsigned char *image_at(struct pass *p, uint32_t place) { return p->plan->images + p->out->image + place; }
+
+static void image_store(struct pass *p, uint32_t place, uint64_t value, unsigned width)
+{
+    memcpy(image_at(p, place), &value, width); /* little endian, as every Linux that has these drivers */
+}
+
+static int add_ref(struct pass *p, const struct replay_reference *reference, uint32_t place, unsigned width, uint64_t recorded)
+{
+    struct replay_plan *plan = p->plan;
+    if (plan->ref_count == CALLS_MAX || replay_room(&plan->refs, &p->b->ref_room, plan->ref_count + 1u, sizeof *plan->refs) < 0)
+        return -ENOMEM;
+    plan->refs[plan->ref_count++] = (struct replay_ref){
+        .recorded = recorded, .place = place, .object = REPLAY_NONE, .kind = reference->kind, .role = reference->role,
+        .width = (uint8_t)width};
+    p->out->ref_count++;
+    return 0;
+}
+
+static int add_relocation(struct pass *p, uint32_t place, enum replay_target_kind kind, uint32_t target)
+{
+    struct replay_plan *plan = p->plan;
+    if (plan->relocation_count == CALLS_MAX ||
+        replay_room(&plan->relocations, &p->b->relocation_room, plan->relocation_count + 1u, sizeof *plan->relocations) < 0)
+        return -ENOMEM;
+    plan->relocations[plan->relocation_count++] =
+        (struct replay_relocation){.place = place, .target = target, .kind = (uint8_t)kind};
+    p->out->relocation_count++;
+    return 0;
+}
+
+/* Memory that the tracer could not read made the call fail, most likely: the replay fails at an unreadable address as well. */
+static int unreadable(struct pass *p, uint32_t place)
+{
+    if (!p->call->failed)
+        skip(p, REPLAY_SKIP_NO_DATA);
+    return add_relocation(p, place, REPLAY_TO_NOWHERE, 0);
+}
+
+static uint64_t member_value(const struct ga_row *row, const char *name, const void *record)
+{
+    const struct ga_member *member = ga_row_member(row, name);
+    return member ? ga_member_in(member, record) : 0;
+}
+
+static uint64_t load_address(const struct ga_member *member, const void *record)
+{
+    return ga_load((const char *)record + member->address, 8, false);
+}
+
+/* The recorded name of what a member refers to. */
+static uint64_t recorded_name(const struct ga_row *row, const struct ga_member *member, const void *record,
+                              const struct replay_reference *reference, bool before)
+{
+    if (reference->identity)
+        return ga_member_out(ga_row_member(row, reference->identity), record);
+    uint64_t value = before ? ga_member_in(member, record) : ga_member_out(member, record);
+    if (reference->kind == REPLAY_LUID) {
+        const struct ga_member *high = ga_row_member(row, "AdapterLuid_HighPart");
+        value = (uint32_t)value | (before ? ga_member_in(high, record) : ga_member_out(high, record)) << 32;
+    }
+    return value;
+}
+
+static unsigned reference_width(const struct replay_reference *reference, const struct ga_member *member)
+{
+    return reference->kind == REPLAY_LUID ? 8 : member->width;
+}
+
+static int add_integer(struct pass *p, const struct ga_row *row, const struct ga_member *member, const void *record,
+                       uint32_t place, uint32_t flags)
+{
+    struct replay_reference reference;
+    int result = 0;
+    if (member->in != GA_NONE) {
+        uint64_t value = ga_member_in(member, record);
+        if (replay_reference_of(row, member, true, flags, &reference)) {
+            uint64_t name = recorded_name(row, member, record, &reference, true);
+            if (name || reference.identity)
+                result = add_ref(p, &reference, place, reference_width(&reference, member), name);
+        } else {
+            image_store(p, place, value, member->width);
+        }
+    }
+    if (result == 0 && member->out != GA_NONE && replay_reference_of(row, member, false, flags, &reference))
+        result = add_ref(p, &reference, place, reference_width(&reference, member),
+                         recorded_name(row, member, record, &reference, false));
+    return result;
+}
+
+/* pSystemMem: the replayer brings memory of the same size and alignment. Only a standard allocation says a size. */
+static int add_memory(struct pass *p, uint32_t place, uint64_t address)
+{
+    struct replay_plan *plan = p->plan;
+    uint64_t size = 0;
+    for (int i = 0; i < GA_CALL_ELEMENTS_MAX; i++)
+        if (p->call->elements[i].count && p->call->elements[i].row == &ga_rows[GA_ROW_d3dkmt_standard_allocation])
+            size = ((const struct ga_d3dkmt_standard_allocation *)p->call->elements[i].records)->ExistingHeapData_Size;
+    if (!size && !p->call->failed)
+        skip(p, REPLAY_SKIP_MEMORY);
+    if (!size || size > UINT64_MAX / 4)
+        size = PAGE;
+    if (replay_room(&plan->memories, &p->b->memory_room, plan->memory_count + 1u, sizeof *plan->memories) < 0)
+        return -ENOMEM;
+    plan->memories[plan->memory_count] = (struct replay_memory){.size = size, .skew = address % PAGE};
+    return add_relocation(p, place, REPLAY_TO_MEMORY, plan->memory_count++);
+}
+
+/* The blob's number in the plan, copied there when it is new; -ENOENT when the trace does not have it. */
+static int64_t find_blob(struct pass *p, uint64_t hash)
+{
+    struct replay_plan *plan = p->plan;
+    uint64_t *known = ga_map_get(&p->b->blobs, hash, 0);
+    if (known)
+        return (int64_t)*known;
+    const void *data;
+    uint32_t size;
+    if (!p->blobs || p->blobs(p->user, hash, &data, &size) < 0)
+        return -ENOENT;
+    if (plan->data_size + size > REPLAY_PLAN_BYTES_MAX)
+        return -E2BIG;
+    if (replay_room(&plan->data, &p->b->data_room, plan->data_size + size, 1) < 0 ||
+        replay_room(&plan->blobs, &p->b->blob_room, plan->blob_count + 1u, sizeof *plan->blobs) < 0 ||
+        ga_map_set(&p->b->blobs, hash, 0, plan->blob_count) < 0)
+        return -ENOMEM;
+    memcpy(plan->data + plan->data_size, data, size);
+    plan->blobs[plan->blob_count] = (struct replay_blob){plan->data_size, XXH3_64bits(data, size), size};
+    plan->data_size += size;
+    return plan->blob_count++;
+}
+
+static int add_blob(struct pass *p, const struct ga_row *row, const struct ga_member *member, const void *record, uint32_t place)
+{
+    uint64_t hash = ga_member_in(member, record), size = member_value(row, member->count, record);
+    if (hash == GA_BLOB_NULL)
+        return 0;
+    if (hash == GA_BLOB_EMPTY)
+        return add_relocation(p, place, REPLAY_TO_IMAGE, 0);
+    if (hash < GA_BLOB_FIRST_HASH)
+        return unreadable(p, place);
+    int64_t blob = find_blob(p, hash);
+    if (blob < 0 && blob != -ENOENT)
+        return (int)blob;
+    if (blob == -ENOENT || p->plan->blobs[blob].size < size) {
+        skip(p, REPLAY_SKIP_NO_DATA);
+        return 0;
+    }
+    uint64_t scratch = p->out->scratch_size + (((uint64_t)p->plan->blobs[blob].size + 7) & ~7ull);
+    if (scratch > REPLAY_CALL_DATA_MAX) {
+        skip(p, REPLAY_SKIP_TOO_LARGE);
+        return 0;
+    }
+    p->out->scratch_size = (uint32_t)scratch;
+    return add_relocation(p, place, REPLAY_TO_BLOB, (uint32_t)blob);
+}
+
+static int add_array(struct pass *p, const struct ga_row *row, const struct ga_member *member, const void *record, uint32_t place)
+{
+    uint32_t length = (uint32_t)ga_load((const char *)record + member->length, 4, false);
+    const uint32_t *list = (const uint32_t *)(uintptr_t)ga_load((const char *)record + member->in, 8, false);
+    if (!load_address(member, record))
+        return 0;
+    if (length > GA_ARRAY_MAX)
+        return -EINVAL;
+    if (!length && member_value(row, member->count, record))
+        return unreadable(p, place);
+    uint32_t array;
+    int result = image_extend(p, (size_t)length * sizeof *list, &array);
+    struct replay_reference reference;
+    bool handles = replay_reference_of(row, member, true, 0, &reference);
+    for (uint32_t i = 0; result == 0 && i < length; i++) {
+        uint32_t at = array + i * (uint32_t)sizeof *list;
+        if (!handles)
+            image_store(p, at, list[i], sizeof *list);
+        else if (list[i])
+            result = add_ref(p, &reference, at, sizeof *list, list[i]);
+    }
+    return result < 0 ? result : add_relocation(p, place, REPLAY_TO_IMAGE, array);
+}
+
+static int add_members(struct pass *p, const struct ga_row *row, const void *record, uint32_t size, uint32_t base);
+
+static int add_elements(struct pass *p, const struct ga_row *row, const struct ga_member *member, const void *record,
+                        uint32_t place)
+{
+    const struct ga_elements *elements = NULL;
+    for (int i = 0; i < GA_CALL_ELEMENTS_MAX; i++)
+        if (p->call->elements[i].member == member)
+            elements = &p->call->elements[i];
+    uint32_t captured = elements ? elements->count : 0;
+    if (!load_address(member, record))
+        return 0;
+    if (captured > GA_ARRAY_MAX)
+        return -EINVAL;
+    uint64_t count = member->one ? 1 : member_value(row, member->count, record), room = captured;
+    if (!(member->direction & GA_IN) && room < count)
+        room = count < OUT_ARRAY_MAX ? count : OUT_ARRAY_MAX;
+    if (!room && count)
+        return unreadable(p, place);
+    const struct ga_row *of = &ga_rows[member->element];
+    uint32_t array;
+    int result = image_extend(p, room * of->abi_size, &array);
+    for (uint32_t i = 0; result == 0 && i < captured; i++) {
+        const void *element = (const char *)elements->records + (size_t)i * of->record_size;
+        result = add_members(p, of, element, ((const struct ga_element_header *)element)->size, array + i * of->abi_size);
+    }
+    return result < 0 ? result : add_relocation(p, place, REPLAY_TO_IMAGE, array);
+}
+
+static int add_members(struct pass *p, const struct ga_row *row, const void *record, uint32_t size, uint32_t base)
+{
+    const struct ga_call *call = p->call;
+    uint32_t flags = (uint32_t)member_value(row, "Flags", record);
+    int result = 0;
+    for (const struct ga_member *member = row->members(); result == 0 && member->name; member++) {
+        if (member->offset == GA_NONE || member->offset + member->width > row->abi_size ||
+            !ga_member_present(row, member, record, size, call->row, call->record))
+            continue;
+        uint32_t place = base + member->offset;
+        switch (member->kind) {
+        case GA_INT:
+        case GA_FLAGS:
+            result = add_integer(p, row, member, record, place, flags);
+            break;
+        case GA_PTR: /* addresses never come from the trace */
+            if (strcmp(member->name, "pSystemMem") == 0 && ga_member_in(member, record))
+                result = add_memory(p, place, ga_member_in(member, record));
+            break;
+        case GA_BLOB:
+            result = add_blob(p, row, member, record, place);
+            break;
+        case GA_ARRAY:
+            result = add_array(p, row, member, record, place);
+            break;
+        case GA_ELEMENTS:
+            result = add_elements(p, row, member, record, place);
+            break;
+        }
+    }
+    return result;
+}
+
+static int find_lane(struct replay_plan *plan, const struct ga_call_header *header, uint32_t *lane)
+{
+    struct replay_plan_builder *b = plan->builder;
+    uint64_t *known = ga_map_get(&b->lanes, header->process, header->thread);
+    if (known) {
+        *lane = (uint32_t)*known;
+        return 0;
+    }
+    if (plan->lane_count == REPLAY_LANES_MAX)
+        return -EMFILE;
+    if (replay_room(&plan->lanes, &b->lane_room, plan->lane_count + 1u, sizeof *plan->lanes) < 0 ||
+        ga_map_set(&b->lanes, header->process, header->thread, plan->lane_count) < 0)
+        return -ENOMEM;
+    plan->lanes[plan->lane_count] =
+        (struct replay_lane){.process = header->process, .thread = header->thread, .tid = header->tid};
+    *lane = plan->lane_count++;
+    return 0;
+}
+
+static void describe_file(struct replay_file *file, const char *driver, const char *path)
+{
+    if (driver && *driver && !*file->driver)
+        strncpy(file->driver, driver, sizeof file->driver - 1);
+    if (path && strstr(path, "renderD"))
+        file->render = true;
+}
+
+static int find_file(struct replay_plan *plan, uint64_t id, uint32_t *file)
+{
+    struct replay_plan_builder *b = plan->builder;
+    uint64_t *known = ga_map_get(&b->files, id, 0);
+    if (known) {
+        *file = (uint32_t)*known;
+        return 0;
+    }
+    uint32_t object = replay_plan_new_object(plan, REPLAY_FILE);
+    if (object == REPLAY_NONE || replay_room(&plan->files, &b->file_room, plan->file_count + 1u, sizeof *plan->files) < 0 ||
+        ga_map_set(&b->files, id, 0, plan->file_count) < 0)
+        return -ENOMEM;
+    plan->objects[object].recorded = id;
+    plan->files[plan->file_count] = (struct replay_file){.object = object};
+    *file = plan->file_count++;
+    return 0;
+}
+
+/* A process has the file open: forked children share it, and the file's handles live until the last of them closes it. */
+static int hold_file(struct replay_plan_builder *b, uint64_t process, uint64_t file)
+{
+    if (ga_map_get(&b->holders, process, file))
+        return 0;
+    uint64_t *count = ga_map_get(&b->holder_counts, file, 0);
+    if (ga_map_set(&b->holders, process, file, 1) < 0 || ga_map_set(&b->holder_counts, file, 0, count ? *count + 1 : 1) < 0)
+        return -ENOMEM;
+    return 0;
+}
+
+uint32_t replay_plan_new_object(struct replay_plan *plan, enum replay_object_kind kind)
+{
+    if (plan->object_count == CALLS_MAX ||
+        replay_room(&plan->objects, &plan->builder->object_room, plan->object_count + 1u, sizeof *plan->objects) < 0)
+        return REPLAY_NONE;
+    plan->objects[plan->object_count] = (struct replay_object){
+        .kind = (uint8_t)kind, .owner = REPLAY_NONE, .maker = REPLAY_NONE, .memory = plan->object_count};
+    return plan->object_count++;
+}
+
+int replay_plan_begin(struct replay_plan *plan, const struct replay_plan_options *options)
+{
+    *plan = (struct replay_plan){.memory_order = options->order};
+    plan->builder = calloc(1, sizeof *plan->builder);
+    if (!plan->builder)
+        return -ENOMEM;
+    plan->builder->options = *options;
+    return 0;
+}
+
+static int new_call(struct replay_plan *plan, struct replay_call **out)
+{
+    struct replay_plan_builder *b = plan->builder;
+    if ((b->options.max_calls && plan->call_count >= b->options.max_calls) || plan->call_count == CALLS_MAX)
+        return -EFBIG;
+    if (replay_room(&plan->calls, &b->call_room, plan->call_count + 1u, sizeof *plan->calls) < 0)
+        return -ENOMEM;
+    *out = &plan->calls[plan->call_count];
+    **out = (struct replay_call){.arrival = plan->call_count, .file = REPLAY_NONE, .lane = REPLAY_NONE,
+                                 .image = plan->images_size, .refs = plan->ref_count, .relocations = plan->relocation_count};
+    plan->call_count++;
+    return 0;
+}
+
+static int add_file_ref(struct pass *p)
+{
+    static const struct replay_reference file = {.kind = REPLAY_FILE, .role = REPLAY_USES};
+    const struct ga_call *call = p->call;
+    int result = find_file(p->plan, call->header->file, &p->out->file);
+    if (result == 0)
+        result = hold_file(p->b, call->header->process, call->header->file);
+    if (result < 0)
+        return result;
+    if (call->file)
+        describe_file(&p->plan->files[p->out->file], call->file->driver, call->file->path);
+    return add_ref(p, &file, 0, 0, call->header->file);
+}
+
+/* Order is kept by comparing signed times, whatever a trace says. */
+static int64_t clamp_time(uint64_t ns) { return (int64_t)(ns < INT64_MAX / 2 ? ns : INT64_MAX / 2); }
+
+static enum replay_skip skip_by_marks(const struct ga_call *call)
+{
+    if (call->header->marks & GA_MARK_UNREADABLE)
+        return REPLAY_SKIP_UNREADABLE;
+    if (call->header->marks & GA_MARK_NESTED)
+        return REPLAY_SKIP_NESTED;
+    bool interrupted = call->header->ret == -1 && (call->header->error == EINTR || call->header->error == EAGAIN);
+    return interrupted && call->header->layer == GA_LAYER_IOCTL ? REPLAY_SKIP_RETRY : REPLAY_ISSUED;
+}
+
+/* Bytes of what the call makes, as far as its members say. */
+static uint64_t made_bytes(const struct ga_call *call)
+{
+    const struct ga_effect *effect = &call->row->effect;
+    for (int i = 0; i < GA_CALL_ELEMENTS_MAX; i++)
+        if (call->elements[i].count && call->elements[i].row == &ga_rows[GA_ROW_d3dkmt_standard_allocation])
+            return ((const struct ga_d3dkmt_standard_allocation *)call->elements[i].records)->ExistingHeapData_Size;
+    const struct ga_member *size = ga_row_member(call->row, effect->size), *times = ga_row_member(call->row, effect->times);
+    if (call->failed || !size)
+        return 0;
+    int64_t bytes = (int64_t)(size->in != GA_NONE ? ga_member_in(size, call->record) : ga_member_out(size, call->record));
+    int64_t factor = times ? (int64_t)ga_member_in(times, call->record) : 1;
+    uint64_t product;
+    if (__builtin_mul_overflow((uint64_t)(bytes < 0 ? -bytes : bytes), (uint64_t)(factor < 0 ? -factor : factor), &product))
+        return UINT64_MAX;
+    return product;
+}
+
+static int add_call(struct pass *p)
+{
+    const struct ga_call *call = p->call;
+    const struct ga_call_header *header = call->header;
+    int result = new_call(p->plan, &p->out);
+    if (result < 0)
+        return result;
+    struct replay_call *out = p->out;
+    out->row = call->row;
+    out->begin_ns = clamp_time(header->begin);
+    out->end_ns = clamp_time(header->end >= header->begin ? header->end : header->begin);
+    out->argument_size = header->size;
+    out->call = header->call;
+    out->ret = header->ret;
+    out->error = header->error;
+    out->status = call->status;
+    out->failed = call->failed;
+    out->bytes = made_bytes(call);
+    out->skip = (uint8_t)skip_by_marks(call);
+    result = find_lane(p->plan, header, &out->lane);
+    bool drm = strcmp(call->row->provider, "drm") == 0;
+    if (result == 0 && drm)
+        result = add_file_ref(p);
+    uint32_t place;
+    if (result == 0)
+        result = image_extend(p, call->row->abi_size, &place);
+    uint32_t first_ref = p->plan->ref_count;
+    if (result == 0)
+        result = add_members(p, call->row, call->record, header->size, 0);
+    for (uint32_t i = first_ref; i < p->plan->ref_count; i++)
+        p->plan->refs[i].scope = drm ? header->file : header->process;
+    for (uint32_t i = first_ref; i < p->plan->ref_count; i++)
+        if (p->plan->refs[i].kind == REPLAY_NAME)
+            p->plan->refs[i].scope = header->device;
+    return result;
+}
+
+static int explain(struct replay_plan *plan, int result, struct ga_error *error)
+{
+    switch (result) {
+    case 0:
+        return 0;
+    case -EFBIG:
+        return ga_error_set(error, EFBIG, "the trace has more than %" PRIu64 " calls; raise --max-calls to take it",
+                            plan->builder->options.max_calls);
+    case -EMFILE:
+        return ga_error_set(error, EMFILE, "the trace has calls of more than %d threads; a replay has no more", REPLAY_LANES_MAX);
+    case -E2BIG:
+        return ga_error_set(error, E2BIG, "the plan would take more than %llu GiB of memory", REPLAY_PLAN_BYTES_MAX >> 30);
+    default:
+        return ga_error_errno(error, -result, "the plan, after %" PRIu32 " calls", plan->call_count);
+    }
+}
+
+int replay_plan_add_call(struct replay_plan *plan, const struct ga_call *call, replay_blob_source *blobs, void *user,
+                         struct ga_error *error)
+{
+    struct pass pass = {.plan = plan, .b = plan->builder, .call = call, .blobs = blobs, .user = user};
+    return explain(plan, add_call(&pass), error);
+}
+
+static int add_close(struct replay_plan *plan, const struct ga_gpualloc_file_closed *closed)
+{
+    struct replay_plan_builder *b = plan->builder;
+    uint64_t *file = ga_map_get(&b->files, closed->file, 0), *holders = ga_map_get(&b->holder_counts, closed->file, 0);
+    if (!ga_map_erase(&b->holders, closed->process, closed->file) || !holders || --*holders || !file)
+        return 0;
+    struct pass pass = {.plan = plan, .b = b};
+    int result = new_call(plan, &pass.out);
+    if (result < 0)
+        return result;
+    static const struct replay_reference ends = {.kind = REPLAY_FILE, .role = REPLAY_ENDS};
+    pass.out->begin_ns = pass.out->end_ns = clamp_time(closed->begin);
+    pass.out->file = (uint32_t)*file;
+    return add_ref(&pass, &ends, 0, 0, closed->file);
+}
+
+int replay_plan_add_event(struct replay_plan *plan, const struct ga_row *row, const void *record, struct ga_error *error)
+{
+    int result = 0;
+    if (row == &ga_rows[GA_ROW_gpualloc_file]) {
+        const struct ga_gpualloc_file *file = record;
+        result = hold_file(plan->builder, file->process, file->file);
+    } else if (row == &ga_rows[GA_ROW_gpualloc_file_closed]) {
+        result = add_close(plan, record);
+    }
+    return explain(plan, result, error);
+}
+
+static void release_builder(struct replay_plan *plan)
+{
+    struct replay_plan_builder *b = plan->builder;
+    if (!b)
+        return;
+    ga_map_release(&b->lanes);
+    ga_map_release(&b->files);
+    ga_map_release(&b->holders);
+    ga_map_release(&b->holder_counts);
+    ga_map_release(&b->blobs);
+    free(b);
+    plan->builder = NULL;
+}
+
+/* Folds what is issued: rows, lanes, images, private data, and which object stands where. Recorded names and times are not in it. */
+static void compute_hash(struct replay_plan *plan)
+{
+    uint64_t hash = (uint64_t)plan->memory_order;
+    for (uint32_t i = 0; i < plan->call_count; i++) {
+        const struct replay_call *call = &plan->calls[i];
+        uint64_t words[] = {hash, call->row ? ga_row_id(call->row) : UINT64_MAX, call->lane, call->sequence, call->skip,
+                            call->argument_size, call->failed};
+        hash = XXH64(words, sizeof words, 0);
+        hash = XXH64(plan->images + call->image, call->image_size, hash);
+        for (uint32_t r = call->refs; r < call->refs + call->ref_count; r++) {
+            const struct replay_ref *ref = &plan->refs[r];
+            uint64_t reference[] = {hash, ref->place, ref->object, ref->role};
+            hash = XXH64(reference, sizeof reference, 0);
+        }
+        for (uint32_t d = call->dependencies; d < call->dependencies + call->dependency_count; d++)
+            hash = XXH64(&plan->dependencies[d], sizeof plan->dependencies[d], hash);
+        for (uint32_t r = call->relocations; r < call->relocations + call->relocation_count; r++)
+            if (plan->relocations[r].kind == REPLAY_TO_BLOB)
+                hash = XXH64(&plan->blobs[plan->relocations[r].target].digest, sizeof(uint64_t), hash);
+    }
+    plan->hash = hash;
+}
+
+int replay_plan_finish(struct replay_plan *plan, struct ga_error *error)
+{
+    int result = replay_plan_resolve(plan, error);
+    if (result < 0)
+        return result;
+    compute_hash(plan);
+    release_builder(plan);
+    return 0;
+}
+
+void replay_plan_release(struct replay_plan *plan)
+{
+    release_builder(plan);
+    free(plan->calls);
+    free(plan->lanes);
+    free(plan->order);
+    free(plan->objects);
+    free(plan->refs);
+    free(plan->relocations);
+    free(plan->dependencies);
+    free(plan->blobs);
+    free(plan->memories);
+    free(plan->files);
+    free(plan->images);
+    free(plan->data);
+    *plan = (struct replay_plan){0};
+}

@@ -1,0 +1,171 @@
+/*
+ * Plans: a trace compiled for replay. Flat arrays, objects numbered anew, private data resolved, one lane a captured thread,
+ * and what each call must wait for. Building parses and allocates; what runs from a plan does neither.
+ *
+ * A call is an image: the argument structure followed by the arrays that it points to, as they were before the call, handles
+ * zero. refs say where handles go and come from, relocations where pointers go. A plan is read-only once finished.
+ */
+#ifndef GPUALLOC_REPLAYER_PLAN_H
+#define GPUALLOC_REPLAYER_PLAN_H
+
+#include "reader/reader.h"
+#include "replayer/objects.h"
+
+#define REPLAY_NONE UINT32_MAX
+enum {
+    REPLAY_LANES_MAX = 1024,                    /* each is a thread */
+    REPLAY_CALL_DATA_MAX = 64 * 1024 * 1024,    /* bytes of one call with all its private data */
+};
+#define REPLAY_PLAN_BYTES_MAX (8ull << 30)      /* bytes of all images, and of all private data */
+
+/* Why a call is not issued. The first is: it is. */
+enum replay_skip {
+    REPLAY_ISSUED,
+    REPLAY_SKIP_RETRY,
+    REPLAY_SKIP_NESTED,
+    REPLAY_SKIP_UNREADABLE,
+    REPLAY_SKIP_NO_DATA,
+    REPLAY_SKIP_TOO_LARGE,
+    REPLAY_SKIP_STRANGER,
+    REPLAY_SKIP_OUTSIDE,
+    REPLAY_SKIP_MEMORY,
+    REPLAY_SKIP_OTHER_DRIVER,
+    REPLAY_SKIP_OTHER_INTERFACE,
+    REPLAY_SKIP_NO_SIZE,
+    REPLAY_SKIP_NO_COUNTERPART,
+    REPLAY_SKIP_NO_MAKER,
+    REPLAY_SKIP_ABSENT,
+    REPLAY_SKIP_STOPPED,
+    REPLAY_SKIPS
+};
+/* For people ("names an object that was made before the recording") and for JSON ("stranger"). */
+const char *replay_skip_text(enum replay_skip skip);
+const char *replay_skip_name(enum replay_skip skip);
+
+enum replay_order { REPLAY_ORDER_MEMORY, REPLAY_ORDER_RESOURCE };
+
+struct replay_object {
+    uint8_t kind;        /* enum replay_object_kind */
+    bool stranger;       /* never made: named by a failing call, it gets a handle that no driver gives */
+    uint32_t owner;      /* object that takes it along when it ends, or REPLAY_NONE */
+    uint32_t maker;      /* call, or REPLAY_NONE */
+    uint32_t memory;     /* buffers, dma-bufs, names: the object that the memory was made as */
+    uint64_t recorded;   /* its handle in the recording */
+    uint64_t scope;      /* process instance, file or device that the handle belonged to */
+    uint64_t size;       /* bytes; 0 when unknown */
+};
+
+struct replay_ref {
+    uint64_t recorded; /* handle in the recording */
+    uint64_t scope;
+    uint32_t place;  /* bytes into the image */
+    uint32_t object; /* REPLAY_NONE: left as it is */
+    uint8_t kind, role, width;
+    bool last;       /* the recording does not use the object again: a dma-buf's descriptor is closed after this call */
+};
+
+enum replay_target_kind { REPLAY_TO_IMAGE, REPLAY_TO_BLOB, REPLAY_TO_MEMORY, REPLAY_TO_NOWHERE };
+struct replay_relocation {
+    uint32_t place;  /* bytes into the image: a 64-bit pointer */
+    uint32_t target; /* bytes into the image; blob; memory. REPLAY_TO_NOWHERE: an address that cannot be read */
+    uint8_t kind;
+};
+
+struct replay_blob {
+    uint64_t offset; /* in plan.data */
+    uint64_t digest; /* of its bytes */
+    uint32_t size;
+};
+
+/* Memory that the program brought along (pSystemMem): supplied by the replayer. */
+struct replay_memory {
+    uint64_t size;
+    uint32_t skew; /* bytes past a page boundary */
+};
+
+struct replay_dependency {
+    uint32_t lane, sequence; /* wait until this call of that lane is done */
+};
+
+struct replay_file {
+    uint32_t object;
+    char driver[32];
+    bool render; /* opened on a render node */
+};
+
+struct replay_call {
+    const struct ga_row *row; /* null: the last close of a file */
+    int64_t begin_ns, end_ns; /* since the first call */
+    uint64_t image;           /* in plan.images */
+    uint32_t image_size;
+    uint32_t scratch_size;    /* image with its blobs */
+    uint32_t argument_size;   /* bytes of the structure as the program passed it */
+    uint32_t lane, sequence;
+    uint32_t arrival;         /* place in the order of completion */
+    uint32_t file;            /* plan.files, or REPLAY_NONE */
+    uint32_t refs, ref_count, relocations, relocation_count, dependencies, dependency_count;
+    uint64_t call;            /* number in its thread, for messages */
+    uint64_t bytes;           /* of what it makes, ends or names; 0 when unknown */
+    int64_t ret;              /* as recorded */
+    int32_t error;
+    uint32_t status;          /* d3dkmt: NTSTATUS */
+    bool failed;
+    uint8_t skip;             /* enum replay_skip, as far as the plan knows */
+};
+
+struct replay_lane {
+    uint64_t process;
+    uint32_t thread, tid;
+    uint32_t first, count; /* in plan.order */
+    uint32_t scratch_size; /* of its largest call */
+};
+
+struct replay_plan {
+    struct replay_call *calls; /* in the order of their begin */
+    struct replay_lane *lanes;
+    uint32_t *order;           /* calls by lane, each lane's in program order */
+    struct replay_object *objects;
+    struct replay_ref *refs;
+    struct replay_relocation *relocations;
+    struct replay_dependency *dependencies;
+    struct replay_blob *blobs;
+    struct replay_memory *memories;
+    struct replay_file *files;
+    unsigned char *images, *data;
+    uint32_t call_count, lane_count, object_count, file_count, blob_count, memory_count;
+    uint32_t ref_count, relocation_count, dependency_count;
+    uint64_t images_size, data_size;
+    uint64_t hash;        /* of what is issued and in which order; the same for the same trace and options */
+    uint64_t peak_bytes;  /* recorded bytes alive at most, of sizes that are known */
+    uint64_t span_ns;     /* from the first call's begin to the last one's end */
+    enum replay_order memory_order;
+    struct replay_plan_builder *builder; /* null once finished */
+};
+
+struct replay_plan_options {
+    uint64_t max_calls; /* a trace with more is refused; 0: no limit but 2^31 */
+    uint64_t max_bytes; /* a trace with more recorded bytes alive at once is refused; 0: no limit */
+    enum replay_order order;
+};
+
+/* Finds the bytes of private data; as ga_reader_blob. */
+typedef int replay_blob_source(void *user, uint64_t hash, const void **data, uint32_t *size);
+
+/* A trace in, a finished plan out; release it also after a failure. A lossy trace is -ENODATA unless accept_loss. Losses are
+   printed to stderr in either case. */
+int replay_plan_load(struct replay_plan *plan, const char *trace, const struct replay_plan_options *options, bool accept_loss,
+                     struct ga_error *error);
+
+/* Its parts: begin, then calls and events in the order in which they completed, then finish. */
+int replay_plan_begin(struct replay_plan *plan, const struct replay_plan_options *options);
+int replay_plan_add_call(struct replay_plan *plan, const struct ga_call *call, replay_blob_source *blobs, void *user,
+                         struct ga_error *error);
+int replay_plan_add_event(struct replay_plan *plan, const struct ga_row *row, const void *record, struct ga_error *error);
+int replay_plan_finish(struct replay_plan *plan, struct ga_error *error);
+/* A plan of zeros is fine. */
+void replay_plan_release(struct replay_plan *plan);
+
+/* The event's name without its provider ("create_allocation"), or "close" for a file's last close. */
+const char *replay_call_name(const struct replay_call *call);
+
+#endif

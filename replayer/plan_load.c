@@ -1,0 +1,66 @@
+/* A plan from a trace directory. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "replayer/plan.h"
+
+struct load {
+    struct replay_plan *plan;
+    struct ga_reader *reader;
+    struct ga_error *error;
+};
+
+static int find_blob(void *user, uint64_t hash, const void **data, uint32_t *size)
+{
+    struct load *load = user;
+    return ga_reader_blob(load->reader, hash, data, size);
+}
+
+static int on_call(void *user, const struct ga_call *call)
+{
+    struct load *load = user;
+    return replay_plan_add_call(load->plan, call, find_blob, load, load->error);
+}
+
+static int on_event(void *user, const struct ga_row *row, const void *record, int64_t ns)
+{
+    struct load *load = user;
+    (void)ns;
+    return replay_plan_add_event(load->plan, row, record, load->error);
+}
+
+static int check_loss(const struct ga_reader_totals *totals, bool accept_loss, struct ga_error *error)
+{
+    if (!ga_reader_lossy(totals))
+        return 0;
+    fputs("gpualloc replay: ", stderr);
+    ga_reader_print_loss(totals, stderr);
+    if (accept_loss)
+        return 0;
+    return ga_error_set(error, ENODATA, "the trace lost events, so a replay would issue something else; --accept-loss replays what "
+                                        "is there");
+}
+
+int replay_plan_load(struct replay_plan *plan, const char *trace, const struct replay_plan_options *options, bool accept_loss,
+                     struct ga_error *error)
+{
+    static const struct ga_reader_ops ops = {.call = on_call, .event = on_event};
+    struct ga_error refusal = {""};
+    struct load load = {.plan = plan, .error = &refusal};
+    int result = replay_plan_begin(plan, options);
+    if (result < 0)
+        return ga_error_errno(error, -result, "%s", trace);
+    result = ga_reader_open(&load.reader, trace, error);
+    if (result == 0)
+        result = ga_reader_run(load.reader, &ops, &load, error);
+    if (*refusal.text) /* ours says more than what the reader made of it */
+        ga_error_set(error, -result, "%s: %s", trace, refusal.text);
+    if (result == 0)
+        result = check_loss(ga_reader_totals(load.reader), accept_loss, error);
+    if (result == 0 && plan->call_count == 0)
+        result = ga_error_set(error, ENOMSG, "%s: there is no call in it to replay", trace);
+    if (result == 0)
+        result = replay_plan_finish(plan, error);
+    ga_reader_close(load.reader);
+    return result;
+}

@@ -1,0 +1,508 @@
+/*
+ * Plans, second half: which object each reference means, and what each call must wait for.
+ *
+ * Calls are walked by intervals: a create takes effect at its end, a destroy at its begin, and a use looks at its begin. So a
+ * destroy that began before the newest create of that handle ended finds the older generation. A dependency always points to a
+ * call that began earlier, and so no replay can wait in a circle.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/units.h"
+#include "replayer/plan_builder.h"
+
+enum name_space { PROCESS_HANDLES, ADAPTERS, LUIDS, FILES, GEM_HANDLES, DMA_BUFS, NAMES, NAME_SPACES };
+static const uint8_t space_of[REPLAY_OBJECT_KINDS] = {
+    [REPLAY_ADAPTER] = ADAPTERS, [REPLAY_DEVICE] = PROCESS_HANDLES, [REPLAY_RESOURCE] = PROCESS_HANDLES,
+    [REPLAY_ALLOCATION] = PROCESS_HANDLES, [REPLAY_LUID] = LUIDS, [REPLAY_FILE] = FILES, [REPLAY_BUFFER] = GEM_HANDLES,
+    [REPLAY_DMA_BUF] = DMA_BUFS, [REPLAY_NAME] = NAMES,
+};
+
+/* With what an object goes, the first that its maker names. */
+static const uint8_t owner_kinds[REPLAY_OBJECT_KINDS][2] = {
+    [REPLAY_RESOURCE] = {REPLAY_DEVICE},
+    [REPLAY_ALLOCATION] = {REPLAY_RESOURCE, REPLAY_DEVICE},
+    [REPLAY_BUFFER] = {REPLAY_FILE},
+};
+
+struct event {
+    int64_t time;
+    uint64_t tie; /* twice the arrival, plus one for the end: what is reported first is taken first */
+    uint32_t call;
+    bool end;
+};
+
+struct life { /* of an object, by its number */
+    uint32_t first_user, first_child, next_sibling;
+    uint32_t holders; /* handles that keep this memory */
+    uint32_t opens;   /* adapter: times that its handle was given again; as many closes leave it open */
+    bool dead;
+};
+
+struct user { /* the newest call of a lane that names an object */
+    uint32_t lane, call, next;
+};
+
+struct edge {
+    uint32_t call;
+    struct replay_dependency on;
+};
+
+struct walk {
+    struct replay_plan *plan;
+    struct ga_map spaces[NAME_SPACES];
+    struct event *events;
+    struct life *lives;
+    struct user *users;
+    struct edge *edges;
+    uint32_t *known;      /* [lane][lane]: calls of the second that the first has waited for already */
+    uint32_t *last_free;  /* by lane: its newest call that freed memory, or REPLAY_NONE */
+    size_t life_room, life_count, user_room, user_count, edge_room, edge_count;
+    unsigned __int128 alive_bytes;
+};
+
+static int by_begin(const void *a, const void *b)
+{
+    const struct replay_call *x = a, *y = b;
+    if (x->begin_ns != y->begin_ns)
+        return x->begin_ns < y->begin_ns ? -1 : 1;
+    return x->arrival < y->arrival ? -1 : 1;
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const struct event *x = a, *y = b;
+    if (x->time != y->time)
+        return x->time < y->time ? -1 : 1;
+    return x->tie < y->tie ? -1 : x->tie > y->tie;
+}
+
+static int add_edge_unreduced(struct walk *w, uint32_t call, uint32_t on)
+{
+    const struct replay_call *other = &w->plan->calls[on];
+    if (replay_room(&w->edges, &w->edge_room, w->edge_count + 1, sizeof *w->edges) < 0 || w->edge_count == INT32_MAX)
+        return -ENOMEM;
+    w->edges[w->edge_count++] = (struct edge){call, {other->lane, other->sequence}};
+    return 0;
+}
+
+/* call waits for on, unless its lane has waited for that one or a later one of its lane. */
+static int add_edge(struct walk *w, uint32_t call, uint32_t on)
+{
+    if (on == REPLAY_NONE)
+        return 0;
+    const struct replay_call *mine = &w->plan->calls[call], *other = &w->plan->calls[on];
+    if (mine->lane == other->lane)
+        return 0;
+    uint32_t *known = &w->known[(size_t)mine->lane * w->plan->lane_count + other->lane];
+    if (*known > other->sequence)
+        return 0;
+    *known = other->sequence + 1;
+    return add_edge_unreduced(w, call, on);
+}
+
+static int new_life(struct walk *w)
+{
+    while (w->life_count < w->plan->object_count) {
+        if (replay_room(&w->lives, &w->life_room, w->life_count + 1, sizeof *w->lives) < 0)
+            return -ENOMEM;
+        w->lives[w->life_count++] =
+            (struct life){.first_user = REPLAY_NONE, .first_child = REPLAY_NONE, .next_sibling = REPLAY_NONE};
+    }
+    return 0;
+}
+
+static uint32_t new_object(struct walk *w, const struct replay_ref *ref, uint32_t maker)
+{
+    uint32_t object = replay_plan_new_object(w->plan, ref->kind);
+    if (object == REPLAY_NONE || new_life(w) < 0)
+        return REPLAY_NONE;
+    struct replay_object *o = &w->plan->objects[object];
+    o->maker = maker;
+    o->recorded = ref->recorded;
+    o->scope = ref->scope;
+    return object;
+}
+
+static uint64_t *find(struct walk *w, const struct replay_ref *ref)
+{
+    uint64_t scope = ref->kind == REPLAY_DMA_BUF || ref->kind == REPLAY_LUID || ref->kind == REPLAY_FILE ? 0 : ref->scope;
+    return ga_map_get(&w->spaces[space_of[ref->kind]], scope, ref->recorded);
+}
+
+static int enter(struct walk *w, const struct replay_ref *ref, uint32_t object)
+{
+    uint64_t scope = ref->kind == REPLAY_DMA_BUF || ref->kind == REPLAY_LUID || ref->kind == REPLAY_FILE ? 0 : ref->scope;
+    return ga_map_set(&w->spaces[space_of[ref->kind]], scope, ref->recorded, object);
+}
+
+/* The call names the object, and with it whatever owns it. */
+static int note_user(struct walk *w, uint32_t object, uint32_t call)
+{
+    uint32_t lane = w->plan->calls[call].lane;
+    for (; object != REPLAY_NONE; object = w->plan->objects[object].owner) {
+        uint32_t u = w->lives[object].first_user;
+        while (u != REPLAY_NONE && w->users[u].lane != lane)
+            u = w->users[u].next;
+        if (u != REPLAY_NONE) {
+            w->users[u].call = call;
+            continue;
+        }
+        if (replay_room(&w->users, &w->user_room, w->user_count + 1, sizeof *w->users) < 0 || w->user_count == INT32_MAX)
+            return -ENOMEM;
+        w->users[w->user_count] = (struct user){lane, call, w->lives[object].first_user};
+        w->lives[object].first_user = (uint32_t)w->user_count++;
+    }
+    return 0;
+}
+
+static bool holds_memory(const struct replay_object *object)
+{
+    return object->kind == REPLAY_BUFFER || object->kind == REPLAY_ALLOCATION;
+}
+
+static void hold_memory(struct walk *w, uint32_t object)
+{
+    uint32_t memory = w->plan->objects[object].memory;
+    if (!holds_memory(&w->plan->objects[object]) || w->lives[memory].holders++)
+        return;
+    w->alive_bytes += w->plan->objects[memory].size;
+    if (w->alive_bytes > w->plan->peak_bytes)
+        w->plan->peak_bytes = w->alive_bytes > UINT64_MAX ? UINT64_MAX : (uint64_t)w->alive_bytes;
+}
+
+/* The object and what it owns end. Returns the bytes of its allocations. */
+static uint64_t end_object(struct walk *w, uint32_t object)
+{
+    struct replay_object *o = &w->plan->objects[object];
+    if (w->lives[object].dead)
+        return 0;
+    w->lives[object].dead = true;
+    struct replay_ref self = {.recorded = o->recorded, .scope = o->scope, .kind = o->kind};
+    uint64_t *entry = find(w, &self), bytes = 0;
+    if (entry && *entry == object)
+        ga_map_erase(&w->spaces[space_of[o->kind]],
+                     o->kind == REPLAY_DMA_BUF || o->kind == REPLAY_LUID || o->kind == REPLAY_FILE ? 0 : o->scope, o->recorded);
+    if (holds_memory(o)) {
+        bytes = w->plan->objects[o->memory].size;
+        if (--w->lives[o->memory].holders == 0)
+            w->alive_bytes -= bytes;
+    }
+    for (uint32_t child = w->lives[object].first_child; child != REPLAY_NONE; child = w->lives[child].next_sibling)
+        if (__builtin_add_overflow(bytes, end_object(w, child), &bytes))
+            bytes = UINT64_MAX;
+    return bytes;
+}
+
+static bool resolves(const struct replay_call *call)
+{
+    return call->skip != REPLAY_SKIP_NESTED && call->skip != REPLAY_SKIP_RETRY && call->skip != REPLAY_SKIP_UNREADABLE;
+}
+
+/* A name that nothing made. A failing call gets a handle that no driver gives, so that it fails again; a LUID is the backend's to
+   know; any other call cannot be issued. */
+static int stranger(struct walk *w, struct replay_call *call, struct replay_ref *ref)
+{
+    if (!call->failed && ref->kind != REPLAY_LUID) {
+        if (!call->skip)
+            call->skip = ref->kind == REPLAY_DMA_BUF ? REPLAY_SKIP_OUTSIDE : REPLAY_SKIP_STRANGER;
+        return 0;
+    }
+    ref->object = new_object(w, ref, REPLAY_NONE);
+    if (ref->object == REPLAY_NONE)
+        return -ENOMEM;
+    w->plan->objects[ref->object].stranger = ref->kind != REPLAY_LUID;
+    return ref->kind == REPLAY_LUID ? enter(w, ref, ref->object) : 0;
+}
+
+static void count_bytes(struct replay_call *call, uint64_t bytes)
+{
+    if (call->row && call->row->effect.kind == GA_EFFECT_CREATE)
+        return;
+    if (__builtin_add_overflow(call->bytes, bytes, &call->bytes))
+        call->bytes = UINT64_MAX;
+}
+
+static int end_by_call(struct walk *w, uint32_t call, uint32_t object)
+{
+    int result = 0;
+    for (uint32_t u = w->lives[object].first_user; result == 0 && u != REPLAY_NONE; u = w->users[u].next)
+        result = add_edge(w, call, w->users[u].call);
+    count_bytes(&w->plan->calls[call], end_object(w, object));
+    return result;
+}
+
+static int resolve_before(struct walk *w, uint32_t number, struct replay_ref *ref)
+{
+    struct replay_call *call = &w->plan->calls[number];
+    uint64_t *known = ref->kind == REPLAY_FILE ? NULL : find(w, ref);
+    if (ref->kind == REPLAY_FILE)
+        ref->object = w->plan->files[call->file].object;
+    else if (known && w->plan->objects[*known].kind == ref->kind)
+        ref->object = (uint32_t)*known;
+    else
+        return stranger(w, call, ref);
+    int result = add_edge(w, number, w->plan->objects[ref->object].maker);
+    if (result == 0)
+        result = note_user(w, ref->object, number);
+    if (result == 0 && ref->role == REPLAY_ENDS && !call->failed && w->lives[ref->object].opens) {
+        w->lives[ref->object].opens--;
+        ref->role = REPLAY_USES;
+    }
+    if (result == 0 && ref->role == REPLAY_ENDS && !call->failed)
+        return end_by_call(w, number, ref->object);
+    if (ref->kind == REPLAY_BUFFER || ref->kind == REPLAY_DMA_BUF || ref->kind == REPLAY_NAME)
+        count_bytes(call, w->plan->objects[w->plan->objects[ref->object].memory].size);
+    return result;
+}
+
+/* The lane of a file's last close: that of its last user. */
+static uint32_t closing_lane(struct walk *w, const struct replay_call *call)
+{
+    uint32_t newest = REPLAY_NONE;
+    for (uint32_t u = w->lives[w->plan->files[call->file].object].first_user; u != REPLAY_NONE; u = w->users[u].next)
+        if (newest == REPLAY_NONE || w->users[u].call > newest)
+            newest = w->users[u].call;
+    return newest == REPLAY_NONE ? 0 : w->plan->calls[newest].lane;
+}
+
+static int begin_call(struct walk *w, uint32_t number)
+{
+    struct replay_plan *plan = w->plan;
+    struct replay_call *call = &plan->calls[number];
+    if (call->lane == REPLAY_NONE)
+        call->lane = closing_lane(w, call);
+    call->sequence = plan->lanes[call->lane].count++;
+    int result = 0;
+    if (plan->memory_order == REPLAY_ORDER_MEMORY && call->row && call->row->effect.kind == GA_EFFECT_CREATE)
+        for (uint32_t lane = 0; result == 0 && lane < plan->lane_count; lane++)
+            result = add_edge(w, number, w->last_free[lane]);
+    for (uint32_t r = call->refs; result == 0 && resolves(call) && r < call->refs + call->ref_count; r++)
+        if (plan->refs[r].role != REPLAY_MAKES)
+            result = resolve_before(w, number, &plan->refs[r]);
+    return result;
+}
+
+/* The object of that kind that a call names or has made; REPLAY_NONE when none. */
+static uint32_t named(const struct walk *w, const struct replay_call *call, enum replay_object_kind kind)
+{
+    for (uint32_t r = call->refs; r < call->refs + call->ref_count; r++)
+        if (w->plan->refs[r].kind == kind && w->plan->refs[r].object != REPLAY_NONE)
+            return w->plan->refs[r].object;
+    return REPLAY_NONE;
+}
+
+static void adopt(struct walk *w, uint32_t object, const struct replay_call *call)
+{
+    struct replay_object *o = &w->plan->objects[object];
+    for (int i = 0; i < 2 && o->owner == REPLAY_NONE && owner_kinds[o->kind][i]; i++)
+        o->owner = named(w, call, owner_kinds[o->kind][i]);
+    if (o->owner == REPLAY_NONE)
+        return;
+    w->lives[object].next_sibling = w->lives[o->owner].first_child;
+    w->lives[o->owner].first_child = object;
+}
+
+/* What memory the new object is a handle of: an import's is that of what it imports. */
+static uint32_t memory_of(const struct walk *w, const struct replay_ref *ref, const struct replay_call *call)
+{
+    static const uint8_t sources[REPLAY_OBJECT_KINDS][2] = {
+        [REPLAY_BUFFER] = {REPLAY_DMA_BUF, REPLAY_NAME}, [REPLAY_DMA_BUF] = {REPLAY_BUFFER}, [REPLAY_NAME] = {REPLAY_BUFFER}};
+    for (int i = 0; i < 2 && sources[ref->kind][i]; i++) {
+        uint32_t source = named(w, call, sources[ref->kind][i]);
+        if (source != REPLAY_NONE)
+            return w->plan->objects[source].memory;
+    }
+    return REPLAY_NONE;
+}
+
+/* A handle came back that is alive. An adapter has one handle a process, and so has one memory in a file; else the handle's end was
+   not recorded. */
+static bool same_again(struct walk *w, const struct replay_ref *ref, uint32_t alive, uint32_t memory)
+{
+    const struct replay_object *o = &w->plan->objects[alive];
+    return o->kind == ref->kind && (ref->kind == REPLAY_LUID || ref->kind == REPLAY_ADAPTER || (memory != REPLAY_NONE && o->memory == memory));
+}
+
+static int made(struct walk *w, uint32_t number, struct replay_ref *ref)
+{
+    struct replay_plan *plan = w->plan;
+    struct replay_call *call = &plan->calls[number];
+    uint32_t memory = memory_of(w, ref, call);
+    uint64_t *known = find(w, ref);
+    if (known && same_again(w, ref, (uint32_t)*known, memory)) {
+        ref->object = (uint32_t)*known;
+        ref->role = REPLAY_AGAIN;
+        w->lives[ref->object].opens += ref->kind == REPLAY_ADAPTER;
+        uint32_t maker = plan->objects[ref->object].maker;
+        int result = note_user(w, ref->object, number);
+        bool before = maker != REPLAY_NONE && plan->calls[maker].end_ns <= call->begin_ns;
+        return result == 0 && before ? add_edge(w, number, maker) : result;
+    }
+    if (known)
+        end_object(w, (uint32_t)*known);
+    ref->object = new_object(w, ref, number);
+    if (ref->object == REPLAY_NONE)
+        return -ENOMEM;
+    struct replay_object *o = &plan->objects[ref->object];
+    if (memory != REPLAY_NONE) {
+        o->memory = memory;
+        o->size = plan->objects[memory].size;
+    } else if (holds_memory(o)) {
+        o->size = call->bytes;
+    }
+    adopt(w, ref->object, call);
+    hold_memory(w, ref->object);
+    return enter(w, ref, ref->object);
+}
+
+static int end_call(struct walk *w, uint32_t number)
+{
+    struct replay_call *call = &w->plan->calls[number];
+    int result = 0;
+    bool freed = false;
+    for (uint32_t r = call->refs; result == 0 && resolves(call) && r < call->refs + call->ref_count; r++) {
+        struct replay_ref *ref = &w->plan->refs[r];
+        freed |= ref->role == REPLAY_ENDS && ref->kind != REPLAY_ADAPTER;
+        if (ref->role != REPLAY_MAKES)
+            continue;
+        if (call->failed) { /* a place for what it makes if it succeeds now */
+            ref->object = new_object(w, ref, number);
+            result = ref->object == REPLAY_NONE ? -ENOMEM : 0;
+        } else if (ref->recorded) {
+            result = made(w, number, ref);
+        }
+    }
+    if (freed && !call->failed)
+        w->last_free[call->lane] = number;
+    return result;
+}
+
+/* The call after which a dma-buf's descriptor is not needed closes it; it waits for the other lanes that use it. */
+static int find_last_uses(struct walk *w)
+{
+    struct replay_plan *plan = w->plan;
+    uint32_t *last = malloc(((size_t)plan->object_count + 1) * sizeof *last), *in_call = NULL;
+    if (!last)
+        return -ENOMEM;
+    memset(last, 0xff, ((size_t)plan->object_count + 1) * sizeof *last);
+    in_call = malloc(((size_t)plan->object_count + 1) * sizeof *in_call);
+    int result = in_call ? 0 : -ENOMEM;
+    for (uint32_t c = 0; result == 0 && c < plan->call_count; c++)
+        for (uint32_t r = plan->calls[c].refs; r < plan->calls[c].refs + plan->calls[c].ref_count; r++)
+            if (plan->refs[r].kind == REPLAY_DMA_BUF && plan->refs[r].object != REPLAY_NONE) {
+                last[plan->refs[r].object] = r;
+                in_call[plan->refs[r].object] = c;
+            }
+    for (uint32_t o = 0; result == 0 && o < plan->object_count; o++) {
+        if (plan->objects[o].kind != REPLAY_DMA_BUF || last[o] == REPLAY_NONE)
+            continue;
+        plan->refs[last[o]].last = true;
+        for (uint32_t u = w->lives[o].first_user; result == 0 && u != REPLAY_NONE; u = w->users[u].next)
+            if (w->users[u].call < in_call[o] && w->users[u].lane != plan->calls[in_call[o]].lane)
+                result = add_edge_unreduced(w, in_call[o], w->users[u].call);
+    }
+    free(in_call);
+    free(last);
+    return result;
+}
+
+/* Edges into each call's run of plan.dependencies, by counting. */
+static int place_edges(struct walk *w)
+{
+    struct replay_plan *plan = w->plan;
+    plan->dependencies = calloc(w->edge_count + 1, sizeof *plan->dependencies);
+    if (!plan->dependencies)
+        return -ENOMEM;
+    for (size_t e = 0; e < w->edge_count; e++)
+        plan->calls[w->edges[e].call].dependency_count++;
+    for (uint32_t c = 0; c < plan->call_count; c++) {
+        plan->calls[c].dependencies = plan->dependency_count;
+        plan->dependency_count += plan->calls[c].dependency_count;
+        plan->calls[c].dependency_count = 0;
+    }
+    for (size_t e = 0; e < w->edge_count; e++) {
+        struct replay_call *call = &plan->calls[w->edges[e].call];
+        plan->dependencies[call->dependencies + call->dependency_count++] = w->edges[e].on;
+    }
+    return 0;
+}
+
+static int place_lanes(struct replay_plan *plan)
+{
+    plan->order = calloc((size_t)plan->call_count + 1, sizeof *plan->order);
+    if (!plan->order)
+        return -ENOMEM;
+    uint32_t first = 0;
+    for (uint32_t l = 0; l < plan->lane_count; l++) {
+        plan->lanes[l].first = first;
+        first += plan->lanes[l].count;
+    }
+    for (uint32_t c = 0; c < plan->call_count; c++) {
+        struct replay_lane *lane = &plan->lanes[plan->calls[c].lane];
+        plan->order[lane->first + plan->calls[c].sequence] = c;
+        if (lane->scratch_size < plan->calls[c].scratch_size)
+            lane->scratch_size = plan->calls[c].scratch_size;
+    }
+    return 0;
+}
+
+static int prepare(struct walk *w)
+{
+    struct replay_plan *plan = w->plan;
+    size_t calls = plan->call_count, lanes = plan->lane_count;
+    w->events = malloc((2 * calls + 1) * sizeof *w->events);
+    w->known = calloc(lanes * lanes + 1, sizeof *w->known);
+    w->last_free = malloc((lanes + 1) * sizeof *w->last_free);
+    if (!w->events || !w->known || !w->last_free || new_life(w) < 0)
+        return -ENOMEM;
+    memset(w->last_free, 0xff, (lanes + 1) * sizeof *w->last_free);
+    if (calls)
+        qsort(plan->calls, calls, sizeof *plan->calls, by_begin);
+    int64_t first = calls ? plan->calls[0].begin_ns : 0;
+    for (uint32_t c = 0; c < calls; c++) {
+        struct replay_call *call = &plan->calls[c];
+        call->begin_ns = (int64_t)((uint64_t)call->begin_ns - (uint64_t)first);
+        call->end_ns = (int64_t)((uint64_t)call->end_ns - (uint64_t)first);
+        if ((uint64_t)call->end_ns > plan->span_ns)
+            plan->span_ns = (uint64_t)call->end_ns;
+        w->events[2 * c] = (struct event){call->begin_ns, 2ull * call->arrival, c, false};
+        w->events[2 * c + 1] = (struct event){call->end_ns, 2ull * call->arrival + 1, c, true};
+    }
+    qsort(w->events, 2 * calls, sizeof *w->events, by_time);
+    return 0;
+}
+
+static int check_bytes(const struct replay_plan *plan, struct ga_error *error)
+{
+    uint64_t allowed = plan->builder->options.max_bytes;
+    if (!allowed || plan->peak_bytes <= allowed)
+        return 0;
+    return ga_error_set(error, EFBIG, "the recording has %s alive at once, and --max-bytes allows %s",
+                        ga_bytes(plan->peak_bytes).text, ga_bytes(allowed).text);
+}
+
+int replay_plan_resolve(struct replay_plan *plan, struct ga_error *error)
+{
+    struct walk w = {.plan = plan};
+    int result = plan->call_count && !plan->lane_count ? -EINVAL : prepare(&w);
+    for (size_t e = 0; result == 0 && e < 2 * (size_t)plan->call_count; e++)
+        result = w.events[e].end ? end_call(&w, w.events[e].call) : begin_call(&w, w.events[e].call);
+    if (result == 0)
+        result = find_last_uses(&w);
+    if (result == 0)
+        result = place_edges(&w);
+    if (result == 0)
+        result = place_lanes(plan);
+    for (int i = 0; i < NAME_SPACES; i++)
+        ga_map_release(&w.spaces[i]);
+    free(w.events);
+    free(w.lives);
+    free(w.users);
+    free(w.edges);
+    free(w.known);
+    free(w.last_free);
+    return result < 0 ? ga_error_errno(error, -result, "finding the plan's objects") : check_bytes(plan, error);
+}

@@ -1,0 +1,255 @@
+/* Statistics: see statistics.h. */
+#include "replayer/statistics.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/units.h"
+
+enum { EXACT_MAX = 20 }; /* runs a side up to which p is exact */
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static int by_latency(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+double replay_quantile(const double *sorted, size_t count, double q)
+{
+    if (!count)
+        return 0;
+    double place = q * (double)(count - 1);
+    size_t low = (size_t)place;
+    if (low + 1 >= count)
+        return sorted[count - 1];
+    return sorted[low] + (place - (double)low) * (sorted[low + 1] - sorted[low]);
+}
+
+double replay_median(double *values, size_t count)
+{
+    qsort(values, count, sizeof *values, by_value);
+    return replay_quantile(values, count, 0.5);
+}
+
+static double latency_quantile(const uint32_t *sorted, size_t count, double q)
+{
+    double place = q * (double)(count - 1);
+    size_t low = (size_t)place;
+    if (low + 1 >= count)
+        return sorted[count - 1];
+    return sorted[low] + (place - (double)low) * ((double)sorted[low + 1] - sorted[low]);
+}
+
+struct replay_figures replay_figures_of(uint32_t *latencies, size_t count)
+{
+    struct replay_figures f = {.n = count};
+    if (!count)
+        return f;
+    qsort(latencies, count, sizeof *latencies, by_latency);
+    for (size_t i = 0; i < count; i++)
+        f.total += latencies[i];
+    f.mean = f.total / (double)count;
+    f.p50 = latency_quantile(latencies, count, 0.5);
+    f.p90 = latency_quantile(latencies, count, 0.9);
+    f.p99 = latency_quantile(latencies, count, 0.99);
+    f.p999 = latency_quantile(latencies, count, 0.999);
+    f.max = latencies[count - 1];
+    return f;
+}
+
+static uint64_t size_class(uint64_t bytes)
+{
+    if (!bytes || bytes > UINT64_C(1) << 63)
+        return bytes ? UINT64_C(1) << 63 : 0;
+    uint64_t class = 4096;
+    while (class < bytes)
+        class *= 2;
+    return class;
+}
+
+struct ga_text replay_size_class_text(uint64_t class)
+{
+    struct ga_text text = {""};
+    if (class)
+        snprintf(text.text, sizeof text.text, "≤ %.20s", ga_bytes(class).text);
+    return text;
+}
+
+static struct replay_kind kind_of(const struct replay_call *call)
+{
+    return (struct replay_kind){replay_call_name(call), call->failed ? 0 : size_class(call->bytes), call->failed};
+}
+
+static int by_kind(const void *a, const void *b)
+{
+    const struct replay_kind *x = a, *y = b;
+    int name = strcmp(x->name, y->name);
+    if (name)
+        return name;
+    if (x->size_class != y->size_class)
+        return x->size_class < y->size_class ? -1 : 1;
+    return (int)x->failed - (int)y->failed;
+}
+
+/* There are at most some hundred kinds: rows times 64 classes. */
+static int find_kinds(struct replay_statistics *s, const struct replay_plan *plan)
+{
+    size_t room = 0;
+    for (uint32_t c = 0; c < plan->call_count; c++) {
+        struct replay_kind kind = kind_of(&plan->calls[c]);
+        uint32_t k = 0;
+        while (k < s->kind_count && by_kind(&s->kinds[k], &kind) != 0)
+            k++;
+        if (k < s->kind_count)
+            continue;
+        if (k == room) {
+            room = room ? room * 2 : 32;
+            struct replay_kind *kinds = realloc(s->kinds, room * sizeof *kinds);
+            if (!kinds)
+                return -ENOMEM;
+            s->kinds = kinds;
+        }
+        s->kinds[s->kind_count++] = kind;
+    }
+    qsort(s->kinds, s->kind_count, sizeof *s->kinds, by_kind);
+    for (uint32_t c = 0; c < plan->call_count; c++) {
+        struct replay_kind kind = kind_of(&plan->calls[c]);
+        const struct replay_kind *found = bsearch(&kind, s->kinds, s->kind_count, sizeof kind, by_kind);
+        s->kind_of[c] = (uint32_t)(found - s->kinds);
+    }
+    return 0;
+}
+
+int replay_statistics_init(struct replay_statistics *s, const struct replay_plan *plan, uint32_t runs)
+{
+    *s = (struct replay_statistics){.run_room = runs};
+    s->kind_of = calloc(plan->call_count + 1u, sizeof *s->kind_of);
+    s->scratch = calloc(plan->call_count + 1u, sizeof *s->scratch);
+    if (!s->kind_of || !s->scratch || find_kinds(s, plan) < 0)
+        return -ENOMEM;
+    s->figures = calloc((size_t)runs * s->kind_count + 1, sizeof *s->figures);
+    s->wall_ns = calloc(runs + 1u, sizeof *s->wall_ns);
+    s->outcomes = calloc(runs + 1u, sizeof *s->outcomes);
+    s->differs = calloc(runs + 1u, sizeof *s->differs);
+    s->violations = calloc(runs + 1u, sizeof *s->violations);
+    return s->figures && s->wall_ns && s->outcomes && s->differs && s->violations ? 0 : -ENOMEM;
+}
+
+void replay_statistics_add(struct replay_statistics *s, const struct replay_plan *plan, const struct replay_run *run)
+{
+    uint32_t r = s->run_count++;
+    s->wall_ns[r] = run->wall_ns;
+    s->violations[r] = run->order_violations;
+    uint32_t *ends = calloc(s->kind_count + 1u, sizeof *ends); /* where each kind's latencies end in scratch */
+    if (!ends)
+        return;
+    for (uint32_t c = 0; c < plan->call_count; c++) {
+        s->outcomes[r][run->samples[c].skip]++;
+        s->differs[r] += run->samples[c].differs;
+        if (!run->samples[c].skip && !run->samples[c].differs)
+            ends[s->kind_of[c]]++;
+    }
+    for (uint32_t k = 1; k < s->kind_count; k++)
+        ends[k] += ends[k - 1];
+    for (uint32_t c = plan->call_count; c-- > 0;)
+        if (!run->samples[c].skip && !run->samples[c].differs)
+            s->scratch[--ends[s->kind_of[c]]] = run->samples[c].latency_ns;
+    /* Now ends[k] is where kind k begins. */
+    uint32_t issued = 0;
+    for (uint32_t c = 0; c < plan->call_count; c++)
+        issued += !run->samples[c].skip && !run->samples[c].differs;
+    for (uint32_t k = 0; k < s->kind_count; k++) {
+        uint32_t end = k + 1 < s->kind_count ? ends[k + 1] : issued;
+        s->figures[(size_t)r * s->kind_count + k] = replay_figures_of(s->scratch + ends[k], end - ends[k]);
+    }
+    free(ends);
+}
+
+void replay_statistics_release(struct replay_statistics *s)
+{
+    free(s->kinds);
+    free(s->kind_of);
+    free(s->scratch);
+    free(s->figures);
+    free(s->wall_ns);
+    free(s->outcomes);
+    free(s->differs);
+    free(s->violations);
+    *s = (struct replay_statistics){0};
+}
+
+struct ranked {
+    double value;
+    bool of_a;
+};
+
+static int by_rank(const void *a, const void *b) { return by_value(&((const struct ranked *)a)->value, &((const struct ranked *)b)->value); }
+
+/* Probability that U is at most u when all orders are equally likely: counts orders by U, adding one run after the other. */
+static double exact_below(size_t n, size_t m, size_t u)
+{
+    enum { SIDE = EXACT_MAX + 1, US = EXACT_MAX * EXACT_MAX + 1 };
+    double (*ways)[US] = calloc(SIDE * SIDE, sizeof *ways);
+    if (!ways)
+        return 1;
+    for (size_t i = 0; i <= n; i++)
+        for (size_t j = 0; j <= m; j++)
+            for (size_t k = 0; k <= i * j; k++) {
+                /* the largest is one of a, and is above all j of b; or one of b, above none of them */
+                double from_a = i && k >= j ? ways[(i - 1) * SIDE + j][k - j] : 0;
+                double from_b = j && k <= i * (j - 1) ? ways[i * SIDE + j - 1][k] : 0;
+                ways[i * SIDE + j][k] = i + j == 0 ? 1 : (i == 0 || j == 0) ? (k == 0) : from_a + from_b;
+            }
+    double below = 0, all = 0;
+    for (size_t k = 0; k <= n * m; k++) {
+        all += ways[n * SIDE + m][k];
+        below += k <= u ? ways[n * SIDE + m][k] : 0;
+    }
+    free(ways);
+    return below / all;
+}
+
+static double normal_p(double u, double n, double m, double ties)
+{
+    double all = n + m;
+    double deviation = sqrt(n * m / 12 * (all + 1 - ties / (all * (all - 1))));
+    if (!(deviation > 0))
+        return 1;
+    double distance = fabs(u - n * m / 2) - 0.5;
+    return distance <= 0 ? 1 : erfc(distance / deviation / sqrt(2));
+}
+
+double replay_mann_whitney(const double *a, size_t n, const double *b, size_t m)
+{
+    struct ranked *all = n && m ? calloc(n + m, sizeof *all) : NULL;
+    if (!all)
+        return 1;
+    for (size_t i = 0; i < n; i++)
+        all[i] = (struct ranked){a[i], true};
+    for (size_t i = 0; i < m; i++)
+        all[n + i] = (struct ranked){b[i], false};
+    qsort(all, n + m, sizeof *all, by_rank);
+    double ranks = 0, ties = 0;
+    for (size_t i = 0, next; i < n + m; i = next) {
+        for (next = i + 1; next < n + m && all[next].value == all[i].value; next++)
+            ;
+        double same = (double)(next - i);
+        ties += same * same * same - same;
+        for (size_t j = i; j < next; j++)
+            ranks += all[j].of_a ? (double)(i + next + 1) / 2 : 0;
+    }
+    free(all);
+    double u = ranks - (double)n * (double)(n + 1) / 2, other = (double)n * (double)m - u;
+    if (ties > 0 || n > EXACT_MAX || m > EXACT_MAX)
+        return normal_p(u, (double)n, (double)m, ties);
+    return fmin(1, 2 * exact_below(n, m, (size_t)fmin(u, other)));
+}

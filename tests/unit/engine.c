@@ -1,0 +1,181 @@
+/* The engine keeps the plan's order on any number of lanes, counts what differs, and stops when told. */
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "plan_calls.h"
+#include "replayer/engine.h"
+
+static const struct replay_plan_options resource_order = {.order = REPLAY_ORDER_RESOURCE};
+static atomic_bool never;
+
+static void finish(struct replay_plan *plan)
+{
+    struct ga_error error = {""};
+    if (replay_plan_finish(plan, &error) < 0)
+        fail_msg("%s", error.text);
+}
+
+/* A backend that checks the order itself: an object's state is changed by whoever makes and ends it, without any lock. */
+struct replay_device {
+    const struct replay_plan *plan;
+    uint8_t *alive;
+    _Atomic uint64_t wrong, issued, begun, ended;
+    atomic_bool *stop_at_half;
+};
+static struct replay_device watcher;
+
+static int watch_open(struct replay_device **device, const struct replay_target *target, struct replay_identity *identity,
+                      struct ga_error *error)
+{
+    (void)target, (void)identity, (void)error;
+    *device = &watcher;
+    return 0;
+}
+
+static int watch_bind(struct replay_device *device, const struct replay_plan *plan, uint8_t *skips, enum replay_mode *mode,
+                      struct ga_error *error)
+{
+    (void)skips, (void)mode, (void)error;
+    device->plan = plan;
+    device->alive = calloc(plan->object_count, 1);
+    return 0;
+}
+
+static int watch_begin(struct replay_device *device, struct ga_error *error)
+{
+    (void)error;
+    memset(device->alive, 0, device->plan->object_count);
+    device->begun++;
+    return 0;
+}
+
+static void watch_issue(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)
+{
+    (void)lane;
+    for (uint32_t r = call->refs; r < call->refs + call->ref_count; r++) {
+        const struct replay_ref *ref = &device->plan->refs[r];
+        device->wrong += ref->role == REPLAY_MAKES ? device->alive[ref->object] : !device->alive[ref->object];
+        device->alive[ref->object] = ref->role == REPLAY_MAKES || ref->role == REPLAY_USES;
+    }
+    if (++device->issued == device->plan->call_count / 2 && device->stop_at_half)
+        *device->stop_at_half = true;
+    *outcome = (struct replay_outcome){call->ret, call->error, call->failed};
+}
+
+static void watch_end(struct replay_device *device) { device->ended++; }
+
+static void watch_close(struct replay_device *device)
+{
+    if (device)
+        free(device->alive);
+}
+
+static const struct replay_backend watch = {
+    .name = "watch", .summary = "checks the order", .open = watch_open, .bind = watch_bind, .begin = watch_begin,
+    .issue = watch_issue, .end = watch_end, .close = watch_close,
+};
+
+/* Allocations that are made, by turns, on one lane and destroyed on the next. */
+static void relay(struct replay_plan *plan, uint32_t lanes, uint32_t count)
+{
+    assert_int_equal(replay_plan_begin(plan, &resource_order), 0);
+    uint64_t t = 10;
+    add_create_device(plan, (struct when){0, t, t + 1}, 1);
+    for (uint32_t i = 0; i < count; i++) {
+        t += 10;
+        add_create(plan, (struct when){i % lanes, t, t + 1}, (struct create){.device = 1, .first = 100 + i % 7, .count = 1}, NULL);
+        add_destroy(plan, (struct when){(i + 1) % lanes, t + 2, t + 3}, 1, 0, 100 + i % 7);
+    }
+    finish(plan);
+}
+
+static void lanes_keep_the_order_of_objects(void **state)
+{
+    (void)state;
+    for (uint32_t lanes = 1; lanes <= 8; lanes *= 2) {
+        struct replay_plan plan;
+        relay(&plan, lanes, 2000);
+        assert_int_equal(plan.lane_count, lanes);
+        watcher = (struct replay_device){0};
+        struct replay_session session;
+        struct ga_error error;
+        assert_int_equal(replay_session_open(&session, &watch, &(struct replay_target){0}, &plan, &error), 0);
+        struct replay_run run;
+        assert_int_equal(replay_run_init(&run, &plan), 0);
+        for (int i = 0; i < 2; i++) {
+            assert_int_equal(replay_session_run(&session, &run, &never, &error), 0);
+            assert_int_equal(watcher.wrong, 0);
+            assert_int_equal(run.order_violations, 0);
+            assert_true(run.wall_ns > 0);
+        }
+        assert_int_equal(watcher.issued, 2 * plan.call_count);
+        assert_int_equal(watcher.ended, 2);
+        replay_run_release(&run);
+        replay_session_close(&session);
+        replay_plan_release(&plan);
+    }
+}
+
+static void a_stop_ends_the_run_and_frees_it(void **state)
+{
+    (void)state;
+    atomic_bool stop = false;
+    struct replay_plan plan;
+    relay(&plan, 4, 1000);
+    watcher = (struct replay_device){.stop_at_half = &stop};
+    struct replay_session session;
+    struct ga_error error;
+    assert_int_equal(replay_session_open(&session, &watch, &(struct replay_target){0}, &plan, &error), 0);
+    struct replay_run run;
+    assert_int_equal(replay_run_init(&run, &plan), 0);
+    assert_int_equal(replay_session_run(&session, &run, &stop, &error), -EINTR);
+    assert_int_equal(watcher.ended, 1);
+    assert_in_range(watcher.issued, plan.call_count / 2, plan.call_count / 2 + 4);
+    assert_int_equal(run.samples[plan.call_count - 1].skip, REPLAY_SKIP_STOPPED);
+    replay_run_release(&run);
+    replay_session_close(&session);
+    replay_plan_release(&plan);
+}
+
+/* The maker is not issued, so nothing that names its object can be. */
+static void what_lacks_its_maker_is_skipped(void **state)
+{
+    (void)state;
+    struct replay_plan plan;
+    assert_int_equal(replay_plan_begin(&plan, &resource_order), 0);
+    add_create_device(&plan, (struct when){0, 1, 2}, 5);
+    add_create(&plan, (struct when){0, 10, 20}, (struct create){.device = 5, .first = 7, .count = 1, .data = 99, .data_size = 8},
+               NULL); /* its private data is lost */
+    add_destroy(&plan, (struct when){0, 30, 40}, 5, 0, 7);
+    add_destroy_device(&plan, (struct when){0, 50, 60}, 5);
+    finish(&plan);
+    struct replay_session session;
+    struct ga_error error;
+    assert_int_equal(replay_session_open(&session, replay_backend_find("null"), &(struct replay_target){0}, &plan, &error), 0);
+    struct replay_run run;
+    assert_int_equal(replay_run_init(&run, &plan), 0);
+    assert_int_equal(replay_session_run(&session, &run, &never, &error), 0);
+    assert_int_equal(run.samples[0].skip, REPLAY_ISSUED);
+    assert_int_equal(run.samples[1].skip, REPLAY_SKIP_NO_DATA);
+    assert_int_equal(run.samples[2].skip, REPLAY_SKIP_NO_MAKER);
+    assert_int_equal(run.samples[3].skip, REPLAY_ISSUED);
+    replay_run_release(&run);
+    replay_session_close(&session);
+    replay_plan_release(&plan);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lanes_keep_the_order_of_objects),
+        cmocka_unit_test(a_stop_ends_the_run_and_frees_it),
+        cmocka_unit_test(what_lacks_its_maker_is_skipped),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,278 @@
+/* A plan knows which object each call means, what it waits for, and what it must refuse. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "plan_calls.h"
+
+static const struct replay_plan_options memory_order = {.order = REPLAY_ORDER_MEMORY};
+static const struct replay_plan_options resource_order = {.order = REPLAY_ORDER_RESOURCE};
+
+static void finish(struct replay_plan *plan)
+{
+    struct ga_error error = {""};
+    if (replay_plan_finish(plan, &error) < 0)
+        fail_msg("%s", error.text);
+}
+
+static void users_wait_for_the_creator_and_the_destroyer_for_users(void **state)
+{
+    (void)state;
+    struct replay_plan plan;
+    assert_int_equal(replay_plan_begin(&plan, &resource_order), 0);
+    add_create_device(&plan, (struct when){0, 10, 20}, 5);
+    add_create(&plan, (struct when){1, 30, 40}, (struct create){.device = 5, .resource = 6, .first = 7, .count = 2}, NULL);
+    add_destroy(&plan, (struct when){2, 50, 60}, 5, 6, 0);
+    add_destroy_device(&plan, (struct when){0, 70, 80}, 5);
+    finish(&plan);
+    assert_int_equal(plan.lane_count, 3);
+    assert_true(waits_for(&plan, 1, 0));
+    assert_true(waits_for(&plan, 2, 1));
+    assert_true(waits_for(&plan, 3, 2));
+    assert_int_equal(ref_to(&plan, 1, REPLAY_DEVICE)->object, ref_to(&plan, 0, REPLAY_DEVICE)->object);
+    assert_int_equal(ref_to(&plan, 2, REPLAY_RESOURCE)->object, ref_to(&plan, 1, REPLAY_RESOURCE)->object);
+    for (uint32_t c = 0; c < plan.call_count; c++)
+        assert_int_equal(plan.calls[c].skip, REPLAY_ISSUED);
+    replay_plan_release(&plan);
+}
+
+/* A destroy that began before the newest create of its handle ended means the older generation. */
+static void a_reused_handle_means_the_right_generation(void **state)
+{
+    (void)state;
+    struct replay_plan plan;
+    assert_int_equal(replay_plan_begin(&plan, &resource_order), 0);
+    add_create_device(&plan, (struct when){0, 10, 20}, 5);
+    add_create(&plan, (struct when){0, 30, 40}, (struct create){.device = 5, .first = 7, .count = 1}, NULL);
+    /* the new create completes, and is reported, before the destroy that let it have the handle */
+    add_create(&plan, (struct when){1, 55, 60}, (struct create){.device = 5, .first = 7, .count = 1}, NULL);
+    add_destroy(&plan, (struct when){0, 50, 70}, 5, 0, 7);
+    add_destroy(&plan, (struct when){1, 80, 90}, 5, 0, 7);
+    finish(&plan);
+    uint32_t old = ref_to(&plan, 1, REPLAY_ALLOCATION)->object, new = ref_to(&plan, 3, REPLAY_ALLOCATION)->object;
+    assert_int_not_equal(old, new);
+    assert_int_equal(ref_to(&plan, 2, REPLAY_ALLOCATION)->object, old); /* begin 50 */
+    assert_int_equal(ref_to(&plan, 4, REPLAY_ALLOCATION)->object, new);
+    replay_plan_release(&plan);
+}
+
+static void memory_order_makes_creates_wait_for_earlier_frees(void **state)
+{
+    (void)state;
+    for (int pass = 0; pass < 2; pass++) {
+        struct replay_plan plan;
+        assert_int_equal(replay_plan_begin(&plan, pass ? &resource_order : &memory_order), 0);
+        add_create_device(&plan, (struct when){0, 10, 20}, 5);
+        add_create(&plan, (struct when){0, 30, 40}, (struct create){.device = 5, .first = 7, .count = 1}, NULL);
+        add_create_device(&plan, (struct when){1, 41, 42}, 9);
+        add_destroy(&plan, (struct when){0, 50, 60}, 5, 0, 7);
+        add_create(&plan, (struct when){1, 70, 80}, (struct create){.device = 9, .first = 8, .count = 1}, NULL);
+        add_create(&plan, (struct when){1, 90, 95}, (struct create){.device = 9, .first = 10, .count = 1}, NULL);
+        finish(&plan);
+        assert_true(waits_for(&plan, 4, 3) == (pass == 0));
+        assert_int_equal(plan.calls[5].dependency_count, 0); /* its lane has waited already */
+        replay_plan_release(&plan);
+    }
+}
+
+static void destroying_a_device_ends_what_it_owns(void **state)
+{
+    (void)state;
+    struct replay_plan plan;
+    assert_int_equal(replay_plan_begin(&plan, &resource_order), 0);
+    add_create_device(&plan, (struct when){0, 10, 20}, 5);
+    add_create(&plan, (struct when){0, 30, 40},
+               (struct create){.device = 5, .resource = 6, .first = 7, .count = 1, .standard_size = 8192}, NULL);
+    add_destroy_device(&plan, (struct when){0, 50, 60}, 5);
+    add_destroy(&plan, (struct when){0, 70, 80, EINVAL}, 5, 0, 7); /* fails: all of it is gone */
+    finish(&plan);
+    assert_int_equal(plan.peak_bytes, 8192);
+    assert_int_equal(plan.calls[2].bytes, 8192);
+    const struct replay_ref *ref = ref_to(&plan, 3, REPLAY_ALLOCATION);
+    assert_true(plan.objects[ref->object].stranger);
+    assert_int_equal(plan.calls[3].skip, REPLAY_ISSUED); /* its failing is compared */
+    replay_plan_release(&plan);
+}
+
+static void what_the_recording_did_not_make_is_skipped(void **state)
+{
+    (void)state;
+    struct replay_plan plan;
+    assert_int_equal(replay_plan_begin(&plan, &resource_order), 0);
+    add_create(&plan, (struct when){0, 10, 20}, (struct create){.device = 5, .first = 7, .count = 1}, NULL);
+    add_import(&plan, (struct when){0, 30, 40}, 1, 3, 9, 777);
+    finish(&plan);
+    assert_int_equal(plan.calls[0].skip, REPLAY_SKIP_STRANGER);
+    assert_int_equal(plan.calls[1].skip, REPLAY_SKIP_OUTSIDE);
+    replay_plan_release(&plan);
+}
+
+static int one_blob(void *user, uint64_t hash, const void **data, uint32_t *size)
+{
+    (void)user;
+    *data = "private";
+    *size = 8;
+    return hash == 0x1234 ? 0 : -ENOENT;
+}
+
+static void private_data_is_kept_once(void **state)
+{
+    (void)state;
+    struct replay_plan plan;
+    assert_int_equal(replay_plan_begin(&plan, &resource_order), 0);
+    add_create_device(&plan, (struct when){0, 1, 2}, 5);
+    struct create create = {.device = 5, .first = 7, .count = 3, .data = 0x1234, .data_size = 8};
+    add_create(&plan, (struct when){0, 10, 20}, create, one_blob);
+    create.first = 20;
+    add_create(&plan, (struct when){0, 30, 40}, create, one_blob);
+    create.data = 0x9999; /* not in the trace */
+    create.first = 30;
+    add_create(&plan, (struct when){0, 50, 60}, create, one_blob);
+    create.data = 0x1234;
+    create.data_size = 9; /* longer than the bytes that were kept */
+    create.first = 40;
+    add_create(&plan, (struct when){0, 70, 80}, create, one_blob);
+    finish(&plan);
+    assert_int_equal(plan.blob_count, 1);
+    assert_int_equal(plan.data_size, 8);
+    assert_memory_equal(plan.data, "private", 8);
+    assert_int_equal(plan.calls[2].skip, REPLAY_ISSUED);
+    assert_int_equal(plan.calls[3].skip, REPLAY_SKIP_NO_DATA);
+    assert_int_equal(plan.calls[4].skip, REPLAY_SKIP_NO_DATA);
+    replay_plan_release(&plan);
+}
+
+/* A second import of one dma-buf in a file gives the handle that the file has: one object, closed once. */
+static void a_second_import_is_the_same_object(void **state)
+{
+    (void)state;
+    struct replay_plan plan;
+    assert_int_equal(replay_plan_begin(&plan, &resource_order), 0);
+    add_dumb(&plan, (struct when){0, 10, 20}, 1, 3, 64, 64);
+    add_export(&plan, (struct when){0, 30, 40}, 1, 3, 11, 777);
+    add_import(&plan, (struct when){1, 50, 60}, 2, 8, 12, 777);
+    add_import(&plan, (struct when){1, 70, 80}, 2, 8, 13, 777);
+    add_import(&plan, (struct when){0, 90, 95}, 1, 3, 11, 777);
+    add_gem_close(&plan, (struct when){1, 96, 97}, 2, 8);
+    add_gem_close(&plan, (struct when){0, 98, 99}, 1, 3);
+    finish(&plan);
+    for (uint32_t c = 0; c < plan.call_count; c++)
+        assert_int_equal(plan.calls[c].skip, REPLAY_ISSUED);
+    assert_int_equal(ref_to(&plan, 2, REPLAY_BUFFER)->role, REPLAY_MAKES);
+    assert_int_equal(ref_to(&plan, 3, REPLAY_BUFFER)->role, REPLAY_AGAIN);
+    assert_int_equal(ref_to(&plan, 3, REPLAY_BUFFER)->object, ref_to(&plan, 2, REPLAY_BUFFER)->object);
+    assert_int_equal(ref_to(&plan, 4, REPLAY_BUFFER)->object, ref_to(&plan, 0, REPLAY_BUFFER)->object);
+    assert_int_equal(plan.peak_bytes, 64 * 64 * 4); /* one memory, however many handles */
+    assert_int_equal(plan.calls[5].bytes, 64 * 64 * 4);
+    assert_false(ref_to(&plan, 3, REPLAY_DMA_BUF)->last);
+    assert_true(ref_to(&plan, 4, REPLAY_DMA_BUF)->last);
+    assert_true(waits_for(&plan, 4, 3)); /* it closes the descriptor */
+    replay_plan_release(&plan);
+}
+
+static void names_lead_to_the_memory(void **state)
+{
+    (void)state;
+    struct replay_plan plan;
+    assert_int_equal(replay_plan_begin(&plan, &resource_order), 0);
+    add_dumb(&plan, (struct when){0, 10, 20}, 1, 3, 64, 64);
+    add_flink(&plan, (struct when){0, 30, 40}, 1, 3, 1);
+    add_flink(&plan, (struct when){0, 41, 42}, 1, 3, 1);
+    add_open(&plan, (struct when){1, 50, 60}, 2, 1, 4, 16384);
+    add_gem_close(&plan, (struct when){0, 70, 80}, 1, 3);
+    add_gem_close(&plan, (struct when){1, 90, 91}, 2, 4);
+    add_dumb(&plan, (struct when){0, 92, 93}, 1, 3, 32, 32); /* the name is free again, and another memory's */
+    add_flink(&plan, (struct when){0, 94, 95}, 1, 3, 1);
+    finish(&plan);
+    assert_int_equal(ref_to(&plan, 2, REPLAY_NAME)->role, REPLAY_AGAIN);
+    assert_int_equal(ref_to(&plan, 3, REPLAY_NAME)->object, ref_to(&plan, 1, REPLAY_NAME)->object);
+    assert_int_equal(plan.objects[ref_to(&plan, 3, REPLAY_BUFFER)->object].memory, ref_to(&plan, 0, REPLAY_BUFFER)->object);
+    assert_true(waits_for(&plan, 3, 1));
+    assert_int_equal(ref_to(&plan, 7, REPLAY_NAME)->role, REPLAY_MAKES);
+    assert_int_not_equal(ref_to(&plan, 7, REPLAY_NAME)->object, ref_to(&plan, 1, REPLAY_NAME)->object);
+    assert_int_equal(plan.peak_bytes, 16384);
+    replay_plan_release(&plan);
+}
+
+static void closing_a_file_ends_its_handles(void **state)
+{
+    (void)state;
+    struct replay_plan plan;
+    struct ga_error error;
+    assert_int_equal(replay_plan_begin(&plan, &resource_order), 0);
+    add_dumb(&plan, (struct when){0, 10, 20}, 1, 3, 64, 64);
+    add_dumb(&plan, (struct when){1, 30, 40}, 1, 4, 64, 64);
+    struct ga_gpualloc_file_closed closed = {.process = PROCESS, .file = 1, .begin = 50};
+    assert_int_equal(replay_plan_add_event(&plan, &ga_rows[GA_ROW_gpualloc_file_closed], &closed, &error), 0);
+    add_gem_close(&plan, (struct when){0, 60, 70}, 1, 3);
+    finish(&plan);
+    assert_int_equal(plan.call_count, 4);
+    assert_null(plan.calls[2].row);
+    assert_int_equal(plan.calls[2].lane, plan.calls[1].lane); /* its last user's */
+    assert_true(waits_for(&plan, 2, 0));
+    assert_int_equal(plan.calls[2].bytes, 2 * 64 * 64 * 4);
+    assert_int_equal(plan.calls[3].skip, REPLAY_SKIP_STRANGER);
+    replay_plan_release(&plan);
+}
+
+static void caps_are_kept(void **state)
+{
+    (void)state;
+    struct replay_plan plan;
+    struct ga_error error = {""};
+    struct replay_plan_options options = {.max_calls = 2, .max_bytes = 20000};
+    assert_int_equal(replay_plan_begin(&plan, &options), 0);
+    assert_int_equal(add_dumb(&plan, (struct when){0, 10, 20}, 1, 3, 64, 64), 0);
+    assert_int_equal(add_dumb(&plan, (struct when){0, 30, 40}, 1, 4, 64, 64), 0);
+    assert_int_equal(add_dumb(&plan, (struct when){0, 50, 60}, 1, 5, 64, 64), -EFBIG);
+    assert_int_equal(replay_plan_finish(&plan, &error), -EFBIG);
+    assert_string_equal(error.text, "the recording has 32 KiB alive at once, and --max-bytes allows 19.5 KiB");
+    replay_plan_release(&plan);
+
+    assert_int_equal(replay_plan_begin(&plan, &resource_order), 0);
+    for (uint32_t thread = 0; thread < REPLAY_LANES_MAX; thread++)
+        assert_int_equal(add_dumb(&plan, (struct when){thread, thread, thread + 1}, 1, thread + 1, 1, 1), 0);
+    assert_int_equal(add_dumb(&plan, (struct when){REPLAY_LANES_MAX, 1, 2}, 1, 9999, 1, 1), -EMFILE);
+    replay_plan_release(&plan);
+}
+
+static uint64_t hash_of(uint32_t handle, uint32_t width, uint64_t begin)
+{
+    struct replay_plan plan;
+    assert_int_equal(replay_plan_begin(&plan, &resource_order), 0);
+    add_dumb(&plan, (struct when){0, begin, begin + 10}, 1, handle, width, 64);
+    add_gem_close(&plan, (struct when){0, begin + 20, begin + 40}, 1, handle);
+    finish(&plan);
+    uint64_t hash = plan.hash;
+    replay_plan_release(&plan);
+    return hash;
+}
+
+static void the_hash_is_of_what_is_issued(void **state)
+{
+    (void)state;
+    assert_int_equal(hash_of(1, 64, 10), hash_of(7, 64, 5000)); /* handles and times are not in it */
+    assert_int_not_equal(hash_of(1, 64, 10), hash_of(1, 65, 10));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(users_wait_for_the_creator_and_the_destroyer_for_users),
+        cmocka_unit_test(a_reused_handle_means_the_right_generation),
+        cmocka_unit_test(memory_order_makes_creates_wait_for_earlier_frees),
+        cmocka_unit_test(destroying_a_device_ends_what_it_owns),
+        cmocka_unit_test(what_the_recording_did_not_make_is_skipped),
+        cmocka_unit_test(private_data_is_kept_once),
+        cmocka_unit_test(a_second_import_is_the_same_object),
+        cmocka_unit_test(names_lead_to_the_memory),
+        cmocka_unit_test(closing_a_file_ends_its_handles),
+        cmocka_unit_test(caps_are_kept),
+        cmocka_unit_test(the_hash_is_of_what_is_issued),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,138 @@
+/* Quantiles, and the Mann-Whitney test against published and brute-force values. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "plan_calls.h"
+#include "replayer/statistics.h"
+
+static void near(double value, double expected, double tolerance)
+{
+    if (!(fabs(value - expected) <= tolerance))
+        fail_msg("%.9g is not %.9g", value, expected);
+}
+
+static void figures_of_known_latencies(void **state)
+{
+    (void)state;
+    uint32_t latencies[1001];
+    for (uint32_t i = 0; i <= 1000; i++)
+        latencies[i] = 1000 - i;
+    struct replay_figures f = replay_figures_of(latencies, 1001);
+    assert_int_equal(f.n, 1001);
+    near(f.mean, 500, 1e-9);
+    near(f.p50, 500, 1e-9);
+    near(f.p90, 900, 1e-9);
+    near(f.p99, 990, 1e-9);
+    near(f.p999, 999, 1e-9);
+    near(f.max, 1000, 0);
+    double even[] = {4, 1, 3, 2};
+    near(replay_median(even, 4), 2.5, 0);
+    assert_int_equal(replay_figures_of(latencies, 0).n, 0);
+}
+
+/* Two-sided p from all ways to choose which values are a's. */
+static double brute_force(const double *all, int n, int m)
+{
+    double observed = 0;
+    for (int i = 0; i < n; i++)
+        for (int j = n; j < n + m; j++)
+            observed += all[i] > all[j];
+    double centre = n * m / 2.0, extreme = 0, ways = 0;
+    for (unsigned mask = 0; mask < 1u << (n + m); mask++) {
+        if (__builtin_popcount(mask) != n)
+            continue;
+        double u = 0;
+        for (int i = 0; i < n + m; i++)
+            for (int j = 0; j < n + m; j++)
+                u += (mask >> i & 1) && !(mask >> j & 1) && all[i] > all[j];
+        ways++;
+        extreme += fabs(u - centre) >= fabs(observed - centre) - 1e-9;
+    }
+    return extreme / ways;
+}
+
+static void exact_p_equals_enumeration(void **state)
+{
+    (void)state;
+    srand(7);
+    for (int n = 1; n <= 6; n++)
+        for (int m = 1; m <= 6; m++)
+            for (int round = 0; round < 3; round++) {
+                double all[12];
+                for (int i = 0; i < n + m; i++)
+                    all[i] = rand() + i * 1e-6 + (i < n ? round * 3e8 : 0);
+                near(replay_mann_whitney(all, (size_t)n, all + n, (size_t)m), brute_force(all, n, m), 1e-9);
+            }
+}
+
+static void p_of_known_samples(void **state)
+{
+    (void)state;
+    double low[] = {1, 2, 3, 4, 5}, high[] = {6, 7, 8, 9, 10}, same[] = {3, 3, 3, 3, 3};
+    near(replay_mann_whitney(low, 5, high, 5), 2.0 / 252, 1e-12); /* the p=0.008 of n=5+5 */
+    near(replay_mann_whitney(high, 5, low, 5), 2.0 / 252, 1e-12);
+    near(replay_mann_whitney(low, 1, high, 1), 1, 0);
+    near(replay_mann_whitney(low, 0, high, 5), 1, 0);
+    near(replay_mann_whitney(same, 5, same, 5), 1, 0);
+    double a[30], b[30];
+    for (int i = 0; i < 30; i++) {
+        a[i] = 2 * i;
+        b[i] = 2 * i + 21;
+    }
+    /* U = 190; z = (|190 - 450| - 0.5) / sqrt(30 * 30 * 61 / 12) */
+    near(replay_mann_whitney(a, 30, b, 30), erfc(259.5 / sqrt(4575) / sqrt(2)), 2e-2);
+    assert_true(replay_mann_whitney(a, 30, b, 30) < 0.001);
+}
+
+static void kinds_are_apart(void **state)
+{
+    (void)state;
+    struct replay_plan plan;
+    struct ga_error error;
+    assert_int_equal(replay_plan_begin(&plan, &(struct replay_plan_options){0}), 0);
+    add_dumb(&plan, (struct when){0, 10, 20}, 1, 3, 64, 64);
+    add_dumb(&plan, (struct when){0, 30, 40}, 1, 4, 64, 64);
+    add_dumb(&plan, (struct when){0, 50, 60}, 1, 5, 64, 65);
+    add_gem_close(&plan, (struct when){0, 70, 80}, 1, 3);
+    assert_int_equal(replay_plan_finish(&plan, &error), 0);
+    struct replay_statistics s;
+    assert_int_equal(replay_statistics_init(&s, &plan, 1), 0);
+    assert_int_equal(s.kind_count, 3);
+    assert_string_equal(s.kinds[0].name, "gem_close");
+    assert_int_equal(s.kinds[1].size_class, 16384);
+    assert_int_equal(s.kinds[2].size_class, 32768);
+    struct replay_run run;
+    assert_int_equal(replay_run_init(&run, &plan), 0);
+    run.samples[0].latency_ns = 100;
+    run.samples[1].latency_ns = 300;
+    run.samples[2].latency_ns = 500;
+    run.samples[3].latency_ns = 700;
+    run.samples[2].differs = true; /* not in the figures */
+    replay_statistics_add(&s, &plan, &run);
+    near(s.figures[0].p50, 700, 0);
+    assert_int_equal(s.figures[1].n, 2);
+    near(s.figures[1].mean, 200, 0);
+    assert_int_equal(s.figures[2].n, 0);
+    assert_int_equal(s.differs[0], 1);
+    assert_int_equal(s.outcomes[0][REPLAY_ISSUED], 4);
+    replay_run_release(&run);
+    replay_statistics_release(&s);
+    replay_plan_release(&plan);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(figures_of_known_latencies),
+        cmocka_unit_test(exact_p_equals_enumeration),
+        cmocka_unit_test(p_of_known_samples),
+        cmocka_unit_test(kinds_are_apart),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
