@@ -1,0 +1,35 @@
+/*
+ * From a hooked call to capture: which device, which row, which layer; everything else goes through untouched.
+ */
+#ifndef GPUALLOC_PRELOAD_DISPATCH_H
+#define GPUALLOC_PRELOAD_DISPATCH_H
+
+#include <stdint.h>
+#include <sys/ioctl.h>
+
+#include "abi/d3dkmt.h"
+#include "schema/schema.h"
+
+typedef int dispatch_ioctl_function(int fd, unsigned long request, ...);
+typedef NTSTATUS dispatch_thunk_function(void *arguments);
+
+/* An exported D3DKMT function. */
+struct dispatch_thunk {
+    enum ga_row_id row;
+    uint32_t size; /* bytes of its structure */
+    bool older;    /* its elements have the older form */
+};
+
+/* Whether a request could be a GPU's at all, by its type: all that the hook does for other ioctls. */
+static inline bool dispatch_wants(unsigned long request)
+{
+    unsigned type = _IOC_TYPE((unsigned)request);
+    return type == 'd' || type == DXG_IOCTL_TYPE;
+}
+
+/* Makes the call through `real` and records it when it should be. errno and result are the real call's. frame is the hook's. */
+int dispatch_ioctl(int fd, unsigned long request, void *argument, uintptr_t frame, dispatch_ioctl_function *real);
+/* The same for a thunk; a null `real` gives STATUS_NOT_SUPPORTED. */
+NTSTATUS dispatch_thunk(const struct dispatch_thunk *thunk, void *arguments, uintptr_t frame, dispatch_thunk_function *real);
+
+#endif
