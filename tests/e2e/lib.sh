@@ -6,6 +6,8 @@
 # other user LTTNG_HOME is enough. A script starts in an empty directory ($work) with `set -euo pipefail`, the programs in PATH,
 # and these functions:
 #   skip WHY; fail WHY; need PROGRAM…         end the test (need: skips when a program is missing)
+#   need_built FILE…                          skips when a program or library of ours is not built
+#   json EXPRESSION FILE                      a value of the JSON object in a file's last line: "['calls']"
 #   assert_eq EXPECTED ACTUAL WHAT            texts are equal
 #   assert_match REGEX TEXT WHAT              bash's extended regular expression is found in the text
 #   expect_status N COMMAND…                  runs it; its output is then in $stdout and $stderr (files)
@@ -21,6 +23,12 @@
 skip() { echo "skipped: $*"; exit 77; }
 fail() { echo "FAILED: $*" >&2; exit 1; }
 need() { local program; for program; do command -v "$program" >/dev/null || skip "$program is not installed"; done; }
+
+need_built() {
+    local file
+    for file; do [ -e "$BUILD/bin/$file" ] || [ -e "$BUILD/lib/$file" ] || skip "$file is not built"; done
+}
+json() { tail -n 1 "$2" | python3 -c "import json, sys; print(json.load(sys.stdin)$1)"; }
 
 assert_eq() { [ "$1" = "$2" ] || fail "$3: expected '$1', found '$2'"; }
 assert_match() { [[ "$2" =~ $1 ]] || fail "$3: nothing in '$2' matches '$1'"; }
@@ -55,8 +63,22 @@ as_user() {
     [ "$(id -u)" = 0 ] || skip "only root can become another user"
     need setpriv
     local user=$1 home=$work/home-$1; shift
-    [ -d "$home" ] || { chmod 755 "$(dirname "$work")" "$work"; mkdir "$home"; chown "$user:$user" "$home"; }
+    if ! [ -d "$home" ]; then
+        chmod 755 "$place" "$work"
+        mkdir "$home"
+        chown "$user:$user" "$home"
+        reach_build "$user"
+    fi
+    [ ! -d "$place/build" ] || local BUILD=$place/build PATH=$place/build/bin:$PATH
     (cd "$home" && HOME=$home LTTNG_HOME=$home exec setpriv --reuid "$user" --regid "$user" --clear-groups "$@")
+}
+
+# The build may lie where only root may look.
+reach_build() {
+    setpriv --reuid "$1" --regid "$1" --clear-groups test -x "$BUILD/bin/gpualloc" && return
+    [ -n "${E2E_INSIDE:-}" ] || skip "uid $1 cannot read $BUILD"
+    mkdir "$place/build"
+    mount --bind "$BUILD" "$place/build"
 }
 
 start_session_daemon() {
@@ -116,7 +138,8 @@ left_over() {
 
 clean_up() {
     stop_session_daemon
-    rm -rf "$place"
+    [ ! -d "$place/build" ] || umount "$place/build"
+    rm -rf --one-file-system "$place"
 }
 
 run_script() {

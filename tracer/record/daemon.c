@@ -20,6 +20,7 @@
 #include <lttng/lttng.h>
 
 #include "launch/launch.h"
+#include "record/session.h"
 
 /* LTTng 2.13: root's sockets are here whatever LTTNG_HOME says, another user's under its home. */
 static const char root_place[] = "/run/lttng";
@@ -215,12 +216,27 @@ int record_daemon_acquire(struct record_daemon *daemon, const sigset_t *mask, st
     return result;
 }
 
+/* Whether a session is that of a recording whose gpualloc was killed: its pid stands in the session's name. */
+static bool is_orphan(const char *name)
+{
+    int pid, used = 0;
+    const char *at = strncmp(name, RECORD_SESSION_PREFIX, strlen(RECORD_SESSION_PREFIX)) ? NULL : strrchr(name, '-');
+    while (at && at > name && at[-1] != '-')
+        at--;
+    return at && sscanf(at, "%d-%*d%n", &pid, &used) == 1 && used && kill(pid, 0) && errno == ESRCH;
+}
+
+/* How many sessions are left, orphans taken away. */
 static int count_sessions(void *arg, struct ga_error *error)
 {
-    (void)error;
     struct lttng_session *sessions = NULL;
-    *(int *)arg = lttng_list_sessions(&sessions);
+    int count = lttng_list_sessions(&sessions), left = 0;
+    if (count < 0)
+        return ga_error_set(error, EPROTO, "session daemon: list of sessions: %s", lttng_strerror(count));
+    for (int i = 0; i < count; i++)
+        left += !is_orphan(sessions[i].name) || lttng_destroy_session_no_wait(sessions[i].name) < 0;
     free(sessions);
+    *(int *)arg = left;
     return 0;
 }
 

@@ -14,7 +14,7 @@
 
 static const char channel_name[] = "gpualloc";
 
-enum { START_SECONDS = 20, PENDING_SECONDS = 5, STOP_SECONDS = 15 };
+enum { START_SECONDS = 20, PENDING_SECONDS = 5, STOP_SECONDS = PENDING_SECONDS + 4 };
 
 void record_session_name(struct record_session *session, const char *program)
 {
@@ -25,7 +25,7 @@ void record_session_name(struct record_session *session, const char *program)
     for (const char *at = program; *at && used < sizeof word - 1; at++)
         word[used++] = strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.", *at) ? *at : '_';
     word[used] = 0;
-    snprintf(session->name, sizeof session->name, "gpualloc-%s-%d-%lld", word, (int)getpid(),
+    snprintf(session->name, sizeof session->name, RECORD_SESSION_PREFIX "%s-%d-%lld", word, (int)getpid(),
              (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000);
 }
 

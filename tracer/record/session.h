@@ -22,7 +22,9 @@ struct record_session {
     struct record_events events;
 };
 
-/* The session's name for a program: unique among sessions of this machine. */
+#define RECORD_SESSION_PREFIX "gpualloc-"
+
+/* The session's name for a program, unique on this machine: gpualloc-PROGRAM-PID-MILLISECONDS. */
 void record_session_name(struct record_session *session, const char *program);
 /* Makes the session and starts it; when that fails, no session is left. */
 int record_session_start(const struct record_session *session, struct ga_error *error);

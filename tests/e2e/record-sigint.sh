@@ -1,0 +1,56 @@
+# Signals: what is sent to gpualloc reaches the program, and the recording ends with the program, complete and cleaned up.
+need_built libgpualloc-trace.so
+
+started() { [ -e started ]; }
+interrupt() { # SIGNAL EXPECTED-STATUS PROGRAM…
+    local signal=$1 expected=$2 status=0; shift 2
+    rm -rf started T
+    # Job control off, bash starts background jobs with SIGINT ignored; a program inherits that, so give it back.
+    env --default-signal gpualloc record -o T -- "$@" 2>errors & local pid=$!
+    wait_until 10 started
+    kill -"$signal" $pid
+    wait $pid || status=$?
+    assert_eq "$expected" "$status" "exit status after SIG$signal"
+    grep -q 'trace in T' errors || fail "no summary after SIG$signal: $(cat errors)"
+    lttng list 2>&1 | grep -q gpualloc- && fail "a session stayed after SIG$signal"
+    true
+}
+interrupt INT 130 sh -c 'touch started; exec sleep 30'
+interrupt TERM 143 sh -c 'touch started; exec sleep 30'
+interrupt HUP 129 sh -c 'touch started; exec sleep 30'
+# A program that handles it ends as it likes.
+interrupt INT 9 sh -c 'trap "exit 9" INT; touch started; while :; do sleep 0.1; done'
+# One that ignores it goes on, and so does the recording.
+interrupt TERM 0 sh -c 'trap "" TERM; touch started; sleep 1'
+
+# Ctrl-C on a terminal goes to the whole foreground group: the program gets it once, and gpualloc prints its summary.
+cat >count.sh <<'END'
+trap 'count=$((count + 1))' INT
+count=0
+touch started
+for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.1; done
+exit $((10 + count))
+END
+cat >terminal.py <<'END'
+# Runs a command on a terminal, presses Ctrl-C once it has started, and ends with its exit status.
+import os, pty, sys, time
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execvp(sys.argv[1], sys.argv[1:])
+while not os.path.exists("started"):
+    time.sleep(0.02)
+time.sleep(0.2)
+os.write(terminal, b"\x03")
+output = b""
+try:
+    while chunk := os.read(terminal, 4096):
+        output += chunk
+except OSError:
+    pass
+sys.stdout.buffer.write(output)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+END
+rm -rf started T
+need python3
+expect_status 11 python3 terminal.py env --default-signal gpualloc record -o T -- bash count.sh
+expect_stdout 'trace in T'

@@ -1,0 +1,25 @@
+# A session daemon that was stopped (SIGSTOP): record says so within a bound, run starts its program without the 3 s that UST would
+# wait, and a daemon that stops during a recording does not hang it.
+need_built libgpualloc-trace.so
+daemon=$(cat "$place/sessiond.pid")
+trap 'kill -CONT $daemon 2>/dev/null' EXIT
+
+kill -STOP "$daemon"
+start=$SECONDS
+expect_status 125 gpualloc record -o T -- true
+expect_stderr "session daemon \(pid $daemon\) does not answer within 5 s"
+expect_one_line_stderr
+[ $((SECONDS - start)) -le 9 ] || fail "record took $((SECONDS - start)) s"
+[ ! -e T ] || fail "output of a recording that never began"
+
+begin=$(date +%s%N)
+expect_status 0 gpualloc run -- true
+took=$((($(date +%s%N) - begin) / 1000000))
+[ $took -lt 2500 ] || fail "run took $took ms with a stopped session daemon"
+
+kill -CONT "$daemon"
+start=$SECONDS
+expect_status 7 gpualloc record -o T -- sh -c "kill -STOP $daemon; exit 7"
+expect_stderr 'end of the session: no answer within'
+[ $((SECONDS - start)) -le 40 ] || fail "record took $((SECONDS - start)) s"
+kill -CONT "$daemon"

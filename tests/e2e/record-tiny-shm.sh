@@ -1,0 +1,18 @@
+# Too small a /dev/shm: LTTng would lose everything without a word. record takes less where that is enough, and refuses where not.
+[ -n "${E2E_INSIDE:-}" ] || skip "needs a /dev/shm of its own (root)"
+need_built d3dkmt_scene libgpualloc-trace.so libgpualloc-softgpu.so
+
+mount -o remount,size=8M /dev/shm
+expect_status 0 gpualloc record --softgpu --json -o small -- d3dkmt_scene
+assert_eq True "$(json "['complete']" "$stderr")" "complete in 8 MiB"
+[ "$(json "['calls']" "$stderr")" -gt 0 ] || fail "no calls in 8 MiB: $(cat "$stderr")"
+
+expect_status 125 gpualloc record --softgpu --subbuf-size 4M -o asked -- d3dkmt_scene
+expect_stderr '/dev/shm has [0-9.]+ [KM]iB free and the buffers need .*--subbuf-size'
+expect_one_line_stderr
+
+mount -o remount,size=128K /dev/shm
+expect_status 125 gpualloc record --softgpu -o tiny -- d3dkmt_scene
+expect_stderr '/dev/shm has .* free and the buffers need .*mount -o remount'
+expect_one_line_stderr
+[ ! -e tiny ] && [ ! -e asked ] || fail "output of a recording that never began"
