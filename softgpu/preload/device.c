@@ -11,10 +11,10 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "abi/softgpu.h"
+#include "preload/memory.h"
 #include "softgpu/softgpu.h"
 
 #define TICKET_MAGIC 0x3154454b43495453ull /* "STICKET1" */
@@ -28,7 +28,24 @@ struct ticket {
 };
 
 static struct softgpu *state; /* mapped once; the fences follow it, read-only. Null until the device is opened */
-static bool copies_refused;   /* a sandbox forbids process_vm_readv: memory is copied directly */
+
+/* Places of small descriptors, plus 1; 0 where nothing is known. On a page that fork gives to the child zeroed. */
+enum { REMEMBERED = 1024 };
+static int16_t *places;
+
+/* Writes a number in decimal, with a zero byte behind it; its length. (printf may allocate.) */
+static size_t put_number(char *to, uint32_t number)
+{
+    char digits[12];
+    size_t length = 0, used = 0;
+    do
+        digits[length++] = (char)('0' + number % 10);
+    while (number /= 10);
+    while (length)
+        to[used++] = digits[--length];
+    to[used] = 0;
+    return used;
+}
 
 /* Blocks all signals: a handler that calls ioctl must not find the state locked by the thread it interrupted. */
 static uint64_t block_signals(void)
@@ -43,17 +60,13 @@ static void restore_signals(uint64_t before)
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof before);
 }
 
-/* Start time of a process: field 22 of its stat, counted behind the last parenthesis. 0 when it is gone or unknown. */
-static uint64_t start_time(uint32_t pid)
+enum { STAT_START_TIME = 22, STAT_START_BREAK = 47 }; /* fields of /proc/PID/stat, see proc(5) */
+
+/* A number of /proc/PID/stat, its fields counted behind the last parenthesis; 0 when the process is gone or unknown. */
+static uint64_t stat_field(uint32_t pid, int number)
 {
-    char path[32] = "/proc/", digits[12], text[1024];
-    int length = 0, used = 6;
-    do
-        digits[length++] = (char)('0' + pid % 10);
-    while (pid /= 10);
-    while (length)
-        path[used++] = digits[--length];
-    memcpy(path + used, "/stat", 6);
+    char path[32] = "/proc/", text[1024];
+    memcpy(path + 6 + put_number(path + 6, pid), "/stat", 6);
     int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return 0;
@@ -63,12 +76,17 @@ static uint64_t start_time(uint32_t pid)
         return 0;
     text[size] = 0;
     const char *field = strrchr(text, ')');
-    for (int spaces = 0; field && spaces < 20; spaces++)
+    for (int at = 2; field && at < number; at++)
         field = strchr(field + 1, ' ');
-    uint64_t start = 0;
+    uint64_t value = 0;
     for (field += field != NULL; field && *field >= '0' && *field <= '9'; field++)
-        start = start * 10 + (uint64_t)(*field - '0');
-    return start;
+        value = value * 10 + (uint64_t)(*field - '0');
+    return value;
+}
+
+static uint64_t start_time(uint32_t pid)
+{
+    return stat_field(pid, STAT_START_TIME);
 }
 
 /* A process that can't be looked up is held to live, unless /proc is there and it isn't in it. */
@@ -79,34 +97,16 @@ static bool is_alive(void *user, uint32_t pid, uint64_t start)
     return now == start || (now == 0 && start_time((uint32_t)getpid()) == 0);
 }
 
-/* Copies between the program's memory and ours. The kernel does it, so a bad pointer is EFAULT and no crash. */
-static int copy(bool write, void *ours, uint64_t theirs, size_t size)
-{
-    struct iovec here = {ours, size}, there = {(void *)(uintptr_t)theirs, size};
-    if (!__atomic_load_n(&copies_refused, __ATOMIC_RELAXED)) {
-        long done = syscall(write ? SYS_process_vm_writev : SYS_process_vm_readv, (long)getpid(), &here, 1L, &there, 1L, 0L);
-        if (done == (long)size)
-            return 0;
-        if (done >= 0 || errno == EFAULT)
-            return -EFAULT;
-        __atomic_store_n(&copies_refused, true, __ATOMIC_RELAXED);
-    }
-    if (theirs < 4096)
-        return -EFAULT;
-    memcpy(write ? there.iov_base : ours, write ? ours : there.iov_base, size);
-    return 0;
-}
-
 static int read_memory(void *user, void *to, uint64_t from, size_t size)
 {
     (void)user;
-    return copy(false, to, from, size);
+    return memory_copy(false, to, from, size);
 }
 
 static int write_memory(void *user, uint64_t to, const void *from, size_t size)
 {
     (void)user;
-    return copy(true, (void *)from, to, size);
+    return memory_copy(true, (void *)from, to, size);
 }
 
 static uint64_t fence_address(void *user, size_t offset)
@@ -183,6 +183,18 @@ static int open_state(void)
     return fd;
 }
 
+static int16_t *map_places(void)
+{
+    size_t size = REMEMBERED * sizeof(int16_t);
+    void *page = (void *)syscall(SYS_mmap, NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0L);
+    if (page == MAP_FAILED)
+        return NULL;
+    if (syscall(SYS_madvise, page, size, MADV_WIPEONFORK) == 0)
+        return page;
+    syscall(SYS_munmap, page, size);
+    return NULL; /* an old kernel: nothing is remembered */
+}
+
 /* The state, mapped at first use. Of threads that come at once one wins; the others let go of theirs. */
 static struct softgpu *attach(void)
 {
@@ -196,6 +208,10 @@ static struct softgpu *attach(void)
     int error = errno;
     syscall(SYS_close, fd);
     errno = error;
+    if (fresh && !places) /* of two at once, one is lost: a page */
+        __atomic_store_n(&places, map_places(), __ATOMIC_RELEASE);
+    if (fresh)
+        memory_init(stat_field((uint32_t)getpid(), STAT_START_BREAK));
     if (fresh && !__atomic_compare_exchange_n(&state, &known, fresh, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
         syscall(SYS_munmap, fresh, SOFTGPU_STATE_SIZE + SOFTGPU_FENCES_SIZE);
         return known;
@@ -216,13 +232,42 @@ static bool read_ticket(int fd, struct ticket *ticket)
            ticket->magic == TICKET_MAGIC;
 }
 
+static int16_t *remembered(int fd)
+{
+    int16_t *all = __atomic_load_n(&places, __ATOMIC_ACQUIRE);
+    return all && fd >= 0 && fd < REMEMBERED ? &all[fd] : NULL;
+}
+
 int device_place(int fd)
 {
+    if (!device_in_use())
+        return -1;
+    int16_t *known = remembered(fd);
+    int place = known ? __atomic_load_n(known, __ATOMIC_RELAXED) - 1 : -1;
+    if (place >= 0)
+        return place;
     struct ticket ticket;
     int error = errno;
-    bool ours = device_in_use() && read_ticket(fd, &ticket) && ticket.pid == (uint32_t)getpid();
+    if (read_ticket(fd, &ticket) && ticket.pid == (uint32_t)getpid()) {
+        place = ticket.place;
+        if (known)
+            __atomic_store_n(known, (int16_t)(place + 1), __ATOMIC_RELAXED);
+    }
     errno = error;
-    return ours ? ticket.place : -1;
+    return place;
+}
+
+void device_forget(int fd)
+{
+    int16_t *known = remembered(fd);
+    if (known)
+        __atomic_store_n(known, 0, __ATOMIC_RELAXED);
+}
+
+void device_forget_all(void)
+{
+    for (int fd = 0; fd < REMEMBERED; fd++)
+        device_forget(fd);
 }
 
 /* The memfd with the ticket in it, sealed; opened again for the access that the program asked for, on the same number. */
@@ -237,14 +282,8 @@ static int make_descriptor(const struct ticket *ticket, int flags)
         return -1;
     }
     syscall(SYS_fcntl, fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
-    char path[32] = "/proc/self/fd/", digits[12];
-    int length = 0, used = 14, number = fd;
-    do
-        digits[length++] = (char)('0' + number % 10);
-    while (number /= 10);
-    while (length)
-        path[used++] = digits[--length];
-    path[used] = 0;
+    char path[32] = "/proc/self/fd/";
+    put_number(path + 14, (uint32_t)fd);
     int wanted = flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_NOFOLLOW | O_NOCTTY);
     int again = (int)syscall(SYS_openat, AT_FDCWD, path, wanted);
     if (again >= 0) {

@@ -2,7 +2,8 @@
  * softgpu in this process: the state's mapping, and the descriptors that stand for /dev/dxg.
  *
  * A descriptor is a memfd whose content is a ticket: which process opened it. So whether a descriptor is softgpu's is asked of
- * the kernel each time (fstat and pread, 0.3 µs), and every way in which descriptors come and go is right without being watched.
+ * the kernel, and however it came here (dup, fcntl) need not be watched. The answer is remembered for small numbers, until they
+ * are closed; a forked child forgets it all.
  * Nothing here allocates memory or takes a lock other than the state's, and signals are blocked while that is held: ioctl and
  * close may be called from signal handlers. The kernel is called directly, so that other preload libraries don't take what is
  * done here for the program's doing.
@@ -23,6 +24,9 @@ int device_place(int fd);
 int device_ioctl(int place, unsigned long request, uint64_t argument);
 /* Whether this process has opened the device since it was started: if not, no descriptor can be softgpu's. */
 bool device_in_use(void);
+/* A number whose descriptor is about to change (close, dup2): forgets what is remembered of it. */
+void device_forget(int fd);
+void device_forget_all(void);
 /* Around something that may close descriptors of the device: when none is left, all that the process owns is destroyed. */
 struct device_closing {
     uint64_t signals;

@@ -184,6 +184,7 @@ EXPORT int close(int fd)
         return NEXT(close)(fd);
     struct device_closing closing;
     device_closing_begin(&closing);
+    device_forget(fd);
     int result = NEXT(close)(fd);
     device_closing_end(&closing);
     return result;
@@ -195,6 +196,7 @@ EXPORT int dup2(int from, int to)
         return NEXT(dup2)(from, to);
     struct device_closing closing;
     device_closing_begin(&closing);
+    device_forget(to);
     int result = NEXT(dup2)(from, to);
     device_closing_end(&closing);
     return result;
@@ -206,6 +208,7 @@ EXPORT int dup3(int from, int to, int flags)
         return NEXT(dup3)(from, to, flags);
     struct device_closing closing;
     device_closing_begin(&closing);
+    device_forget(to);
     int result = NEXT(dup3)(from, to, flags);
     device_closing_end(&closing);
     return result;
@@ -215,6 +218,7 @@ EXPORT int close_range(unsigned first, unsigned last, int flags)
 {
     struct device_closing closing;
     device_closing_begin(&closing);
+    device_forget_all();
     int result = NEXT(close_range)(first, last, flags);
     device_closing_end(&closing);
     return result;
@@ -224,6 +228,7 @@ EXPORT void closefrom(int first)
 {
     struct device_closing closing;
     device_closing_begin(&closing);
+    device_forget_all();
     NEXT(closefrom)(first);
     device_closing_end(&closing);
 }
