@@ -47,7 +47,8 @@ struct member {
     uint16_t length_offset; /* BYTES: of the 32-bit length */
 };
 struct request {
-    unsigned long number;
+    unsigned long number; /* belongs to one driver: QXL_MAP and VIRTGPU_MAP are the same number */
+    const char *driver;   /* null: DRM core's */
     const char *name;
     const struct member *members; /* ends with a null name */
 };
@@ -108,23 +109,23 @@ MEMBERS(qxl_map, M(offset, OUT), M(handle, IN), M(pad, IN));
 #undef M
 
 static const struct request requests[] = {
-    {DRM_IOCTL_MODE_CREATE_DUMB, "MODE_CREATE_DUMB", create_dumb},
-    {DRM_IOCTL_MODE_MAP_DUMB, "MODE_MAP_DUMB", map_dumb},
-    {DRM_IOCTL_MODE_DESTROY_DUMB, "MODE_DESTROY_DUMB", destroy_dumb},
-    {DRM_IOCTL_GEM_CLOSE, "GEM_CLOSE", gem_close},
-    {DRM_IOCTL_GEM_FLINK, "GEM_FLINK", gem_flink},
-    {DRM_IOCTL_GEM_OPEN, "GEM_OPEN", gem_open},
-    {DRM_IOCTL_PRIME_HANDLE_TO_FD, "PRIME_HANDLE_TO_FD", prime_export},
-    {DRM_IOCTL_PRIME_FD_TO_HANDLE, "PRIME_FD_TO_HANDLE", prime_import},
-    {DRM_IOCTL_VIRTGPU_RESOURCE_CREATE, "VIRTGPU_RESOURCE_CREATE", virtgpu_create},
-    {DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, "VIRTGPU_RESOURCE_CREATE_BLOB", virtgpu_blob},
-    {DRM_IOCTL_VIRTGPU_MAP, "VIRTGPU_MAP", virtgpu_map},
-    {DRM_IOCTL_VIRTGPU_RESOURCE_INFO, "VIRTGPU_RESOURCE_INFO", virtgpu_info},
-    {DRM_IOCTL_RADEON_GEM_CREATE, "RADEON_GEM_CREATE", radeon_create},
-    {DRM_IOCTL_RADEON_GEM_MMAP, "RADEON_GEM_MMAP", radeon_mmap},
-    {DRM_IOCTL_QXL_ALLOC, "QXL_ALLOC", qxl_alloc},
-    {DRM_IOCTL_QXL_ALLOC_SURF, "QXL_ALLOC_SURF", qxl_alloc_surf},
-    {DRM_IOCTL_QXL_MAP, "QXL_MAP", qxl_map},
+    {DRM_IOCTL_MODE_CREATE_DUMB, NULL, "MODE_CREATE_DUMB", create_dumb},
+    {DRM_IOCTL_MODE_MAP_DUMB, NULL, "MODE_MAP_DUMB", map_dumb},
+    {DRM_IOCTL_MODE_DESTROY_DUMB, NULL, "MODE_DESTROY_DUMB", destroy_dumb},
+    {DRM_IOCTL_GEM_CLOSE, NULL, "GEM_CLOSE", gem_close},
+    {DRM_IOCTL_GEM_FLINK, NULL, "GEM_FLINK", gem_flink},
+    {DRM_IOCTL_GEM_OPEN, NULL, "GEM_OPEN", gem_open},
+    {DRM_IOCTL_PRIME_HANDLE_TO_FD, NULL, "PRIME_HANDLE_TO_FD", prime_export},
+    {DRM_IOCTL_PRIME_FD_TO_HANDLE, NULL, "PRIME_FD_TO_HANDLE", prime_import},
+    {DRM_IOCTL_VIRTGPU_RESOURCE_CREATE, "virtio_gpu", "VIRTGPU_RESOURCE_CREATE", virtgpu_create},
+    {DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, "virtio_gpu", "VIRTGPU_RESOURCE_CREATE_BLOB", virtgpu_blob},
+    {DRM_IOCTL_VIRTGPU_MAP, "virtio_gpu", "VIRTGPU_MAP", virtgpu_map},
+    {DRM_IOCTL_VIRTGPU_RESOURCE_INFO, "virtio_gpu", "VIRTGPU_RESOURCE_INFO", virtgpu_info},
+    {DRM_IOCTL_RADEON_GEM_CREATE, "radeon", "RADEON_GEM_CREATE", radeon_create},
+    {DRM_IOCTL_RADEON_GEM_MMAP, "radeon", "RADEON_GEM_MMAP", radeon_mmap},
+    {DRM_IOCTL_QXL_ALLOC, "qxl", "QXL_ALLOC", qxl_alloc},
+    {DRM_IOCTL_QXL_ALLOC_SURF, "qxl", "QXL_ALLOC_SURF", qxl_alloc_surf},
+    {DRM_IOCTL_QXL_MAP, "qxl", "QXL_MAP", qxl_map},
 };
 
 static FILE *client_log;
@@ -232,7 +233,7 @@ static int call(int fd, unsigned long number, void *argument)
     const struct request *request = requests;
     char before[256];
     int ret, error;
-    while (request->number != number)
+    while (request->number != number || (request->driver && strcmp(request->driver, driver) != 0))
         request++;
     do {
         memcpy(before, argument, _IOC_SIZE(number));
