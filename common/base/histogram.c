@@ -19,15 +19,6 @@ static uint32_t step_of(uint64_t value)
     return value < OCTAVE ? (uint32_t)value : OCTAVE * (shift + 1) + (uint32_t)(value >> shift) - OCTAVE;
 }
 
-static uint64_t middle_of(uint32_t step)
-{
-    if (step < OCTAVE)
-        return step;
-    unsigned shift = step / OCTAVE - 1;
-    uint64_t low = (uint64_t)(step % OCTAVE + OCTAVE) << shift;
-    return low + (((uint64_t)1 << shift) >> 1);
-}
-
 /* Where a step is, or where it would have to be put in. */
 static size_t place_of(const struct ga_histogram *histogram, uint32_t step)
 {
@@ -55,11 +46,14 @@ int ga_histogram_add(struct ga_histogram *histogram, uint64_t value)
             histogram->steps = steps;
             histogram->room = room;
         }
-        struct ga_histogram_step *at = &histogram->steps[place];
-        memmove(at + 1, at, (histogram->used++ - place) * sizeof *at);
-        *at = (struct ga_histogram_step){step, 0};
+        struct ga_histogram_step *gap = &histogram->steps[place];
+        memmove(gap + 1, gap, (histogram->used++ - place) * sizeof *gap);
+        *gap = (struct ga_histogram_step){step, 0, value, value};
     }
-    histogram->steps[place].count++;
+    struct ga_histogram_step *at = &histogram->steps[place];
+    at->count++;
+    at->min = value < at->min ? value : at->min;
+    at->max = value > at->max ? value : at->max;
     if (!histogram->count || value < histogram->min)
         histogram->min = value;
     if (value > histogram->max)
@@ -75,10 +69,10 @@ uint64_t ga_histogram_percentile(const struct ga_histogram *histogram, unsigned 
     if (rank >= histogram->count)
         return histogram->max;
     size_t i = 0;
-    while (i < histogram->used && (seen += histogram->steps[i].count) < rank)
+    while ((seen += histogram->steps[i].count) < rank)
         i++;
-    uint64_t value = i < histogram->used ? middle_of(histogram->steps[i].step) : histogram->max;
-    return value < histogram->min ? histogram->min : value > histogram->max ? histogram->max : value;
+    const struct ga_histogram_step *step = &histogram->steps[i];
+    return step->min + (step->max - step->min) / 2;
 }
 
 void ga_histogram_release(struct ga_histogram *histogram)

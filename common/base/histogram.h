@@ -13,15 +13,15 @@ struct ga_histogram {
     double sum;
     struct ga_histogram_step {
         uint32_t step;
-        uint64_t count;
-    } * steps; /* by step */
+        uint64_t count, min, max; /* of what fell into it */
+    } * steps;                    /* by step */
     size_t used, room;
 };
 
 /* A histogram of zeros is an empty one. 0, or -ENOMEM. */
 int ga_histogram_add(struct ga_histogram *histogram, uint64_t value);
-/* The smallest value that at least permille / 1000 of all values do not exceed (nearest rank): the middle of its step, cut to
-   what was met. 0 when empty. */
+/* The smallest value that at least permille / 1000 of all values do not exceed (nearest rank): the middle of what was met in its
+   step, so a lonely value is exact. 0 when empty. */
 uint64_t ga_histogram_percentile(const struct ga_histogram *histogram, unsigned permille);
 void ga_histogram_release(struct ga_histogram *histogram);
 

@@ -326,6 +326,7 @@ static int create_allocation(struct ga_lives *lives, const struct ga_call *call)
     uint64_t process = create->header.process, surface = create->hPrivateRuntimeResourceHandle;
     uint32_t resource = new_resource ? create->hResource_out : create->hResource;
     struct object *owner = owner_of(lives, call, OBJECT_DEVICE, create->hDevice, NULL);
+    uint64_t luid = owner ? owner->luid : 0;
     int result = 0;
     if (resource && owner) {
         owner = new_resource ? add(lives, call, OBJECT_RESOURCE, process, resource, owner)
@@ -346,6 +347,7 @@ static int create_allocation(struct ga_lives *lives, const struct ga_call *call)
         if (!object)
             return -ENOMEM;
         object->life.owner = create->hDevice;
+        object->life.device = luid;
         object->life.resource = resource;
         object->life.surface = surface;
         d3dkmt_size(lives, call, &records[i], &object->life);
@@ -415,7 +417,10 @@ static int create_device(struct ga_lives *lives, const struct ga_call *call)
     struct object *owner = find(lives, OBJECT_ADAPTER, process, record->hAdapter, call->begin_ns);
     struct object *object =
         add(lives, call, OBJECT_DEVICE, process, record->hDevice, owner ? owner : scope_of(lives, process));
-    return object ? end_lost(lives, object) : -ENOMEM;
+    if (!object)
+        return -ENOMEM;
+    object->luid = owner ? owner->luid : 0;
+    return end_lost(lives, object);
 }
 
 static int d3dkmt_call(struct ga_lives *lives, const struct ga_call *call)

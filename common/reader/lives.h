@@ -55,7 +55,7 @@ struct ga_life {
     uint32_t owner;    /* d3dkmt: hDevice; drm: 0 */
     uint32_t resource; /* d3dkmt: hResource, 0 when alone */
     uint64_t surface;  /* hPrivateRuntimeResourceHandle; 0 on drm */
-    uint64_t device;   /* drm: device number; d3dkmt: 0 */
+    uint64_t device;   /* drm: device number; d3dkmt: AdapterLuid (HighPart above LowPart), 0 when not known */
     uint64_t dma_buf;  /* inode number once shared, else 0 */
     uint64_t size;     /* bytes, meaningful unless the origin is unknown */
     enum ga_size_origin origin;

@@ -26,7 +26,7 @@ struct object {
     int64_t born_ns;     /* end of its create; INT64_MIN when it was made before the recording */
     int64_t given_ns;    /* waiting: birth of the next generation */
     int64_t renewed_ns;  /* end of the newest import that gave this handle again, else born_ns */
-    uint64_t luid;       /* adapter: AdapterLuid */
+    uint64_t luid;       /* adapter: AdapterLuid; device: its adapter's, 0 when not known */
     uint32_t opens;      /* adapter: times that its handle was given */
     struct object *older; /* the next older generation of the handle */
     struct object *owner, *owned, *previous, *next;

@@ -5,6 +5,7 @@
 #ifndef GPUALLOC_TESTS_CALLS_H
 #define GPUALLOC_TESTS_CALLS_H
 
+#include <errno.h>
 #include <string.h>
 
 #include "reader/reader.h"
@@ -50,8 +51,11 @@ static inline struct ga_call *made_call(struct made *made, enum ga_row_id row, s
 
 static inline struct ga_call *made_failed(struct ga_call *call)
 {
-    ((struct ga_call_header *)(uintptr_t)call->header)->ret = -1;
+    struct ga_call_header *header = (struct ga_call_header *)(uintptr_t)call->header;
+    header->ret = -1;
+    header->error = ENOMEM;
     call->failed = true;
+    call->status = ga_call_status(header);
     return call;
 }
 

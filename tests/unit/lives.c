@@ -241,6 +241,7 @@ static void devices_end_with_the_last_handle_of_their_adapter(void **state)
     FEED(made_close_adapter(MADE, WHEN(0, 7, 8), 1));
     FEED(made_close_adapter(MADE, WHEN(0, 7, 8), 3));
     expect(run, "+6#0 ");
+    assert_int_equal(ga_lives_find(run->lives, 7, 6)->device, 0x100);
     FEED(made_close_adapter(MADE, WHEN(0, 9, 10), 2));
     expect(run, "-6#0@9with_owner ");
     FEED(made_open_adapter(MADE, WHEN(0, 11, 12), 1, 0x100)); /* the same handle twice is closed twice */

@@ -1,0 +1,224 @@
+/* Calls by kind: how many, how many failed and why, and how long they took. */
+#include "analyzer/groups.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/table.h"
+
+struct kind {
+    uint64_t calls, failed, nested, retries;
+    struct ga_histogram durations; /* ns, failed calls included */
+};
+
+struct failure {
+    uint32_t row, code; /* code: NTSTATUS of d3dkmt, errno of drm */
+    uint64_t count;
+};
+
+struct state {
+    struct kind kinds[GA_ROW_COUNT];
+    struct failure *failures;
+    size_t failure_count;
+    size_t order[GA_ROW_COUNT], shown; /* rows that were called, most calls first */
+};
+
+/* The statuses that the thunks give, as Microsoft's ntstatus.h names them. */
+static const struct {
+    uint32_t status;
+    const char *name;
+} statuses[] = {
+    {0x00000102, "STATUS_TIMEOUT"},
+    {0xC0000001, "STATUS_UNSUCCESSFUL"},
+    {0xC0000002, "STATUS_NOT_IMPLEMENTED"},
+    {0xC0000008, "STATUS_INVALID_HANDLE"},
+    {0xC000000D, "STATUS_INVALID_PARAMETER"},
+    {0xC0000017, "STATUS_NO_MEMORY"},
+    {0xC000001D, "STATUS_ILLEGAL_INSTRUCTION"},
+    {0xC0000022, "STATUS_ACCESS_DENIED"},
+    {0xC0000023, "STATUS_BUFFER_TOO_SMALL"},
+    {0xC0000024, "STATUS_OBJECT_TYPE_MISMATCH"},
+    {0xC0000033, "STATUS_OBJECT_NAME_INVALID"},
+    {0xC0000034, "STATUS_OBJECT_NAME_NOT_FOUND"},
+    {0xC0000035, "STATUS_OBJECT_NAME_COLLISION"},
+    {0xC00000BB, "STATUS_NOT_SUPPORTED"},
+    {0xC00002B6, "STATUS_DEVICE_REMOVED"},
+    {0xC01E0100, "STATUS_GRAPHICS_NO_VIDEO_MEMORY"},
+    {0xC01E0102, "STATUS_GRAPHICS_ALLOCATION_BUSY"},
+};
+
+static bool is_d3dkmt(uint32_t row)
+{
+    return strcmp(ga_rows[row].provider, "d3dkmt") == 0;
+}
+
+/* "STATUS_NO_MEMORY", "ENOMEM"; null when it has no name here. */
+static const char *code_name(const struct failure *failure)
+{
+    if (!is_d3dkmt(failure->row))
+        return strerrorname_np((int)failure->code);
+    for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
+        if (statuses[i].status == failure->code)
+            return statuses[i].name;
+    return NULL;
+}
+
+static int count_failure(struct state *state, uint32_t row, uint32_t code)
+{
+    for (size_t i = 0; i < state->failure_count; i++)
+        if (state->failures[i].row == row && state->failures[i].code == code) {
+            state->failures[i].count++;
+            return 0;
+        }
+    struct failure *failures = reallocarray(state->failures, state->failure_count + 1, sizeof *failures);
+    if (!failures)
+        return -ENOMEM;
+    state->failures = failures;
+    failures[state->failure_count++] = (struct failure){row, code, 1};
+    return 0;
+}
+
+static int call(void *user, const struct ga_call *call)
+{
+    struct state *state = user;
+    uint32_t row = ga_row_id(call->row);
+    struct kind *kind = &state->kinds[row];
+    kind->calls++;
+    kind->failed += call->failed;
+    kind->nested += (call->header->marks & GA_MARK_NESTED) != 0;
+    kind->retries += (call->header->marks & GA_MARK_RETRY) != 0;
+    uint64_t begin = call->header->begin, end = call->header->end;
+    int result = ga_histogram_add(&kind->durations, end > begin ? end - begin : 0);
+    if (result || !call->failed)
+        return result;
+    return count_failure(state, row, is_d3dkmt(row) ? call->status : (uint32_t)call->header->error);
+}
+
+static int finish(void *user, const struct analysis_trace *trace)
+{
+    (void)trace;
+    struct state *state = user;
+    for (size_t row = 0; row < GA_ROW_COUNT; row++) {
+        if (!state->kinds[row].calls)
+            continue;
+        size_t place = state->shown++;
+        for (; place && state->kinds[state->order[place - 1]].calls < state->kinds[row].calls; place--)
+            state->order[place] = state->order[place - 1];
+        state->order[place] = row;
+    }
+    return 0;
+}
+
+static void text_failures(const struct state *state, FILE *file)
+{
+    for (size_t i = 0; i < state->failure_count; i++) {
+        const struct failure *failure = &state->failures[i];
+        const char *name = code_name(failure);
+        fprintf(file, "  failed: %s × %s, %s", ga_count(failure->count).text, ga_rows[failure->row].request, name ? name : "error");
+        if (is_d3dkmt(failure->row))
+            fprintf(file, " (0x%08X)\n", failure->code);
+        else
+            fprintf(file, " (%u: %s)\n", failure->code, strerrordesc_np((int)failure->code) ?: "no such errno");
+    }
+}
+
+static void text(const void *user, const struct analysis_output *out)
+{
+    static const struct table_column columns[] = {{"call", TABLE_LEFT},
+                                                  {"calls", TABLE_RIGHT},
+                                                  {"failed", TABLE_RIGHT},
+                                                  {"retries", TABLE_RIGHT_IF_ANY},
+                                                  {"nested", TABLE_RIGHT_IF_ANY},
+                                                  {"took p50", TABLE_RIGHT},
+                                                  {"p90", TABLE_RIGHT},
+                                                  {"p99", TABLE_RIGHT},
+                                                  {"max", TABLE_RIGHT},
+                                                  {"in all", TABLE_RIGHT},
+                                                  {NULL}};
+    static const unsigned permilles[] = {500, 900, 990, 1000};
+    const struct state *state = user;
+    if (!state->shown) {
+        analysis_heading(out, "Calls: none");
+        return;
+    }
+    analysis_heading(out, "Calls: %zu kind%s, most frequent first", state->shown, state->shown == 1 ? "" : "s");
+    struct table *table = table_create(columns);
+    for (size_t i = 0; i < state->shown && i < out->top; i++) {
+        const struct kind *kind = &state->kinds[state->order[i]];
+        table_cell(table, "%s", ga_rows[state->order[i]].request);
+        table_cell(table, "%s", ga_count(kind->calls).text);
+        table_cell(table, "%s", ga_count(kind->failed).text);
+        table_cell(table, "%s", ga_count(kind->retries).text);
+        table_cell(table, "%s", ga_count(kind->nested).text);
+        for (size_t p = 0; p < sizeof permilles / sizeof *permilles; p++)
+            table_cell(table, "%s", ga_duration((double)ga_histogram_percentile(&kind->durations, permilles[p])).text);
+        table_cell(table, "%s", ga_duration(kind->durations.sum).text);
+    }
+    table_print(table, out->file);
+    if (state->shown > out->top)
+        fprintf(out->file, "  and %zu more (--by calls)\n", state->shown - (size_t)out->top);
+    text_failures(state, out->file);
+}
+
+static int kind_json(const struct state *state, size_t row, json_object *object)
+{
+    const struct kind *kind = &state->kinds[row];
+    json_object *durations = json_object_new_object(), *failures = json_object_new_array();
+    char event[96];
+    snprintf(event, sizeof event, "%s:%s", ga_rows[row].provider, ga_rows[row].event);
+    int failed = json_add(object, "duration_ns", durations) || json_add(object, "failures", failures) || !durations || !failures ||
+                 json_add_string(object, "event", event) || json_add_string(object, "request", ga_rows[row].request) ||
+                 json_add_uint(object, "calls", kind->calls) || json_add_uint(object, "failed", kind->failed) ||
+                 json_add_uint(object, "retries", kind->retries) || json_add_uint(object, "nested", kind->nested) ||
+                 json_add_uint(durations, "sum", (uint64_t)kind->durations.sum) ||
+                 json_add_uint(durations, "p50", ga_histogram_percentile(&kind->durations, 500)) ||
+                 json_add_uint(durations, "p90", ga_histogram_percentile(&kind->durations, 900)) ||
+                 json_add_uint(durations, "p99", ga_histogram_percentile(&kind->durations, 990)) ||
+                 json_add_uint(durations, "max", kind->durations.max);
+    for (size_t i = 0; i < state->failure_count && !failed; i++) {
+        const struct failure *failure = &state->failures[i];
+        if (failure->row != row)
+            continue;
+        json_object *entry = json_object_new_object();
+        failed = !entry || json_object_array_add(failures, entry) ||
+                 json_add_uint(entry, is_d3dkmt(failure->row) ? "status" : "errno", failure->code) ||
+                 json_add_string(entry, "name", code_name(failure)) || json_add_uint(entry, "count", failure->count);
+    }
+    return failed;
+}
+
+static json_object *json(const void *user)
+{
+    const struct state *state = user;
+    json_object *array = json_object_new_array();
+    int failed = !array;
+    for (size_t i = 0; i < state->shown && !failed; i++) {
+        json_object *object = json_object_new_object();
+        failed = !object || json_object_array_add(array, object) || kind_json(state, state->order[i], object);
+    }
+    if (!failed)
+        return array;
+    json_object_put(array);
+    return NULL;
+}
+
+static void release(void *user)
+{
+    struct state *state = user;
+    for (size_t row = 0; row < GA_ROW_COUNT; row++)
+        ga_histogram_release(&state->kinds[row].durations);
+    free(state->failures);
+}
+
+const struct analysis analysis_calls = {
+    .name = "calls",
+    .help = "calls by kind, with their failures and durations",
+    .order = 20,
+    .state_size = sizeof(struct state),
+    .call = call,
+    .finish = finish,
+    .text = text,
+    .json = json,
+    .release = release,
+};

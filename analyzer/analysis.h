@@ -1,0 +1,69 @@
+/*
+ * Analyses: each a const table, all run together over one pass of a trace.
+ *
+ * An analysis keeps what it needs of the calls and lives that go by (memory bounded by what is alive, and by what it shows), and
+ * says the result as text and as JSON. It is one file of analyses/ that ends in `const struct analysis analysis_NAME`; the table
+ * is made from the file names. Whoever feeds a set (gpualloc report, a babeltrace2 component, a test) needs no more than this.
+ */
+#ifndef GPUALLOC_ANALYZER_ANALYSIS_H
+#define GPUALLOC_ANALYZER_ANALYSIS_H
+
+#include <json-c/json.h>
+
+#include "reader/lives.h"
+
+/* What the analyses are told about the trace as a whole, at the end. */
+struct analysis_trace {
+    const char *path;
+    const struct ga_reader_totals *totals;
+    const char *incomplete; /* why the trace could not be read to its end, or null */
+};
+
+/* Where text goes. */
+struct analysis_output {
+    FILE *file;
+    bool colour;
+    uint64_t top; /* rows of a table, at most */
+    const struct analysis_trace *trace;
+};
+
+struct analysis {
+    const char *name;  /* for --by, and its member in JSON */
+    const char *help;  /* one line, no full stop */
+    unsigned order;    /* place on the page: smaller is further up */
+    /* The state of one run, of zeros; its size in bytes. */
+    size_t state_size;
+    /* All below are optional but text and json. Those that return int: 0, or a negative errno that ends the run. */
+    int (*call)(void *state, const struct ga_call *call);
+    int (*event)(void *state, const struct ga_row *row, const void *record, int64_t ns);
+    int (*born)(void *state, const struct ga_life *life, const struct ga_call *call);
+    /* life->memory->handles 0: its memory is gone as well. call is null for ends that no call made. */
+    int (*died)(void *state, const struct ga_life *life, enum ga_life_end how, const struct ga_call *call);
+    int (*used)(void *state, const struct ga_life *life, const struct ga_call *call);
+    int (*stranger)(void *state, const struct ga_call *call, uint32_t handle);
+    /* Every life has ended (those alive with GA_END_NOT). */
+    int (*finish)(void *state, const struct analysis_trace *trace);
+    void (*text)(const void *state, const struct analysis_output *out);
+    /* A new object, or null when memory ran out. */
+    json_object *(*json)(const void *state);
+    void (*release)(void *state);
+};
+
+/* All analyses, in the order of the page; ends with null. */
+const struct analysis *const *analysis_table(void);
+
+struct analysis_set;
+/* analyses: borrowed. blob, blob_user: as in struct ga_lives_ops, may be null. */
+int analysis_set_create(struct analysis_set **set, const struct analysis *const *analyses, size_t count,
+                        int (*blob)(void *user, uint64_t hash, const void **data, uint32_t *size), void *blob_user);
+/* Feed every call and event of a reader, in the order they come; then finish, once. */
+int analysis_set_call(struct analysis_set *set, const struct ga_call *call);
+int analysis_set_event(struct analysis_set *set, const struct ga_row *row, const void *record, int64_t ns);
+int analysis_set_finish(struct analysis_set *set, const struct analysis_trace *trace);
+/* After finish. text: with a blank line between analyses. json: adds a member for each analysis. */
+void analysis_set_text(const struct analysis_set *set, const struct analysis_output *out);
+int analysis_set_json(const struct analysis_set *set, json_object *object);
+/* Null is fine. */
+void analysis_set_destroy(struct analysis_set *set);
+
+#endif

@@ -1,0 +1,332 @@
+/* Allocations by a key, and how they are shown. */
+#include "groups.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "table.h"
+
+static struct group *group_new(struct groups *groups, struct group_key key)
+{
+    if (groups->count == groups->room) {
+        size_t room = groups->room ? groups->room * 2 : 16;
+        struct group **list = realloc(groups->list, room * sizeof *list);
+        if (!list)
+            return NULL;
+        groups->list = list;
+        groups->room = room;
+    }
+    struct group *group = calloc(1, sizeof *group);
+    if (!group)
+        return NULL;
+    group->key = key;
+    groups->list[groups->count++] = group;
+    return group;
+}
+
+static struct group *group_get(struct groups *groups, struct group_key key)
+{
+    uint64_t *place = ga_map_get(&groups->index, key.a, key.b);
+    if (place)
+        return (struct group *)(uintptr_t)*place;
+    if (groups->others)
+        return groups->others;
+    struct group *group = group_new(groups, key);
+    if (!group)
+        return NULL;
+    if (groups->count > GROUPS_MAX) {
+        group->others = true;
+        groups->others = group;
+    } else if (ga_map_set(&groups->index, key.a, key.b, (uintptr_t)group) < 0) {
+        groups->count--;
+        free(group);
+        return NULL;
+    }
+    return group;
+}
+
+int groups_born(struct groups *groups, struct group_key key, const struct ga_life *life)
+{
+    struct group *group = group_get(groups, key);
+    if (!group)
+        return -ENOMEM;
+    if (life->imported) {
+        group->imported++;
+        return 0;
+    }
+    group->made++;
+    group->live++;
+    group->origins[life->origin]++;
+    if (life->origin == GA_SIZE_UNKNOWN) {
+        group->live_unknown++;
+        return 0;
+    }
+    group->bytes_made += life->size;
+    group->live_bytes += life->size;
+    if (group->live_bytes > group->peak_bytes) {
+        group->peak_bytes = group->live_bytes;
+        group->peak_live = group->live;
+        group->peak_ns = life->born_ns;
+    }
+    return 0;
+}
+
+static void memory_gone(struct group *group, const struct ga_life *maker)
+{
+    if (maker->imported)
+        return;
+    group->live--;
+    if (maker->origin == GA_SIZE_UNKNOWN)
+        group->live_unknown--;
+    else
+        group->live_bytes -= maker->size;
+}
+
+int groups_died(struct groups *groups, struct group_key key, struct group_key maker_key, const struct ga_life *life,
+                enum ga_life_end how)
+{
+    struct group *group = group_get(groups, key), *maker = group_get(groups, maker_key);
+    if (!group || !maker)
+        return -ENOMEM;
+    if (!life->memory->handles && how != GA_END_NOT)
+        memory_gone(maker, life->memory->maker);
+    if (life->imported) {
+        group->imported_alive += how == GA_END_NOT;
+        return 0;
+    }
+    struct group_end *end = &group->ends[how];
+    end->count++;
+    end->bytes += life->origin == GA_SIZE_UNKNOWN ? 0 : life->size;
+    end->unknown += life->origin == GA_SIZE_UNKNOWN;
+    if (how == GA_END_NOT || how == GA_END_LOST)
+        return 0;
+    return ga_histogram_add(&group->lifetimes, (uint64_t)(life->died_ns - life->born_ns));
+}
+
+static int by_key(const void *a, const void *b)
+{
+    const struct group *x = *(struct group *const *)a, *y = *(struct group *const *)b;
+    if (x->others != y->others)
+        return x->others ? 1 : -1;
+    if (x->key.a != y->key.a)
+        return x->key.a < y->key.a ? -1 : 1;
+    return x->key.b < y->key.b ? -1 : x->key.b > y->key.b;
+}
+
+static int by_peak(const void *a, const void *b)
+{
+    const struct group *x = *(struct group *const *)a, *y = *(struct group *const *)b;
+    if (x->others != y->others || (x->peak_bytes == y->peak_bytes && x->made == y->made))
+        return by_key(a, b);
+    if (x->peak_bytes != y->peak_bytes)
+        return x->peak_bytes > y->peak_bytes ? -1 : 1;
+    return x->made > y->made ? -1 : 1;
+}
+
+void groups_sort(struct groups *groups, bool key)
+{
+    if (groups->count)
+        qsort(groups->list, groups->count, sizeof(struct group *), key ? by_key : by_peak);
+}
+
+void groups_release(struct groups *groups)
+{
+    for (size_t i = 0; i < groups->count; i++) {
+        ga_histogram_release(&groups->list[i]->lifetimes);
+        free(groups->list[i]);
+    }
+    free(groups->list);
+    ga_map_release(&groups->index);
+    *groups = (struct groups){0};
+}
+
+/* Text. */
+
+struct ga_text group_bytes(uint64_t bytes, uint64_t count, uint64_t unknown)
+{
+    struct ga_text out = {"-"}, known = ga_bytes(bytes);
+    if (count && unknown == count)
+        strcpy(out.text, "unknown");
+    else if (count)
+        snprintf(out.text, sizeof out.text, "%s%.20s", unknown ? "≥" : "", known.text);
+    return out;
+}
+
+void analysis_heading(const struct analysis_output *out, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    fputs(out->colour ? "\033[1m" : "", out->file);
+    vfprintf(out->file, format, list);
+    fputs(out->colour ? "\033[0m\n" : "\n", out->file);
+    va_end(list);
+}
+
+static void cell_count(struct table *table, uint64_t count)
+{
+    table_cell(table, "%s", ga_count(count).text);
+}
+
+static void cell_lifetime(struct table *table, const struct ga_histogram *lifetimes, unsigned permille)
+{
+    if (lifetimes->count)
+        table_cell(table, "%s", ga_duration((double)ga_histogram_percentile(lifetimes, permille)).text);
+    else
+        table_cell(table, "-");
+}
+
+static void group_row(struct table *table, const struct group *group, const char *name)
+{
+    uint64_t unknown = group->origins[GA_SIZE_UNKNOWN];
+    static const unsigned permilles[] = {500, 900, 990, 1000};
+    table_cell(table, "%s", name);
+    cell_count(table, group->made);
+    table_cell(table, "%s", group_bytes(group->peak_bytes, group->made, unknown).text);
+    if (group->live)
+        table_cell(table, "%s (%s)", group_bytes(group->live_bytes, group->live, group->live_unknown).text,
+                   ga_count(group->live).text);
+    else
+        table_cell(table, "-");
+    cell_count(table, unknown);
+    for (size_t i = 0; i < sizeof permilles / sizeof *permilles; i++)
+        cell_lifetime(table, &group->lifetimes, permilles[i]);
+    cell_count(table, group->ends[GA_END_OWNER].count);
+    cell_count(table, group->ends[GA_END_CLOSED].count);
+    cell_count(table, group->ends[GA_END_LOST].count);
+    cell_count(table, group->imported);
+}
+
+void groups_text(const struct groups *groups, const struct groups_view *view, const void *user, const struct analysis_output *out)
+{
+    const struct table_column columns[] = {{view->head, TABLE_LEFT},
+                                           {"made", TABLE_RIGHT},
+                                           {"peak", TABLE_RIGHT},
+                                           {"at end", TABLE_RIGHT},
+                                           {"unsized", TABLE_RIGHT_IF_ANY, 4},
+                                           {"life p50", TABLE_RIGHT},
+                                           {"p90", TABLE_RIGHT, 2},
+                                           {"p99", TABLE_RIGHT, 1},
+                                           {"max", TABLE_RIGHT},
+                                           {"by device", TABLE_RIGHT_IF_ANY},
+                                           {"at close", TABLE_RIGHT_IF_ANY},
+                                           {"end lost", TABLE_RIGHT_IF_ANY},
+                                           {"imported", TABLE_RIGHT_IF_ANY},
+                                           {NULL}};
+    size_t shown = groups->count < out->top ? groups->count : out->top;
+    if (shown < groups->count)
+        analysis_heading(out, "%s: the first %zu of %s by peak bytes", view->title, shown, ga_count(groups->count).text);
+    else
+        analysis_heading(out, "%s: %s", view->title, groups->count ? ga_count(groups->count).text : "none");
+    if (!groups->count)
+        return;
+    struct table *table = table_create(columns);
+    for (size_t i = 0; i < shown; i++) {
+        char name[96] = "all others";
+        if (!groups->list[i]->others)
+            view->name(user, groups->list[i], name, sizeof name);
+        group_row(table, groups->list[i], name);
+    }
+    table_print(table, out->file);
+}
+
+/* JSON. */
+
+int json_add(json_object *object, const char *name, json_object *member)
+{
+    if (json_object_object_add(object, name, member) == 0)
+        return 0;
+    json_object_put(member);
+    return -ENOMEM;
+}
+
+int json_add_uint(json_object *object, const char *name, uint64_t value)
+{
+    json_object *member = json_object_new_uint64(value);
+    return member ? json_add(object, name, member) : -ENOMEM;
+}
+
+int json_add_string(json_object *object, const char *name, const char *value)
+{
+    json_object *member = value ? json_object_new_string(value) : NULL;
+    return member || !value ? json_add(object, name, member) : -ENOMEM;
+}
+
+/* Bytes of count allocations, of which some are of unknown size: null when all are, for that is not 0. */
+static int add_bytes(json_object *object, const char *name, uint64_t bytes, uint64_t count, uint64_t unknown)
+{
+    return count && count == unknown ? json_add(object, name, NULL) : json_add_uint(object, name, bytes);
+}
+
+static int add_object(json_object *object, const char *name, json_object **member)
+{
+    *member = json_object_new_object();
+    return *member ? json_add(object, name, *member) : -ENOMEM;
+}
+
+static int add_origins(const struct group *group, json_object *object)
+{
+    json_object *origins;
+    int failed = add_object(object, "size_origins", &origins);
+    for (unsigned i = 0; i < GA_SIZE_ORIGINS && !failed; i++)
+        if (group->origins[i])
+            failed = json_add_uint(origins, ga_size_origin_name(i), group->origins[i]);
+    return failed;
+}
+
+static int add_ends(const struct group *group, json_object *object)
+{
+    json_object *ends, *end;
+    int failed = add_object(object, "ends", &ends);
+    for (unsigned i = 0; i < GA_ENDS && !failed; i++)
+        failed = add_object(ends, ga_life_end_name(i), &end) || json_add_uint(end, "count", group->ends[i].count) ||
+                 add_bytes(end, "bytes", group->ends[i].bytes, group->ends[i].count, group->ends[i].unknown) ||
+                 json_add_uint(end, "unknown_size", group->ends[i].unknown);
+    return failed;
+}
+
+static int add_lifetimes(const struct ga_histogram *lifetimes, json_object *object)
+{
+    json_object *life;
+    int failed = add_object(object, "lifetime_ns", &life) || json_add_uint(life, "count", lifetimes->count);
+    if (!failed && lifetimes->count)
+        failed = json_add_uint(life, "p50", ga_histogram_percentile(lifetimes, 500)) ||
+                 json_add_uint(life, "p90", ga_histogram_percentile(lifetimes, 900)) ||
+                 json_add_uint(life, "p99", ga_histogram_percentile(lifetimes, 990)) ||
+                 json_add_uint(life, "max", lifetimes->max);
+    return failed;
+}
+
+int group_json(const struct group *group, json_object *object)
+{
+    uint64_t unknown = group->origins[GA_SIZE_UNKNOWN];
+    int failed = json_add_uint(object, "made", group->made) || json_add_uint(object, "imported", group->imported) ||
+                 json_add_uint(object, "imported_at_end", group->imported_alive) ||
+                 json_add_uint(object, "unknown_size", unknown) ||
+                 add_bytes(object, "bytes_made", group->bytes_made, group->made, unknown) ||
+                 add_bytes(object, "peak_bytes", group->peak_bytes, group->made, unknown) ||
+                 (group->peak_bytes && json_add(object, "peak_ts", json_object_new_int64(group->peak_ns))) ||
+                 json_add_uint(object, "at_end", group->live) || json_add_uint(object, "at_end_unknown_size", group->live_unknown) ||
+                 add_bytes(object, "at_end_bytes", group->live_bytes, group->live, group->live_unknown) ||
+                 add_lifetimes(&group->lifetimes, object) || add_ends(group, object) || add_origins(group, object);
+    return failed ? -ENOMEM : 0;
+}
+
+json_object *groups_json(const struct groups *groups, const struct groups_view *view, const void *user)
+{
+    json_object *array = json_object_new_array_ext((int)groups->count);
+    int failed = !array;
+    for (size_t i = 0; i < groups->count && !failed; i++) {
+        json_object *object = json_object_new_object();
+        failed = !object || json_object_array_add(array, object) ||
+                 (groups->list[i]->others ? json_add(object, "others", json_object_new_boolean(true))
+                                          : view->json(user, groups->list[i], object)) ||
+                 group_json(groups->list[i], object);
+    }
+    if (!failed)
+        return array;
+    json_object_put(array);
+    return NULL;
+}

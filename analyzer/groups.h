@@ -1,0 +1,81 @@
+/*
+ * Allocations by a key: how many, how many bytes at the peak and at the end, how long they lived, and how they ended. What
+ * `report --by` shows; an analysis gives the key and its name.
+ *
+ * Bytes are counted in the order in which calls completed: from the create's completion to that of the call that took the
+ * memory's last handle, for the group of the handle that made the memory. An imported handle (memory made in another file, or
+ * outside the recording) is a number of its own: it is not in made, nor in any byte count. Lifetimes go from the end of the
+ * create to the begin of what ended it, of those that ended within the recording.
+ */
+#ifndef GPUALLOC_ANALYZER_GROUPS_H
+#define GPUALLOC_ANALYZER_GROUPS_H
+
+#include "analysis.h"
+#include "base/histogram.h"
+#include "base/map.h"
+#include "base/units.h"
+
+struct group_key {
+    uint64_t a, b;
+};
+
+struct group {
+    struct group_key key;
+    bool others; /* stands for all groups beyond GROUPS_MAX */
+    uint64_t made, imported;
+    uint64_t bytes_made;                             /* of known sizes, as all bytes here */
+    uint64_t origins[GA_SIZE_ORIGINS];               /* of made, by where the size was learnt */
+    uint64_t live, live_bytes, live_unknown;         /* now, and when finished: at the end */
+    uint64_t peak_bytes, peak_live;                  /* most bytes; allocations alive then */
+    int64_t peak_ns;                                 /* end of the create that reached it */
+    struct group_end {
+        uint64_t count, bytes, unknown;
+    } ends[GA_ENDS];                                 /* of made */
+    uint64_t imported_alive;                         /* at the end */
+    struct ga_histogram lifetimes;                   /* ns */
+};
+
+/* Surfaces are named by addresses, which a program can use up without end: beyond this many keys the rest is one group. */
+enum { GROUPS_MAX = 1 << 18 };
+
+/* Of zeros: empty. */
+struct groups {
+    struct ga_map index; /* key to struct group */
+    struct group **list;
+    size_t count, room;
+    struct group *others;
+};
+
+/* An analysis calls these from its own born and died, with the keys of the life and of its memory's maker. */
+int groups_born(struct groups *groups, struct group_key key, const struct ga_life *life);
+int groups_died(struct groups *groups, struct group_key key, struct group_key maker_key, const struct ga_life *life,
+                enum ga_life_end how);
+/* Sorts the list: by peak bytes, then count, largest first; or by key. */
+void groups_sort(struct groups *groups, bool by_key);
+void groups_release(struct groups *groups);
+
+/* Bytes as text with what is not known about them: "64 MiB", "≥64 MiB" when some sizes are unknown, "unknown" when all are. */
+struct ga_text group_bytes(uint64_t bytes, uint64_t count, uint64_t unknown);
+
+/* How groups are shown. user is the analysis's state. */
+struct groups_view {
+    const char *title; /* "Surfaces" */
+    const char *head;  /* of the column of names */
+    void (*name)(const void *user, const struct group *group, char *text, size_t size);
+    /* Adds members that name the group. */
+    int (*json)(const void *user, const struct group *group, json_object *object);
+};
+void groups_text(const struct groups *groups, const struct groups_view *view, const void *user, const struct analysis_output *out);
+/* An array of objects, one a group. */
+json_object *groups_json(const struct groups *groups, const struct groups_view *view, const void *user);
+/* The members of one group that are its figures; 0, or -ENOMEM. */
+int group_json(const struct group *group, json_object *object);
+
+/* A heading: bold on a terminal. */
+void analysis_heading(const struct analysis_output *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Adds a member; frees it when that fails. 0, or -ENOMEM. */
+int json_add(json_object *object, const char *name, json_object *member);
+int json_add_uint(json_object *object, const char *name, uint64_t value);
+int json_add_string(json_object *object, const char *name, const char *value);
+
+#endif

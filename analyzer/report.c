@@ -1,0 +1,135 @@
+/* The verb report: runs the analyses over a trace and prints a page of text, or JSON (docs/report-json.md). */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "analysis.h"
+#include "base/verb.h"
+
+enum { SCHEMA_VERSION = 1, ANALYSES_MAX = 32, TOP = 8, TOP_OF_ONE = 30 };
+
+static const char *by;
+static uint64_t top;
+static bool as_json;
+
+static const char *const by_choices[] = {
+#define ANALYSIS(name) #name,
+#include "analyzer/analyses.inc" /* generated from the names of analyses/ */
+#undef ANALYSIS
+    NULL};
+
+struct run {
+    struct ga_reader *reader;
+    struct analysis_set *set;
+};
+
+static int on_call(void *user, const struct ga_call *call)
+{
+    struct run *run = user;
+    return analysis_set_call(run->set, call);
+}
+
+static int on_event(void *user, const struct ga_row *row, const void *record, int64_t ns)
+{
+    struct run *run = user;
+    return analysis_set_event(run->set, row, record, ns);
+}
+
+static int on_blob(void *user, uint64_t hash, const void **data, uint32_t *size)
+{
+    struct run *run = user;
+    return ga_reader_blob(run->reader, hash, data, size);
+}
+
+/* The summary always, and what --by asks for, or all. */
+static size_t choose(const struct analysis **chosen)
+{
+    size_t count = 0;
+    for (const struct analysis *const *analysis = analysis_table(); *analysis && count < ANALYSES_MAX; analysis++)
+        if (!by || strcmp((*analysis)->name, by) == 0 || strcmp((*analysis)->name, "summary") == 0)
+            chosen[count++] = *analysis;
+    return count;
+}
+
+static void print_text(const struct run *run, const struct analysis_trace *trace)
+{
+    const char *no_colour = getenv("NO_COLOR"), *terminal = getenv("TERM");
+    bool colour = isatty(STDOUT_FILENO) && !(no_colour && *no_colour) && !(terminal && strcmp(terminal, "dumb") == 0);
+    struct analysis_output out = {stdout, colour, top ? top : by ? TOP_OF_ONE : TOP, trace};
+    analysis_set_text(run->set, &out);
+}
+
+static int print_json(const struct run *run, const struct analysis_trace *trace)
+{
+    json_object *object = json_object_new_object();
+    int result = -ENOMEM;
+    if (object && json_object_object_add(object, "schema_version", json_object_new_int(SCHEMA_VERSION)) == 0 &&
+        json_object_object_add(object, "trace", json_object_new_string(trace->path)) == 0)
+        result = analysis_set_json(run->set, object);
+    const char *text = result < 0 ? NULL : json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY |
+                                                                                      JSON_C_TO_STRING_NOSLASHESCAPE);
+    if (text)
+        puts(text);
+    json_object_put(object);
+    return text ? 0 : -ENOMEM;
+}
+
+/* Reads the trace and prints. A damaged trace (-EIO) is reported as far as it goes, and is a failure all the same. */
+static int report(struct run *run, const char *path, const struct analysis *const *analyses, size_t count, struct ga_error *error)
+{
+    static const struct ga_reader_ops ops = {.call = on_call, .event = on_event};
+    int result = ga_reader_open(&run->reader, path, error);
+    if (result < 0)
+        return result;
+    result = analysis_set_create(&run->set, analyses, count, on_blob, run);
+    if (result < 0)
+        return ga_error_errno(error, -result, "%s", path);
+    int read = ga_reader_run(run->reader, &ops, run, error);
+    if (read < 0 && read != -EIO)
+        return read;
+    struct analysis_trace trace = {path, ga_reader_totals(run->reader), read < 0 ? error->text : NULL};
+    result = analysis_set_finish(run->set, &trace);
+    if (result >= 0 && as_json)
+        result = print_json(run, &trace);
+    else if (result >= 0)
+        print_text(run, &trace);
+    if (result >= 0 && (fflush(stdout) != 0 || ferror(stdout)))
+        return ga_error_errno(error, EIO, "standard output");
+    return result < 0 ? ga_error_errno(error, -result, "%s", path) : read;
+}
+
+static int run_report(int argc, char **argv)
+{
+    (void)argc;
+    const struct analysis *chosen[ANALYSES_MAX];
+    struct ga_error error = {""};
+    struct run run = {0};
+    int result = report(&run, argv[0], chosen, choose(chosen), &error);
+    analysis_set_destroy(run.set);
+    ga_reader_close(run.reader);
+    if (result < 0)
+        ga_error_print("report", &error);
+    return result < 0 ? GA_EXIT_FAILURE : GA_EXIT_OK;
+}
+
+static const struct ga_option options[] = {
+    {"by", 'b', GA_OPTION_CHOICE, "WHAT", "the summary and one analysis only", &by, by_choices},
+    {"top", 'n', GA_OPTION_COUNT, "N", "rows of each table, at most (8; with --by 30)", &top, NULL},
+    {"json", 0, GA_OPTION_FLAG, NULL, "print JSON, all rows (see docs/report-json.md)", &as_json, NULL},
+    {NULL},
+};
+
+const struct ga_verb verb_report = {
+    .name = "report",
+    .summary = "Says who allocated what, when, how large, for how long, and what was never freed",
+    .synopsis = "[--by WHAT] [--top N] [--json] TRACE",
+    .description =
+        "Bytes are counted from a create's completion to that of the call that freed it, an imported handle's only where the\n"
+        "memory was made. D3DKMT names no sizes: they come from standard allocations and, for drivers that gpualloc can decode,\n"
+        "from private data; what is not known is called unknown and is in no byte count. Percentiles are within 0.8 %.",
+    .options = options,
+    .min_args = 1,
+    .max_args = 1,
+    .run = run_report,
+};
