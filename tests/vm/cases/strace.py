@@ -1,0 +1,31 @@
+#!/usr/bin/env python3
+"""strace.py RESULTS CLIENT: each request of a Mesa client that strace counted was recorded, in the very same run; and the
+kernel made as many objects as were recorded."""
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+import kernel
+import straced
+import tracing
+from verdict import Verdict
+
+
+def main():
+    folder = Path(sys.argv[1]) / sys.argv[2]
+    verdict = Verdict()
+    verdict.status(folder, "record")
+    listed = tracing.listed(folder / "trace")
+    recorded = Counter((line["request"], line["ret"] == -1) for line in listed)
+    ours, others = straced.requests(folder / "strace")
+    for name, failed in sorted(ours | recorded):
+        verdict.equal(ours[name, failed], recorded[name, failed], f"{name}{' that failed' if failed else ''}: {ours[name, failed]}")
+    verdict.check(len(ours) > 1, f"{ours.total()} calls recorded, {others.total()} are of requests that are not")
+    made, left = kernel.objects_made(folder / "record.gem")
+    verdict.equal(sorted(kernel.objects_asked_for(listed)), sorted(made), f"{len(made)} objects made, as the kernel noted it")
+    verdict.equal(0, left, "objects made and not freed")
+    return verdict.finish()
+
+
+sys.exit(main())
