@@ -210,12 +210,12 @@ static void log_dma_buf(const struct request *request, const char *after)
         fprintf(client_log, "\"dma_buf\": %ju, ", (uintmax_t)status.st_ino);
 }
 
-static void log_call(const struct request *request, const char *before, const char *after, int ret, int error)
+static void log_call(int fd, const struct request *request, const char *before, const char *after, int ret, int error)
 {
     size_t size = _IOC_SIZE(request->number);
     if (!client_log)
         return;
-    fprintf(client_log, "{\"driver\": \"%s\", \"request\": \"%s\", ", driver, request->name);
+    fprintf(client_log, "{\"driver\": \"%s\", \"request\": \"%s\", \"fd\": %d, ", driver, request->name, fd);
     log_members("before", request, before);
     log_members("after", request, after);
     log_outputs(request);
@@ -239,7 +239,7 @@ static int call(int fd, unsigned long number, void *argument)
         memcpy(before, argument, _IOC_SIZE(number));
         ret = ioctl(fd, number, argument);
         error = errno;
-        log_call(request, before, argument, ret, error);
+        log_call(fd, request, before, argument, ret, error);
     } while (ret == -1 && (error == EINTR || error == EAGAIN));
     return ret == -1 ? error : 0;
 }

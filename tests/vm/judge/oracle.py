@@ -58,6 +58,8 @@ def compare(log, listed, verdict):
         differing += bool(wrong)
         if wrong and differing <= 5:
             verdict.check(False, f"call {number} ({call['request']}): {'; '.join(wrong)}")
+    files = {(call["fd"], line["file"]) for call, line in zip(log, listed)}
+    verdict.equal([len({fd for fd, _ in files})] * 2, [len(files), len({file for _, file in files})], "one file for each descriptor")
     kinds = sorted({call["request"] for call in log})
     failed = sum(call["ret"] != 0 for call in log)
     verdict.check(differing == 0, f"{len(log)} calls ({failed} of them failed) of {len(kinds)} kinds: {', '.join(kinds)}")
@@ -72,3 +74,34 @@ def compare_order(listed, verdict):
         numbers.setdefault(line["tid"], []).append(line["call"])
     for tid, found in numbers.items():
         verdict.equal(list(range(1, len(found) + 1)), found, f"call numbers of thread {tid}")
+
+
+class Lives:
+    """The client's allocations, followed through its own log: what was made, what was alive at most, how they ended."""
+
+    def __init__(self, log):
+        self.made = self.freed = self.bytes_now = self.peak = self.bytes_made = 0
+        self.alive = {}
+        for call in log:
+            if call["ret"] == 0:
+                self.step(call)
+
+    def step(self, call):
+        members = {**call["before"], **call["after"]}
+        handle = members.get("handle", members.get("bo_handle"))
+        key = call["fd"], handle
+        size = members.get("size")
+        if call["request"] == "QXL_ALLOC_SURF":
+            size = abs(members["stride"]) * members["height"]
+        if call["request"] in ("GEM_CLOSE", "MODE_DESTROY_DUMB"):
+            size = self.alive.pop(key)
+            self.freed += size is not None
+            self.bytes_now -= size or 0
+        elif call["request"] in ("GEM_OPEN", "PRIME_FD_TO_HANDLE"):
+            self.alive.setdefault(key, None)  # memory that was made elsewhere
+        elif "CREATE" in call["request"] or "ALLOC" in call["request"]:
+            self.alive[key] = size
+            self.made += 1
+            self.bytes_made += size
+            self.bytes_now += size
+            self.peak = max(self.peak, self.bytes_now)
