@@ -15,6 +15,7 @@ struct stream {
     struct merge_clock clock;
     char *name; /* its first file */
     uint64_t events;
+    char *cause; /* why it is broken behind the messages that are held */
 };
 
 struct merge {
@@ -33,28 +34,28 @@ struct merge {
 
 /* Errors. */
 
-/* The innermost cause of babeltrace2's error, without its addresses: "Invalid CTF magic number". */
-static void take_cause(char *text, size_t size)
+/* The innermost cause of babeltrace2's error, without its addresses: "Invalid CTF magic number". False when there is no error. */
+static bool take_cause(char *text, size_t size)
 {
-    snprintf(text, size, "unknown error");
     const bt_error *error = bt_current_thread_take_error();
+    snprintf(text, size, "unknown error");
     if (!error)
-        return;
-    if (bt_error_get_cause_count(error)) {
+        return false;
+    if (bt_error_get_cause_count(error))
         snprintf(text, size, "%s", bt_error_cause_get_message(bt_error_borrow_cause_by_index(error, 0)));
-        char *address = strstr(text, "-addr=");
-        while (address && address > text && *address != ' ')
-            address--;
-        while (address && address > text && strchr(" ,:", address[-1]))
-            address--;
-        if (address)
-            *address = 0;
-        for (char *newline; (newline = strchr(text, '\n'));)
-            *newline = ' ';
-        for (size_t length = strlen(text); length && strchr(". ", text[length - 1]);)
-            text[--length] = 0;
-    }
     bt_error_release(error);
+    char *address = strstr(text, "-addr=");
+    while (address && address > text && *address != ' ')
+        address--;
+    while (address && address > text && strchr(" ,:", address[-1]))
+        address--;
+    if (address)
+        *address = 0;
+    for (char *newline; (newline = strchr(text, '\n'));)
+        *newline = ' ';
+    for (size_t length = strlen(text); length && strchr(". ", text[length - 1]);)
+        text[--length] = 0;
+    return true;
 }
 
 static int bt_failed(struct ga_error *error, int errnum, const char *what)
@@ -65,10 +66,8 @@ static int bt_failed(struct ga_error *error, int errnum, const char *what)
 }
 
 /* Keeps the first broken stream's message, counts the rest. */
-static void stream_break(struct merge *merge, struct stream *stream)
+static void stream_break(struct merge *merge, const struct stream *stream, const char *cause)
 {
-    char cause[300];
-    take_cause(cause, sizeof cause);
     if (!merge->broken_count++)
         ga_error_set(&merge->broken, EIO, "stream %s is broken after %llu events: %s", stream->name ? stream->name : "(unnamed)",
                      (unsigned long long)stream->events, cause);
@@ -110,23 +109,39 @@ static void stream_begin(struct stream *stream, const bt_message *message)
     clock_init(&stream->clock, bt_stream_class_borrow_default_clock_class_const(bt_stream_borrow_class_const(bt)));
 }
 
+static bool stream_end(struct stream *stream)
+{
+    bt_message_iterator_put_ref(stream->iterator);
+    stream->iterator = NULL;
+    return false;
+}
+
 /* Gets the next batch; false at the end of the stream, or where it breaks. */
 static bool stream_refill(struct merge *merge, struct stream *stream)
 {
+    char cause[300];
     if (!stream->iterator)
         return false;
+    if (stream->cause) {
+        stream_break(merge, stream, stream->cause);
+        return stream_end(stream);
+    }
     bt_message_iterator_next_status status;
     do
         status = bt_message_iterator_next(stream->iterator, &stream->messages, &stream->count);
     while (status == BT_MESSAGE_ITERATOR_NEXT_STATUS_AGAIN || (status == BT_MESSAGE_ITERATOR_NEXT_STATUS_OK && !stream->count));
     stream->next = 0;
-    if (status == BT_MESSAGE_ITERATOR_NEXT_STATUS_OK)
+    /* source.ctf.fs of babeltrace2 2.0 gives the messages before an error with status OK and leaves the error on the thread;
+       any other call of the library would abort the program then. */
+    bool failed = take_cause(cause, sizeof cause);
+    if (status == BT_MESSAGE_ITERATOR_NEXT_STATUS_OK) {
+        if (failed)
+            stream->cause = strdup(cause);
         return true;
+    }
     if (status != BT_MESSAGE_ITERATOR_NEXT_STATUS_END)
-        stream_break(merge, stream);
-    bt_message_iterator_put_ref(stream->iterator);
-    stream->iterator = NULL;
-    return false;
+        stream_break(merge, stream, cause);
+    return stream_end(stream);
 }
 
 /* Stands the stream on its next message, and knows its time; false when there is none. */
@@ -320,7 +335,7 @@ static int add_sources(struct merge *merge, const char *const *folders, size_t c
         if (sources[result])
             result++;
         else
-            result = bt_failed(error, EINVAL, members[0]);
+            result = bt_failed(error, EINVAL, "babeltrace2 cannot read it, its metadata may be damaged or cut off");
     }
     free(taken);
     free(members);
@@ -377,7 +392,7 @@ fail:
     return result;
 }
 
-int merge_run(struct merge *merge, const struct merge_ops *ops, void *user, struct ga_error *error)
+int merge_run(struct merge *merge, const struct merge_ops *ops, void *user, bool *broken, struct ga_error *error)
 {
     merge->ops = ops;
     merge->user = user;
@@ -390,6 +405,7 @@ int merge_run(struct merge *merge, const struct merge_ops *ops, void *user, stru
         return merge->result;
     if (status != BT_GRAPH_RUN_ONCE_STATUS_END)
         return bt_failed(error, EIO, "cannot read the trace");
+    *broken = merge->broken_count;
     if (!merge->broken_count)
         return 0;
     if (merge->broken_count == 1)
@@ -407,6 +423,7 @@ void merge_destroy(struct merge *merge)
             bt_message_put_ref(stream->messages[stream->next]);
         bt_message_iterator_put_ref(stream->iterator);
         free(stream->name);
+        free(stream->cause);
     }
     bt_graph_put_ref(merge->graph);
     free(merge->streams);

@@ -11,6 +11,7 @@
 #include "blobs.h"
 #include "decode.h"
 #include "merge.h"
+#include "salvage.h"
 #include "threads.h"
 
 struct file {
@@ -24,6 +25,7 @@ struct ga_reader {
     size_t folder_count;
     uint64_t size; /* bytes of the folders' files */
     struct merge *merge;
+    struct salvage *salvage; /* null: the trace is whole */
     struct ga_map decoders; /* by the address of the event class */
     struct threads threads;
     struct blobs blobs;
@@ -80,6 +82,16 @@ static int find_folders(struct ga_reader *reader, struct ga_error *error)
     return result;
 }
 
+/* A trace with damaged streams is read as far as it goes. */
+static int open_streams(struct ga_reader *reader, struct ga_error *error)
+{
+    const char *const *folders = (const char *const *)reader->folders;
+    int result = merge_create(&reader->merge, folders, reader->folder_count, error);
+    if (result == -EINVAL && salvage_create(&reader->salvage, folders, reader->folder_count, NULL) >= 0)
+        result = merge_create(&reader->merge, salvage_folders(reader->salvage), reader->folder_count, error);
+    return result < 0 && result != -ENOMEM ? ga_error_prefix(error, result, "%s", reader->path) : result;
+}
+
 int ga_reader_open(struct ga_reader **out, const char *path, struct ga_error *error)
 {
     struct stat status;
@@ -99,8 +111,7 @@ int ga_reader_open(struct ga_reader **out, const char *path, struct ga_error *er
     if (result >= 0 && !reader->folder_count)
         result = ga_error_set(error, EINVAL, "%s: no trace: there is no file 'metadata' in it or below", path);
     if (result >= 0)
-        result = ga_error_prefix(error, merge_create(&reader->merge, (const char *const *)reader->folders, reader->folder_count, error),
-                                 "%s", path);
+        result = open_streams(reader, error);
     if (result < 0) {
         ga_reader_close(reader);
         return result;
@@ -350,9 +361,11 @@ int ga_reader_run(struct ga_reader *reader, const struct ga_reader_ops *ops, voi
     reader->ops = ops;
     reader->user = user;
     reader->error = error ? error : &none;
-    int result = merge_run(reader->merge, &merge_ops, reader, reader->error);
-    if (result == -EIO)
-        return ga_error_prefix(error, result, "%s", reader->path);
+    bool broken = false;
+    int result = merge_run(reader->merge, &merge_ops, reader, &broken, reader->error);
+    if (broken || (result >= 0 && reader->salvage))
+        return ga_error_set(error, EIO, "%s; %" PRIu64 " calls could be read",
+                            reader->salvage ? salvage_text(reader->salvage) : reader->error->text, reader->totals.calls);
     if (result < 0)
         return result;
     if (reader->totals.events == reader->totals.foreign_events)
@@ -381,6 +394,7 @@ void ga_reader_close(struct ga_reader *reader)
         decoder_destroy((struct decoder *)(uintptr_t)slot->value);
     ga_map_release(&reader->decoders);
     merge_destroy(reader->merge);
+    salvage_destroy(reader->salvage);
     for (struct file *file = reader->files, *next; file; file = next) {
         next = file->next;
         free(file->info.path);
