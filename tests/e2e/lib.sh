@@ -54,7 +54,8 @@ processes_named() {
     local stat pid
     for stat in /proc/[0-9]*/stat; do
         pid=${stat#/proc/}; pid=${pid%/stat}
-        [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = "${1:0:15}" ] && [ -O "/proc/$pid" ] && alive "$pid" && echo "$pid"
+        [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = "${1:0:15}" ] && { [ -O "/proc/$pid" ] || [ "$(id -u)" = 0 ]; } &&
+            alive "$pid" && echo "$pid"
     done
     true
 }

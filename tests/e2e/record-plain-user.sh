@@ -7,7 +7,7 @@ expect_status 0 as_user 65534 gpualloc record --softgpu --json -o T -- d3dkmt_sc
 [ "$(json "['calls']" "$stderr")" -gt 0 ] || fail "no calls: $(cat "$stderr")"
 assert_eq True "$(json "['complete']" "$stderr")" "complete"
 assert_eq True "$(json "['session_daemon_started']" "$stderr")" "daemon started"
-wait_until 5 test -z "$(as_user 65534 bash -c 'ps -o pid= -u 65534 -C lttng-sessiond')"
+assert_eq "" "$(processes_named lttng-sessiond)" "session daemons left"
 assert_eq 65534 "$(stat -c %u "$work/home-65534/T/gpualloc.json")" "owner of the output"
 
 as_user 65534 lttng-sessiond --daemonize --no-kernel --pidfile="$work/home-65534/pid"

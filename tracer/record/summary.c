@@ -86,19 +86,22 @@ static void warn(const char *text)
     fprintf(stderr, "gpualloc record: WARNING: %s\n", text);
 }
 
-static void print_warnings(const struct record_summary *summary, bool all_events)
+static void print_warnings(const struct record_summary *summary, const struct record_session *session)
 {
-    if (!summary->exists || (summary->readable && !summary->processes))
-        warn("no traced process: the loader ignores LD_PRELOAD for setuid and static programs, and Go programs make no libc calls");
-    else if (!summary->totals.calls && summary->files && !all_events)
-        warn("NOTHING WAS RECORDED although a GPU device was open: no call of the program matches --events");
-    else if (!summary->totals.calls && summary->files)
-        warn("NOTHING WAS RECORDED although a GPU device was open: the program uses requests that gpualloc does not know, or makes "
-             "them without libc (io_uring, raw system calls)");
-    else if (!summary->totals.calls)
-        warn("no GPU device was opened; if the program uses one, it does so from a process that libgpualloc-trace.so is not loaded in");
-    if (ga_reader_lossy(&summary->totals))
-        warn("the trace is incomplete; record again with --lossless, or with larger --subbuf-size");
+    const struct ga_reader_totals *totals = &summary->totals;
+    if (!summary->exists)
+        warn("the tracer was loaded nowhere: the loader ignores LD_PRELOAD for setuid and static programs");
+    else if (summary->readable && !totals->calls && summary->files)
+        warn(session->events.all
+                 ? "NOTHING WAS RECORDED although a GPU device was open: the program uses requests that gpualloc does not know, or "
+                   "makes them without libc (io_uring, raw system calls)"
+                 : "NOTHING WAS RECORDED although a GPU device was open: no call of the program matches --events");
+    else if (summary->readable && !totals->calls)
+        warn("nothing was recorded: no traced process opened a GPU device");
+    if (ga_reader_lossy(totals))
+        warn(session->lossless ? "events were lost although the program waits for room: a thread stood still in the middle of an event "
+                                 "while others filled all buffers; record again with a larger --subbuf-size"
+                               : "the trace is incomplete; record again with --lossless, or with a larger --subbuf-size");
 }
 
 /* A path as one types it to a shell. */
@@ -129,7 +132,7 @@ void record_summary_print(const struct record_summary *summary, const struct rec
                 ga_duration((double)(program->user_ns + program->system_ns)).text);
     fprintf(stderr, "gpualloc record: session daemon: pid %d, %s\n", (int)daemon->pid,
             daemon->started ? "started for this recording" : daemon->ours ? "started by another gpualloc" : "running already");
-    print_warnings(summary, session->events.all);
+    print_warnings(summary, session);
     if (totals->calls) {
         fprintf(stderr, "gpualloc record: next: gpualloc report ");
         print_quoted(output->shown);

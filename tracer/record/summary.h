@@ -13,7 +13,7 @@ struct record_summary {
     uint64_t processes, files;   /* traced process instances, open device files */
     uint64_t untraced;           /* requests on devices that have no row in the schema */
     bool readable;               /* the trace was read to its end */
-    bool exists;                 /* something of it was written at all */
+    bool exists;                 /* LTTng wrote a trace: the tracer was loaded in some process */
 };
 
 /* Reads the trace. What is wrong with it is said in error; the figures are those of what could be read. */
