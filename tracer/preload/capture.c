@@ -134,6 +134,15 @@ static void blob_add(struct capture_call *call, uint64_t from, uint64_t size, ui
     queue_add(call, (struct memory_read){.from = from, .to = to, .size = (uint32_t)size}, hash, NULL);
 }
 
+/* Private data after the call. What was no content before it (null, empty, too large) is none now. */
+static void blob_add_after(struct capture_call *call, uint64_t from, uint64_t size, uint64_t before, uint64_t *hash)
+{
+    if (before < GA_BLOB_FIRST_HASH)
+        *hash = before;
+    else
+        blob_add(call, from, size, hash);
+}
+
 /* Members. */
 
 static bool is_value(const struct shape_step *step)
@@ -210,9 +219,13 @@ static void element_blobs(struct capture_call *call, struct capture_elements *el
         uint64_t *hashes = after ? elements->out_hashes : elements->in_hashes;
         for (uint32_t i = 0; hashes && i < elements->count; i++) {
             const char *structure = elements->in + (size_t)i * elements->size;
-            hashes[i] = GA_BLOB_NULL;
-            if (is_present(step, elements->size, structure, call))
-                blob_add(call, ga_load(structure + step->offset, 8, false), count_of(step, structure, elements->size), &hashes[i]);
+            uint64_t from = ga_load(structure + step->offset, 8, false), size = count_of(step, structure, elements->size);
+            if (!is_present(step, elements->size, structure, call))
+                hashes[i] = GA_BLOB_NULL;
+            else if (after)
+                blob_add_after(call, from, size, elements->in_hashes[i], &hashes[i]);
+            else
+                blob_add(call, from, size, &hashes[i]);
         }
     }
 }
@@ -401,8 +414,8 @@ static void end_read(struct capture_call *call, bool failed)
     for (unsigned s = 0; s < call->shape->step_count; s++) {
         const struct shape_step *step = &call->shape->steps[s];
         if (step->kind == GA_BLOB && step->out != GA_NONE && is_present(step, call->size, call->in.bytes, call))
-            blob_add(call, ga_load(call->in.bytes + step->offset, 8, false), count_of(step, call->in.bytes, call->size),
-                     (uint64_t *)(record + step->out));
+            blob_add_after(call, ga_load(call->in.bytes + step->offset, 8, false), count_of(step, call->in.bytes, call->size),
+                           ga_load(record + step->in, 8, false), (uint64_t *)(record + step->out));
     }
     for (unsigned i = 0; i < SHAPE_ELEMENTS; i++)
         if (call->elements[i].step)

@@ -170,7 +170,7 @@ static struct files_file *file_find_or_make(int fd, const struct capture_probe *
     for (struct files_file *file = files; file < files + FILES; file++) {
         if (!file->references)
             vacant = vacant ? vacant : file;
-        else if (file->device == probe->device && strcmp(file->driver->name, probe->driver) == 0 && same_file(fd, file->fd))
+        else if (file->fd >= 0 && file->device == probe->device && strcmp(file->driver->name, probe->driver) == 0 && same_file(fd, file->fd))
             return file;
     }
     struct files_driver *driver = driver_of(probe);
@@ -250,6 +250,14 @@ void files_closing(int fd, struct files_closing *closing)
         return; /* a vfork child closes its own copy of the descriptor; the table is its parent's */
     closing->begin = capture_ops->clock();
     closing->file = file_of(entry_exchange(entry, UNKNOWN));
+    if (!closing->file)
+        return;
+    /* From now on the number may be another thread's: it no longer stands for the file when descriptors are compared. */
+    sigset_t signals;
+    lock(&signals);
+    if (closing->file->fd == fd)
+        closing->file->fd = find_descriptor(closing->file);
+    unlock(&signals);
 }
 
 void files_closed(int fd, const struct files_closing *closing, bool gone)
@@ -262,6 +270,8 @@ void files_closed(int fd, const struct files_closing *closing, bool gone)
     uint64_t word = atomic_load(entry);
     if (!gone && state_of(word) == UNKNOWN) {
         (void)entry_exchange(entry, state_of_file(closing->file));
+        if (closing->file->fd < 0)
+            closing->file->fd = fd;
     } else {
         /* Another thread's ioctl may have identified the number again just before it went. */
         if (gone && state_of(word) == state_of_file(closing->file)) {
