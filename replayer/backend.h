@@ -33,6 +33,13 @@ struct replay_outcome {
     bool failed;
 };
 
+/* What a backend makes of a plan, by call. */
+struct replay_binding {
+    uint8_t *skips;   /* enum replay_skip: why it cannot be issued; the plan's own reasons are in already */
+    bool *translated; /* issued as another request that does the same job */
+    enum replay_mode mode;
+};
+
 struct replay_device; /* each backend's own */
 
 struct replay_backend {
@@ -40,12 +47,12 @@ struct replay_backend {
     const char *summary; /* one line */
     const char *const *drivers; /* kernel drivers that it serves, ending with null; null: only when asked for by name */
 
-    /* Opens a device. Main thread. Required. identity is zeros before. */
-    int (*open)(struct replay_device **device, const struct replay_target *target, struct replay_identity *identity,
-                struct ga_error *error);
-    /* Looks at the plan once, before any run: may allocate whatever runs will need, and says of each call why it cannot be issued
-       (skips[call], zero before; the plan's own reasons are in already) and how the others are issued. Main thread. Required. */
-    int (*bind)(struct replay_device *device, const struct replay_plan *plan, uint8_t *skips, enum replay_mode *mode,
+    /* Opens a device; self is this table (several may share functions). Main thread. Required. identity is zeros before. */
+    int (*open)(struct replay_device **device, const struct replay_backend *self, const struct replay_target *target,
+                struct replay_identity *identity, struct ga_error *error);
+    /* Looks at the plan once, before any run: may allocate whatever runs will need, and says of each call whether and how it is
+       issued (binding is as if all were, verbatim). Main thread. Required. */
+    int (*bind)(struct replay_device *device, const struct replay_plan *plan, struct replay_binding *binding,
                 struct ga_error *error);
     /* Before each run. Main thread, no lane runs. Optional. */
     int (*begin)(struct replay_device *device, struct ga_error *error);

@@ -175,8 +175,8 @@ static void *lane_main(void *argument)
         struct replay_sample *sample = &run->out->samples[number];
         if (stopped(run) || !wait_for_all(lane, call))
             sample->skip = REPLAY_SKIP_STOPPED;
-        else if (run->session->skips[number])
-            sample->skip = run->session->skips[number];
+        else if (run->session->binding.skips[number])
+            sample->skip = run->session->binding.skips[number];
         else
             issue(lane, call, sample);
         publish(lane, i + 1);
@@ -255,17 +255,16 @@ int replay_session_run(struct replay_session *session, struct replay_run *run, c
 static void propagate(struct replay_session *session)
 {
     const struct replay_plan *plan = session->plan;
+    uint8_t *skips = session->binding.skips;
     for (uint32_t c = 0; c < plan->call_count; c++) {
         const struct replay_call *call = &plan->calls[c];
-        if (call->skip)
-            session->skips[c] = call->skip;
-        for (uint32_t r = call->refs; !session->skips[c] && r < call->refs + call->ref_count; r++) {
+        for (uint32_t r = call->refs; !skips[c] && r < call->refs + call->ref_count; r++) {
             const struct replay_ref *ref = &plan->refs[r];
             if (ref->object == REPLAY_NONE || ref->role == REPLAY_MAKES || ref->role == REPLAY_AGAIN)
                 continue;
             uint32_t maker = plan->objects[ref->object].maker;
-            if (maker != REPLAY_NONE && session->skips[maker])
-                session->skips[c] = REPLAY_SKIP_NO_MAKER;
+            if (maker != REPLAY_NONE && skips[maker])
+                skips[c] = REPLAY_SKIP_NO_MAKER;
         }
     }
 }
@@ -277,15 +276,17 @@ int replay_session_open(struct replay_session *session, const struct replay_back
     int result = replay_backend_check(backend, error);
     if (result < 0)
         return result;
-    session->skips = calloc(plan->call_count + 1u, sizeof *session->skips);
-    if (!session->skips)
+    struct replay_binding *binding = &session->binding;
+    binding->skips = calloc(plan->call_count + 1u, sizeof *binding->skips);
+    binding->translated = calloc(plan->call_count + 1u, sizeof *binding->translated);
+    if (!binding->skips || !binding->translated)
         return ga_error_errno(error, ENOMEM, "replay");
-    result = backend->open(&session->device, target, &session->identity, error);
+    result = backend->open(&session->device, backend, target, &session->identity, error);
     if (result < 0)
         return result;
     for (uint32_t c = 0; c < plan->call_count; c++)
-        session->skips[c] = plan->calls[c].skip;
-    result = backend->bind(session->device, plan, session->skips, &session->mode, error);
+        binding->skips[c] = plan->calls[c].skip;
+    result = backend->bind(session->device, plan, binding, error);
     if (result < 0)
         return result;
     propagate(session);
@@ -296,7 +297,8 @@ void replay_session_close(struct replay_session *session)
 {
     if (session->backend)
         session->backend->close(session->device);
-    free(session->skips);
+    free(session->binding.skips);
+    free(session->binding.translated);
     *session = (struct replay_session){0};
 }
 

@@ -31,8 +31,7 @@ struct replay_session {
     const struct replay_plan *plan;
     struct replay_device *device;
     struct replay_identity identity;
-    enum replay_mode mode;
-    uint8_t *skips; /* by call: enum replay_skip, known before any run */
+    struct replay_binding binding;
 };
 
 /* Opens the backend's device and binds the plan, which must outlive the session. Close it also after a failure. */

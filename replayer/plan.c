@@ -448,7 +448,8 @@ static enum replay_skip skip_by_marks(const struct ga_call *call)
         return REPLAY_SKIP_UNREADABLE;
     if (call->header->marks & GA_MARK_NESTED)
         return REPLAY_SKIP_NESTED;
-    bool interrupted = call->header->ret == -1 && (call->header->error == EINTR || call->header->error == EAGAIN);
+    bool drm = call->row->provider[1] == 'r'; /* drmIoctl repeats on EAGAIN, which is an answer (timeout) on /dev/dxg */
+    bool interrupted = call->header->ret == -1 && (call->header->error == EINTR || (drm && call->header->error == EAGAIN));
     return interrupted && call->header->layer == GA_LAYER_IOCTL ? REPLAY_SKIP_RETRY : REPLAY_ISSUED;
 }
 

@@ -9,10 +9,10 @@ struct replay_device {
     char nothing;
 };
 
-static int null_open(struct replay_device **device, const struct replay_target *target, struct replay_identity *identity,
-                     struct ga_error *error)
+static int null_open(struct replay_device **device, const struct replay_backend *self, const struct replay_target *target,
+                     struct replay_identity *identity, struct ga_error *error)
 {
-    (void)target;
+    (void)self, (void)target;
     *device = calloc(1, sizeof **device);
     if (!*device)
         return ga_error_errno(error, ENOMEM, "null");
@@ -21,11 +21,10 @@ static int null_open(struct replay_device **device, const struct replay_target *
     return 0;
 }
 
-static int null_bind(struct replay_device *device, const struct replay_plan *plan, uint8_t *skips, enum replay_mode *mode,
+static int null_bind(struct replay_device *device, const struct replay_plan *plan, struct replay_binding *binding,
                      struct ga_error *error)
 {
-    (void)device, (void)plan, (void)skips, (void)error;
-    *mode = REPLAY_VERBATIM;
+    (void)device, (void)plan, (void)binding, (void)error;
     return 0;
 }
 

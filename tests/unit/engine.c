@@ -30,18 +30,18 @@ struct replay_device {
 };
 static struct replay_device watcher;
 
-static int watch_open(struct replay_device **device, const struct replay_target *target, struct replay_identity *identity,
-                      struct ga_error *error)
+static int watch_open(struct replay_device **device, const struct replay_backend *self, const struct replay_target *target,
+                      struct replay_identity *identity, struct ga_error *error)
 {
-    (void)target, (void)identity, (void)error;
+    (void)self, (void)target, (void)identity, (void)error;
     *device = &watcher;
     return 0;
 }
 
-static int watch_bind(struct replay_device *device, const struct replay_plan *plan, uint8_t *skips, enum replay_mode *mode,
+static int watch_bind(struct replay_device *device, const struct replay_plan *plan, struct replay_binding *binding,
                       struct ga_error *error)
 {
-    (void)skips, (void)mode, (void)error;
+    (void)binding, (void)error;
     device->plan = plan;
     device->alive = calloc(plan->object_count, 1);
     return 0;

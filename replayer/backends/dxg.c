@@ -1,0 +1,165 @@
+/*
+ * Backend dxg: /dev/dxg of WSL2, or softgpu in its place. Requests as recorded, private data to the byte; only handles, adapter
+ * ids and the addresses of memory are the replay's own. All that a run made goes with its descriptor: the last close of the
+ * device in a process destroys what the process has.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "abi/d3dkmt.h"
+#include "replayer/requests.h"
+
+#define DXG_NODE "/dev/dxg"
+enum { ADAPTERS_MAX = 64, ENUM_ADAPTERS2 = 0x14, CLOSE_ADAPTER = 0x15 };
+
+struct replay_device {
+    struct replay_requests requests;
+    const char *node;
+    int fd;
+    bool asks_for_adapters; /* the plan opens an adapter by an id that no recorded call told */
+};
+
+/* softgpu's descriptor is a memory file that bears its name; its CUSE form is a device of the cuse class. */
+static void identify(int fd, const char *node, struct replay_identity *identity)
+{
+    char link[64], target[256];
+    snprintf(identity->node, sizeof identity->node, "%s", node);
+    snprintf(identity->driver, sizeof identity->driver, "dxg");
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(link, target, sizeof target - 1);
+    if (length > 0) {
+        target[length] = 0;
+        identity->software = strstr(target, "memfd:softgpu") != NULL;
+    }
+    struct stat status;
+    if (!identity->software && fstat(fd, &status) == 0 && S_ISCHR(status.st_mode)) {
+        snprintf(link, sizeof link, "/sys/dev/char/%u:%u", major(status.st_rdev), minor(status.st_rdev));
+        length = readlink(link, target, sizeof target - 1);
+        target[length > 0 ? length : 0] = 0;
+        identity->software = strstr(target, "/cuse/") != NULL;
+    }
+    if (identity->software)
+        snprintf(identity->driver, sizeof identity->driver, "softgpu");
+}
+
+static int dxg_open(struct replay_device **out, const struct replay_backend *self, const struct replay_target *target,
+                    struct replay_identity *identity, struct ga_error *error)
+{
+    (void)self;
+    const char *node = target->node ? target->node : DXG_NODE;
+    int fd = open(node, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return ga_error_errno(error, errno, "dxg: %s%s", node, errno == ENOENT ? " (--softgpu makes one of software)" : "");
+    identify(fd, node, identity);
+    const char *slash = strrchr(node, '/');
+    bool is_dxg = identity->software || strcmp(slash ? slash + 1 : node, "dxg") == 0;
+    close(fd);
+    if (!is_dxg)
+        return ga_error_set(error, ENODEV, "dxg: %s is no /dev/dxg; 'gpualloc devices' lists what is there", node);
+    struct replay_device *device = calloc(1, sizeof *device);
+    if (!device)
+        return ga_error_errno(error, ENOMEM, "dxg");
+    device->fd = -1;
+    device->node = node;
+    *out = device;
+    return 0;
+}
+
+static int dxg_bind(struct replay_device *device, const struct replay_plan *plan, struct replay_binding *binding,
+                    struct ga_error *error)
+{
+    for (uint32_t c = 0; c < plan->call_count; c++)
+        if (!binding->skips[c] && (!plan->calls[c].row || plan->calls[c].row->provider[1] != '3'))
+            binding->skips[c] = REPLAY_SKIP_OTHER_INTERFACE;
+    for (uint32_t o = 0; o < plan->object_count; o++)
+        device->asks_for_adapters |= plan->objects[o].kind == REPLAY_LUID && plan->objects[o].maker == REPLAY_NONE;
+    return replay_requests_init(&device->requests, plan, error);
+}
+
+/* Ids of adapters that no recorded call told: the device's own ids, in the order in which the recording names new ones. */
+static int ask_for_adapters(struct replay_device *device, struct ga_error *error)
+{
+    struct D3DKMT_ADAPTERINFO adapters[ADAPTERS_MAX];
+    struct D3DKMT_ENUMADAPTERS2 all = {.NumAdapters = ADAPTERS_MAX, .pAdapters = adapters};
+    if (ioctl(device->fd, DXG_IOCTL(ENUM_ADAPTERS2, struct D3DKMT_ENUMADAPTERS2), &all) != 0 || all.NumAdapters > ADAPTERS_MAX)
+        return ga_error_errno(error, errno ? errno : ENODEV, "dxg: %s: listing its adapters", device->node);
+    for (uint32_t a = 0; a < all.NumAdapters; a++) {
+        struct D3DKMT_CLOSEADAPTER one = {adapters[a].hAdapter};
+        ioctl(device->fd, DXG_IOCTL(CLOSE_ADAPTER, struct D3DKMT_CLOSEADAPTER), &one);
+    }
+    const struct replay_plan *plan = device->requests.plan;
+    for (uint32_t o = 0, next = 0; all.NumAdapters && o < plan->object_count; o++) {
+        if (plan->objects[o].kind != REPLAY_LUID || plan->objects[o].maker != REPLAY_NONE)
+            continue;
+        uint64_t luid;
+        memcpy(&luid, &adapters[next++ % all.NumAdapters].AdapterLuid, sizeof luid);
+        replay_set_value(&device->requests, o, luid);
+    }
+    return 0;
+}
+
+static int dxg_begin(struct replay_device *device, struct ga_error *error)
+{
+    replay_requests_reset(&device->requests);
+    device->fd = open(device->node, O_RDONLY | O_CLOEXEC); /* as the thunk library does */
+    if (device->fd < 0)
+        return ga_error_errno(error, errno, "dxg: %s", device->node);
+    return device->asks_for_adapters ? ask_for_adapters(device, error) : 0;
+}
+
+static enum replay_skip dxg_prepare(struct replay_device *device, uint32_t lane, const struct replay_call *call)
+{
+    return replay_requests_prepare(&device->requests, lane, call);
+}
+
+static void dxg_issue(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)
+{
+    unsigned long request = _IOC(_IOC_READ | _IOC_WRITE, DXG_IOCTL_TYPE, call->row->number, call->row->abi_size);
+    int result;
+    do
+        result = ioctl(device->fd, request, device->requests.scratch[lane]);
+    while (result == -1 && errno == EINTR);
+    *outcome = (struct replay_outcome){.ret = result, .error = result == -1 ? errno : 0, .failed = result < 0};
+}
+
+static void dxg_finish(struct replay_device *device, uint32_t lane, const struct replay_call *call,
+                       const struct replay_outcome *outcome)
+{
+    replay_requests_finish(&device->requests, lane, call, outcome->failed);
+}
+
+static void dxg_end(struct replay_device *device)
+{
+    if (device->fd >= 0)
+        close(device->fd);
+    device->fd = -1;
+}
+
+static void dxg_close(struct replay_device *device)
+{
+    if (!device)
+        return;
+    replay_requests_release(&device->requests);
+    free(device);
+}
+
+const struct replay_backend replay_backend_dxg = {
+    .name = "dxg",
+    .summary = "D3DKMT calls on /dev/dxg, or on softgpu in its place",
+    .drivers = (const char *const[]){"dxg", "softgpu", NULL},
+    .open = dxg_open,
+    .bind = dxg_bind,
+    .begin = dxg_begin,
+    .prepare = dxg_prepare,
+    .issue = dxg_issue,
+    .finish = dxg_finish,
+    .end = dxg_end,
+    .close = dxg_close,
+};

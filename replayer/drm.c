@@ -1,0 +1,291 @@
+/* DRM: see drm.h. */
+#include "replayer/drm.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <libdrm/drm.h>
+#include <libdrm/drm_mode.h>
+#include <xf86drm.h>
+
+enum {
+    LINE = 4096,        /* bytes of a line of a dumb buffer that stands for a buffer without lines */
+    LINES_MAX = 16384,  /* then lines become longer: drivers and displays know no taller ones */
+};
+
+/* How a call is issued. */
+enum form { AS_RECORDED, AS_CREATE_DUMB, AS_MAP_DUMB, AS_CLOSE };
+
+struct replay_device {
+    struct replay_requests requests;
+    struct replay_drm_nodes nodes;
+    char driver[32];
+    bool by_size;  /* the backend has no driver of its own: other requests than DRM core's are translated */
+    uint8_t *forms; /* by call */
+};
+
+int replay_drm_identify(const char *node, char *driver, size_t driver_size, char *version, size_t version_size,
+                        struct ga_error *error)
+{
+    *driver = 0;
+    int fd = open(node, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return ga_error_errno(error, errno, "%s", node);
+    char name[64] = "", date[64] = "";
+    struct drm_version v = {.name = name, .name_len = sizeof name - 1, .date = date, .date_len = sizeof date - 1};
+    int result = drmIoctl(fd, DRM_IOCTL_VERSION, &v) < 0 ? -errno : 0;
+    close(fd);
+    if (result < 0)
+        return ga_error_set(error, ENODEV, "%s is no DRM node; 'gpualloc devices' lists what is there", node);
+    snprintf(driver, driver_size, "%s", name);
+    if (version)
+        snprintf(version, version_size, "%d.%d.%d %s", v.version_major, v.version_minor, v.version_patchlevel, date);
+    return 0;
+}
+
+/* The kernel lists a device's nodes beside each other: /sys/dev/char/226:128/device/drm/{card0,renderD128}. */
+void replay_drm_find_nodes(const char *node, struct replay_drm_nodes *nodes)
+{
+    snprintf(nodes->card, sizeof nodes->card, "%s", node);
+    snprintf(nodes->render, sizeof nodes->render, "%s", node);
+    struct stat status;
+    char path[96];
+    if (stat(node, &status) < 0 || !S_ISCHR(status.st_mode))
+        return;
+    snprintf(path, sizeof path, "/sys/dev/char/%u:%u/device/drm", major(status.st_rdev), minor(status.st_rdev));
+    DIR *folder = opendir(path);
+    for (struct dirent *entry; folder && (entry = readdir(folder));) {
+        if (strncmp(entry->d_name, "card", 4) == 0 && !strchr(entry->d_name, '-'))
+            snprintf(nodes->card, sizeof nodes->card, "/dev/dri/%.40s", entry->d_name);
+        else if (strncmp(entry->d_name, "renderD", 7) == 0)
+            snprintf(nodes->render, sizeof nodes->render, "/dev/dri/%.40s", entry->d_name);
+    }
+    if (folder)
+        closedir(folder);
+}
+
+static bool serves(const struct replay_backend *backend, const char *driver)
+{
+    for (const char *const *served = backend->drivers; served && *served; served++)
+        if (strcmp(*served, driver) == 0)
+            return true;
+    return !backend->drivers;
+}
+
+int replay_drm_open(struct replay_device **out, const struct replay_backend *self, const struct replay_target *target,
+                    struct replay_identity *identity, struct ga_error *error)
+{
+    if (!target->node)
+        return ga_error_set(error, ENODEV, "%s: no DRM node of that driver here; name one with --device", self->name);
+    struct replay_device *device = calloc(1, sizeof *device);
+    if (!device)
+        return ga_error_errno(error, ENOMEM, "%s", self->name);
+    int result = replay_drm_identify(target->node, device->driver, sizeof device->driver, identity->version,
+                                     sizeof identity->version, error);
+    if (result == 0 && !serves(self, device->driver))
+        result = ga_error_set(error, ENODEV, "%s: %s is of driver %s; leave --backend away, or say --backend dumb", self->name,
+                              target->node, device->driver);
+    if (result < 0) {
+        free(device);
+        return result;
+    }
+    device->by_size = !self->drivers;
+    replay_drm_find_nodes(target->node, &device->nodes);
+    snprintf(identity->node, sizeof identity->node, "%s", target->node);
+    snprintf(identity->driver, sizeof identity->driver, "%s", device->driver);
+    identity->software = strncmp(identity->version, "0.0.0 fake", 10) == 0; /* tests/fake */
+    *out = device;
+    return 0;
+}
+
+static bool is_core(const struct replay_call *call) { return !*call->row->driver; }
+
+static enum replay_skip translate(const struct replay_call *call, uint8_t *form)
+{
+    switch (call->row->effect.kind) {
+    case GA_EFFECT_CREATE:
+        *form = AS_CREATE_DUMB;
+        return call->failed ? REPLAY_SKIP_NO_COUNTERPART : call->bytes ? REPLAY_ISSUED : REPLAY_SKIP_NO_SIZE;
+    case GA_EFFECT_MAP:
+        *form = AS_MAP_DUMB;
+        return call->failed ? REPLAY_SKIP_NO_COUNTERPART : REPLAY_ISSUED;
+    default:
+        return REPLAY_SKIP_NO_COUNTERPART;
+    }
+}
+
+static enum replay_skip bind_call(const struct replay_device *device, const struct replay_call *call, uint8_t *form)
+{
+    *form = AS_RECORDED;
+    if (!call->row) {
+        *form = AS_CLOSE;
+        return REPLAY_ISSUED;
+    }
+    if (call->row->provider[1] != 'r')
+        return REPLAY_SKIP_OTHER_INTERFACE;
+    if (is_core(call) || (!device->by_size && strcmp(call->row->driver, device->driver) == 0))
+        return REPLAY_ISSUED;
+    return device->by_size ? translate(call, form) : REPLAY_SKIP_OTHER_DRIVER;
+}
+
+int replay_drm_bind(struct replay_device *device, const struct replay_plan *plan, struct replay_binding *binding,
+                    struct ga_error *error)
+{
+    device->forms = calloc(plan->call_count + 1u, sizeof *device->forms);
+    if (!device->forms)
+        return ga_error_errno(error, ENOMEM, "%s", device->driver);
+    for (uint32_t c = 0; c < plan->call_count; c++) {
+        enum replay_skip skip = bind_call(device, &plan->calls[c], &device->forms[c]);
+        if (!binding->skips[c])
+            binding->skips[c] = (uint8_t)skip;
+        binding->translated[c] = device->forms[c] == AS_CREATE_DUMB || device->forms[c] == AS_MAP_DUMB;
+        if (binding->translated[c] && !binding->skips[c])
+            binding->mode = REPLAY_DUMB;
+    }
+    return replay_requests_init(&device->requests, plan, error);
+}
+
+/* Files are opened on the kind of node that they were recorded on; creating dumb buffers needs the card node. */
+static int open_file(const struct replay_device *device, const struct replay_file *file, struct ga_error *error)
+{
+    const char *node = file->render && !device->by_size ? device->nodes.render : device->nodes.card;
+    int fd = open(node, O_RDWR | O_CLOEXEC);
+    return fd < 0 ? ga_error_errno(error, errno, "%s", node) : fd;
+}
+
+int replay_drm_begin(struct replay_device *device, struct ga_error *error)
+{
+    const struct replay_plan *plan = device->requests.plan;
+    replay_requests_reset(&device->requests);
+    for (uint32_t f = 0; f < plan->file_count; f++) {
+        int fd = open_file(device, &plan->files[f], error);
+        if (fd < 0)
+            return fd;
+        replay_set_value(&device->requests, plan->files[f].object, (uint64_t)fd);
+    }
+    return 0;
+}
+
+static uint32_t number_of(const struct replay_device *device, const struct replay_call *call)
+{
+    return (uint32_t)(call - device->requests.plan->calls);
+}
+
+static const struct replay_ref *buffer_of(const struct replay_device *device, const struct replay_call *call)
+{
+    for (uint32_t r = call->refs; r < call->refs + call->ref_count; r++)
+        if (device->requests.plan->refs[r].kind == REPLAY_BUFFER && device->requests.plan->refs[r].object != REPLAY_NONE)
+            return &device->requests.plan->refs[r];
+    return NULL;
+}
+
+/* A dumb buffer of at least so many bytes, and at most a line more: drivers round to pages, and pages are lines. */
+static void prepare_create_dumb(unsigned char *scratch, uint64_t bytes)
+{
+    struct drm_mode_create_dumb create = {.bpp = 32};
+    uint64_t line = LINE, lines = (bytes + LINE - 1) / LINE;
+    while (lines > LINES_MAX) {
+        line *= 2;
+        lines = (bytes + line - 1) / line;
+    }
+    create.width = (uint32_t)(line / 4);
+    create.height = (uint32_t)lines;
+    memcpy(scratch, &create, sizeof create);
+}
+
+static enum replay_skip prepare_map_dumb(struct replay_device *device, unsigned char *scratch, const struct replay_call *call)
+{
+    const struct replay_ref *ref = buffer_of(device, call);
+    uint64_t handle = ref ? replay_value(&device->requests, ref->object) : REPLAY_ABSENT;
+    if (handle == REPLAY_ABSENT)
+        return REPLAY_SKIP_ABSENT;
+    struct drm_mode_map_dumb map = {.handle = (uint32_t)handle};
+    memcpy(scratch, &map, sizeof map);
+    return REPLAY_ISSUED;
+}
+
+enum replay_skip replay_drm_prepare(struct replay_device *device, uint32_t lane, const struct replay_call *call)
+{
+    const struct replay_plan *plan = device->requests.plan;
+    unsigned char *scratch = device->requests.scratch[lane];
+    if (replay_value(&device->requests, plan->files[call->file].object) == REPLAY_ABSENT)
+        return REPLAY_SKIP_ABSENT;
+    switch (device->forms[number_of(device, call)]) {
+    case AS_CREATE_DUMB:
+        prepare_create_dumb(scratch, call->bytes);
+        return REPLAY_ISSUED;
+    case AS_MAP_DUMB:
+        return prepare_map_dumb(device, scratch, call);
+    case AS_CLOSE:
+        return REPLAY_ISSUED;
+    default:
+        return replay_requests_prepare(&device->requests, lane, call);
+    }
+}
+
+/* The size that the program passed tells the kernel how much it knows. Both directions: the kernel takes what it needs. */
+static unsigned long request_of(const struct replay_device *device, const struct replay_call *call)
+{
+    switch (device->forms[number_of(device, call)]) {
+    case AS_CREATE_DUMB:
+        return DRM_IOCTL_MODE_CREATE_DUMB;
+    case AS_MAP_DUMB:
+        return DRM_IOCTL_MODE_MAP_DUMB;
+    default:
+        break;
+    }
+    bool known = call->argument_size && call->argument_size <= call->row->abi_size;
+    return _IOC(_IOC_READ | _IOC_WRITE, DRM_IOCTL_BASE, call->row->number, known ? call->argument_size : call->row->abi_size);
+}
+
+void replay_drm_issue(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)
+{
+    int fd = (int)replay_value(&device->requests, device->requests.plan->files[call->file].object);
+    int result = call->row ? drmIoctl(fd, request_of(device, call), device->requests.scratch[lane]) : close(fd);
+    *outcome = (struct replay_outcome){.ret = result, .error = result == -1 ? errno : 0, .failed = result == -1};
+}
+
+void replay_drm_finish(struct replay_device *device, uint32_t lane, const struct replay_call *call,
+                       const struct replay_outcome *outcome)
+{
+    if (device->forms[number_of(device, call)] != AS_CREATE_DUMB) {
+        replay_requests_finish(&device->requests, lane, call, outcome->failed);
+        return;
+    }
+    const struct replay_ref *ref = buffer_of(device, call);
+    struct drm_mode_create_dumb create;
+    memcpy(&create, device->requests.scratch[lane], sizeof create);
+    if (ref && !outcome->failed)
+        replay_set_value(&device->requests, ref->object, create.handle);
+}
+
+void replay_drm_end(struct replay_device *device)
+{
+    struct replay_requests *requests = &device->requests;
+    replay_requests_close_dma_bufs(requests);
+    for (uint32_t f = 0; f < requests->plan->file_count; f++) {
+        uint32_t object = requests->plan->files[f].object;
+        uint64_t fd = replay_value(requests, object);
+        if (fd != REPLAY_ABSENT)
+            close((int)fd);
+        replay_set_value(requests, object, REPLAY_ABSENT);
+    }
+}
+
+void replay_drm_close(struct replay_device *device)
+{
+    if (!device)
+        return;
+    replay_requests_release(&device->requests);
+    free(device->forms);
+    free(device);
+}

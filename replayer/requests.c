@@ -1,0 +1,155 @@
+/* Requests: see requests.h. */
+#include "replayer/requests.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/units.h"
+
+enum { PAGE = 4096, NOWHERE = 8 /* an address below what any kernel maps */ };
+
+static int map_memories(struct replay_requests *requests, struct ga_error *error)
+{
+    const struct replay_plan *plan = requests->plan;
+    for (uint32_t m = 0; m < plan->memory_count; m++) {
+        size_t size = plan->memories[m].size + 2 * PAGE;
+        void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (memory == MAP_FAILED)
+            return ga_error_errno(error, errno, "%s of memory that the program brought along",
+                                  ga_bytes(plan->memories[m].size).text);
+        requests->memories[m] = memory;
+    }
+    return 0;
+}
+
+int replay_requests_init(struct replay_requests *requests, const struct replay_plan *plan, struct ga_error *error)
+{
+    *requests = (struct replay_requests){
+        .plan = plan,
+        .values = calloc(plan->object_count + 1u, sizeof *requests->values),
+        .scratch = calloc(plan->lane_count + 1u, sizeof *requests->scratch),
+        .memories = calloc(plan->memory_count + 1u, sizeof *requests->memories),
+    };
+    if (!requests->values || !requests->scratch || !requests->memories)
+        return ga_error_errno(error, ENOMEM, "replay");
+    for (uint32_t l = 0; l < plan->lane_count; l++) {
+        size_t size = ((size_t)plan->lanes[l].scratch_size + PAGE) & ~(size_t)63;
+        requests->scratch[l] = aligned_alloc(64, size);
+        if (!requests->scratch[l])
+            return ga_error_errno(error, ENOMEM, "%s for a thread's calls", ga_bytes(size).text);
+        memset(requests->scratch[l], 0, size); /* its pages are there before anything is timed */
+    }
+    return map_memories(requests, error);
+}
+
+void replay_requests_release(struct replay_requests *requests)
+{
+    const struct replay_plan *plan = requests->plan;
+    for (uint32_t l = 0; plan && requests->scratch && l < plan->lane_count; l++)
+        free(requests->scratch[l]);
+    for (uint32_t m = 0; plan && requests->memories && m < plan->memory_count; m++)
+        if (requests->memories[m])
+            munmap(requests->memories[m], plan->memories[m].size + 2 * PAGE);
+    free(requests->values);
+    free(requests->scratch);
+    free(requests->memories);
+    *requests = (struct replay_requests){0};
+}
+
+/* A handle that no driver gives, so that what failed on a wrong handle fails again, and harms nothing. */
+static uint64_t stranger_value(const struct replay_object *object, uint32_t number)
+{
+    return object->kind == REPLAY_DMA_BUF ? (uint32_t)-1 : 0xfffff000u | (number & 0xfff);
+}
+
+void replay_requests_reset(struct replay_requests *requests)
+{
+    for (uint32_t o = 0; o < requests->plan->object_count; o++) {
+        const struct replay_object *object = &requests->plan->objects[o];
+        replay_set_value(requests, o, object->stranger ? stranger_value(object, o) : REPLAY_ABSENT);
+    }
+}
+
+static void put_pointers(const struct replay_requests *requests, unsigned char *scratch, const struct replay_call *call)
+{
+    const struct replay_plan *plan = requests->plan;
+    size_t used = call->image_size;
+    for (uint32_t r = call->relocations; r < call->relocations + call->relocation_count; r++) {
+        const struct replay_relocation *relocation = &plan->relocations[r];
+        uint64_t address = NOWHERE;
+        if (relocation->kind == REPLAY_TO_IMAGE) {
+            address = (uintptr_t)scratch + relocation->target;
+        } else if (relocation->kind == REPLAY_TO_MEMORY) {
+            address = (uintptr_t)requests->memories[relocation->target] + plan->memories[relocation->target].skew;
+        } else if (relocation->kind == REPLAY_TO_BLOB) {
+            const struct replay_blob *blob = &plan->blobs[relocation->target];
+            address = (uintptr_t)scratch + used;
+            memcpy(scratch + used, plan->data + blob->offset, blob->size);
+            used += (blob->size + 7u) & ~7u;
+        }
+        memcpy(scratch + relocation->place, &address, sizeof address);
+    }
+}
+
+enum replay_skip replay_requests_prepare(struct replay_requests *requests, uint32_t lane, const struct replay_call *call)
+{
+    const struct replay_plan *plan = requests->plan;
+    unsigned char *scratch = requests->scratch[lane];
+    memcpy(scratch, plan->images + call->image, call->image_size);
+    put_pointers(requests, scratch, call);
+    for (uint32_t r = call->refs; r < call->refs + call->ref_count; r++) {
+        const struct replay_ref *ref = &plan->refs[r];
+        if (ref->object == REPLAY_NONE || ref->role == REPLAY_MAKES || ref->role == REPLAY_AGAIN)
+            continue;
+        uint64_t value = replay_value(requests, ref->object);
+        if (value == REPLAY_ABSENT)
+            return REPLAY_SKIP_ABSENT;
+        memcpy(scratch + ref->place, &value, ref->width);
+    }
+    return REPLAY_ISSUED;
+}
+
+static void close_dma_buf(struct replay_requests *requests, uint32_t object)
+{
+    uint64_t fd = replay_value(requests, object);
+    if (fd == REPLAY_ABSENT || requests->plan->objects[object].stranger)
+        return;
+    close((int)fd);
+    replay_set_value(requests, object, REPLAY_ABSENT);
+}
+
+static void keep(struct replay_requests *requests, const unsigned char *scratch, const struct replay_ref *ref)
+{
+    uint64_t value = 0;
+    memcpy(&value, scratch + ref->place, ref->width);
+    if (ref->role == REPLAY_MAKES)
+        replay_set_value(requests, ref->object, value || ref->kind == REPLAY_DMA_BUF ? value : REPLAY_ABSENT);
+    else if (ref->role == REPLAY_AGAIN && ref->kind == REPLAY_DMA_BUF && value != replay_value(requests, ref->object))
+        close((int)value); /* one descriptor of a dma-buf is enough */
+}
+
+void replay_requests_finish(struct replay_requests *requests, uint32_t lane, const struct replay_call *call, bool failed)
+{
+    for (uint32_t r = call->refs; r < call->refs + call->ref_count; r++) {
+        const struct replay_ref *ref = &requests->plan->refs[r];
+        if (ref->object == REPLAY_NONE)
+            continue;
+        if (!failed && (ref->role == REPLAY_MAKES || ref->role == REPLAY_AGAIN))
+            keep(requests, requests->scratch[lane], ref);
+        else if (!failed && ref->role == REPLAY_ENDS && !requests->plan->objects[ref->object].stranger)
+            replay_set_value(requests, ref->object, REPLAY_ABSENT);
+        if (ref->last)
+            close_dma_buf(requests, ref->object);
+    }
+}
+
+void replay_requests_close_dma_bufs(struct replay_requests *requests)
+{
+    for (uint32_t o = 0; o < requests->plan->object_count; o++)
+        if (requests->plan->objects[o].kind == REPLAY_DMA_BUF)
+            close_dma_buf(requests, o);
+}
