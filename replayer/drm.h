@@ -15,6 +15,8 @@ struct replay_drm_nodes {
 /* Which driver a node's is ("" and a negative errno when it is no DRM node or cannot be opened). version may be null. */
 int replay_drm_identify(const char *node, char *driver, size_t driver_size, char *version, size_t version_size,
                         struct ga_error *error);
+/* tests/fake says what it is in its version: no result from it is a hardware's. */
+bool replay_drm_is_fake(const char *version);
 /* The node and its sibling. */
 void replay_drm_find_nodes(const char *node, struct replay_drm_nodes *nodes);
 

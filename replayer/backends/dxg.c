@@ -9,11 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "abi/d3dkmt.h"
+#include "replayer/devices.h"
 #include "replayer/requests.h"
 
 #define DXG_NODE "/dev/dxg"
@@ -26,29 +25,6 @@ struct replay_device {
     bool asks_for_adapters; /* the plan opens an adapter by an id that no recorded call told */
 };
 
-/* softgpu's descriptor is a memory file that bears its name; its CUSE form is a device of the cuse class. */
-static void identify(int fd, const char *node, struct replay_identity *identity)
-{
-    char link[64], target[256];
-    snprintf(identity->node, sizeof identity->node, "%s", node);
-    snprintf(identity->driver, sizeof identity->driver, "dxg");
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    ssize_t length = readlink(link, target, sizeof target - 1);
-    if (length > 0) {
-        target[length] = 0;
-        identity->software = strstr(target, "memfd:softgpu") != NULL;
-    }
-    struct stat status;
-    if (!identity->software && fstat(fd, &status) == 0 && S_ISCHR(status.st_mode)) {
-        snprintf(link, sizeof link, "/sys/dev/char/%u:%u", major(status.st_rdev), minor(status.st_rdev));
-        length = readlink(link, target, sizeof target - 1);
-        target[length > 0 ? length : 0] = 0;
-        identity->software = strstr(target, "/cuse/") != NULL;
-    }
-    if (identity->software)
-        snprintf(identity->driver, sizeof identity->driver, "softgpu");
-}
-
 static int dxg_open(struct replay_device **out, const struct replay_backend *self, const struct replay_target *target,
                     struct replay_identity *identity, struct ga_error *error)
 {
@@ -57,7 +33,9 @@ static int dxg_open(struct replay_device **out, const struct replay_backend *sel
     int fd = open(node, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return ga_error_errno(error, errno, "dxg: %s%s", node, errno == ENOENT ? " (--softgpu makes one of software)" : "");
-    identify(fd, node, identity);
+    identity->software = replay_dxg_is_software(fd);
+    snprintf(identity->node, sizeof identity->node, "%s", node);
+    snprintf(identity->driver, sizeof identity->driver, "%s", identity->software ? "softgpu" : "dxg");
     const char *slash = strrchr(node, '/');
     bool is_dxg = identity->software || strcmp(slash ? slash + 1 : node, "dxg") == 0;
     close(fd);

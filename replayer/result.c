@@ -1,0 +1,303 @@
+/* Results: writing. */
+#include "replayer/result.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <json-c/json.h>
+
+#include "base/units.h"
+#include "replayer/environment.h"
+
+static void add_text(struct json_object *to, const char *name, const char *text)
+{
+    json_object_object_add(to, name, json_object_new_string(text));
+}
+
+static void add_count(struct json_object *to, const char *name, uint64_t count)
+{
+    json_object_object_add(to, name, json_object_new_uint64(count));
+}
+
+/* Tenths of ns: more digits than a clock has, fewer than json-c would print. */
+static void add_ns(struct json_object *to, const char *name, double ns)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.1f", ns);
+    json_object_object_add(to, name, json_object_new_double_s(ns, text));
+}
+
+static struct json_object *device_of(const struct replay_session *session)
+{
+    struct json_object *device = json_object_new_object();
+    add_text(device, "node", session->identity.node);
+    add_text(device, "driver", session->identity.driver);
+    add_text(device, "driver_version", session->identity.version);
+    json_object_object_add(device, "software", json_object_new_boolean(session->identity.software));
+    return device;
+}
+
+static struct json_object *plan_of(const struct replay_plan *plan)
+{
+    struct json_object *object = json_object_new_object();
+    char hash[20];
+    snprintf(hash, sizeof hash, "%016" PRIx64, plan->hash);
+    add_text(object, "hash", hash);
+    add_text(object, "order", plan->memory_order == REPLAY_ORDER_MEMORY ? "memory" : "resource");
+    add_count(object, "calls", plan->call_count);
+    add_count(object, "lanes", plan->lane_count);
+    add_count(object, "objects", plan->object_count);
+    add_count(object, "dependencies", plan->dependency_count);
+    add_count(object, "peak_bytes", plan->peak_bytes);
+    add_count(object, "recorded_ns", plan->span_ns);
+    return object;
+}
+
+/* What was issued as another request, by call kind. */
+static struct json_object *translated_of(const struct replay_session *session)
+{
+    struct json_object *object = json_object_new_object();
+    for (uint32_t c = 0; c < session->plan->call_count; c++) {
+        if (!session->binding.translated[c] || session->binding.skips[c])
+            continue;
+        const char *name = replay_call_name(&session->plan->calls[c]);
+        struct json_object *count;
+        if (json_object_object_get_ex(object, name, &count))
+            json_object_int_inc(count, 1);
+        else
+            json_object_object_add(object, name, json_object_new_uint64(1));
+    }
+    return object;
+}
+
+static struct json_object *skipped_of(const uint64_t *outcomes)
+{
+    struct json_object *object = json_object_new_object();
+    for (int skip = REPLAY_ISSUED + 1; skip < REPLAY_SKIPS; skip++)
+        if (outcomes[skip])
+            add_count(object, replay_skip_name((enum replay_skip)skip), outcomes[skip]);
+    return object;
+}
+
+static struct json_object *kind_of_run(const struct replay_kind *kind, const struct replay_figures *f)
+{
+    struct json_object *object = json_object_new_object();
+    add_text(object, "kind", kind->name);
+    add_count(object, "size_class", kind->size_class);
+    json_object_object_add(object, "failed", json_object_new_boolean(kind->failed));
+    add_count(object, "n", f->n);
+    add_ns(object, "mean_ns", f->mean);
+    add_ns(object, "p50_ns", f->p50);
+    add_ns(object, "p90_ns", f->p90);
+    add_ns(object, "p99_ns", f->p99);
+    add_ns(object, "p99_9_ns", f->p999);
+    add_ns(object, "max_ns", f->max);
+    add_ns(object, "total_ns", f->total);
+    add_ns(object, "per_second", f->mean > 0 ? 1e9 / f->mean : 0);
+    return object;
+}
+
+static struct json_object *run_of(const struct replay_statistics *s, uint32_t r)
+{
+    struct json_object *run = json_object_new_object(), *kinds = json_object_new_array();
+    add_count(run, "wall_ns", s->wall_ns[r]);
+    add_count(run, "issued", s->outcomes[r][REPLAY_ISSUED]);
+    json_object_object_add(run, "skipped", skipped_of(s->outcomes[r]));
+    add_count(run, "differs", s->differs[r]);
+    add_count(run, "order_violations", s->violations[r]);
+    for (uint32_t k = 0; k < s->kind_count; k++)
+        if (s->figures[(size_t)r * s->kind_count + k].n)
+            json_object_array_add(kinds, kind_of_run(&s->kinds[k], &s->figures[(size_t)r * s->kind_count + k]));
+    json_object_object_add(run, "kinds", kinds);
+    return run;
+}
+
+static struct json_object *report_object(const struct replay_report *report)
+{
+    const struct replay_session *session = report->session;
+    struct json_object *root = json_object_new_object(), *runs = json_object_new_array();
+    json_object_object_add(root, "schema_version", json_object_new_int(REPLAY_RESULT_VERSION));
+    add_text(root, "trace", report->trace);
+    json_object_object_add(root, "plan", plan_of(session->plan));
+    add_text(root, "backend", session->backend->name);
+    add_text(root, "mode", replay_mode_name(session->binding.mode));
+    add_text(root, "speed", "asap");
+    add_text(root, "populate", "none");
+    json_object_object_add(root, "device", device_of(session));
+    json_object_object_add(root, "system", replay_environment());
+    add_count(root, "clock_cost_ns", report->clock_cost_ns);
+    add_count(root, "warmup", report->warmup);
+    json_object_object_add(root, "translated", translated_of(session));
+    for (uint32_t r = 0; r < report->statistics->run_count; r++)
+        json_object_array_add(runs, run_of(report->statistics, r));
+    json_object_object_add(root, "runs", runs);
+    return root;
+}
+
+static int write_all(int fd, const char *text, size_t size)
+{
+    while (size) {
+        ssize_t written = write(fd, text, size);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return -errno;
+        text += written;
+        size -= (size_t)written;
+    }
+    return 0;
+}
+
+int replay_write_file(const char *path, const char *text, struct ga_error *error)
+{
+    if (strcmp(path, "-") == 0) {
+        if (fputs(text, stdout) < 0 || fflush(stdout) != 0)
+            return ga_error_errno(error, errno, "standard output");
+        return 0;
+    }
+    struct stat status;
+    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) { /* a pipe or a device: nothing to put in its place */
+        int fd = open(path, O_WRONLY | O_CLOEXEC);
+        int result = fd < 0 ? -errno : write_all(fd, text, strlen(text));
+        if (fd >= 0 && close(fd) < 0 && result == 0)
+            result = -errno;
+        return result < 0 ? ga_error_errno(error, -result, "%s", path) : 0;
+    }
+    char temporary[4096];
+    if (snprintf(temporary, sizeof temporary, "%s.XXXXXX", path) >= (int)sizeof temporary)
+        return ga_error_errno(error, ENAMETOOLONG, "%s", path);
+    int fd = mkostemp(temporary, O_CLOEXEC);
+    if (fd < 0)
+        return ga_error_errno(error, errno, "%s: making a file beside it", path);
+    mode_t mask = umask(0);
+    umask(mask);
+    int result = fchmod(fd, 0666 & ~mask) < 0 ? -errno : write_all(fd, text, strlen(text));
+    if (close(fd) < 0 && result == 0)
+        result = -errno;
+    if (result == 0 && rename(temporary, path) < 0)
+        result = -errno;
+    if (result < 0)
+        unlink(temporary);
+    return result < 0 ? ga_error_errno(error, -result, "%s", path) : 0;
+}
+
+int replay_result_write(const struct replay_report *report, const char *path, struct ga_error *error)
+{
+    struct json_object *root = report_object(report);
+    const char *json = json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+                                                                JSON_C_TO_STRING_NOSLASHESCAPE);
+    size_t size = strlen(json);
+    char *text = malloc(size + 2);
+    int result = text ? 0 : ga_error_errno(error, ENOMEM, "%s", path);
+    if (text) {
+        memcpy(text, json, size);
+        memcpy(text + size, "\n", 2);
+        result = replay_write_file(path, text, error);
+    }
+    free(text);
+    json_object_put(root);
+    return result;
+}
+
+/* Median over runs of a figure of one kind; runs without the kind do not count. */
+static double over_runs(const struct replay_statistics *s, uint32_t kind, size_t figure, double *values)
+{
+    size_t count = 0;
+    for (uint32_t r = 0; r < s->run_count; r++) {
+        const struct replay_figures *f = &s->figures[(size_t)r * s->kind_count + kind];
+        if (f->n)
+            values[count++] = *(const double *)((const char *)f + figure);
+    }
+    return replay_median(values, count);
+}
+
+static void print_kind(const struct replay_statistics *s, uint32_t k, double *values, FILE *out)
+{
+    uint64_t n = 0;
+    for (uint32_t r = 0; r < s->run_count; r++)
+        n += s->figures[(size_t)r * s->kind_count + k].n;
+    if (!n)
+        return;
+    static const size_t columns[] = {offsetof(struct replay_figures, mean), offsetof(struct replay_figures, p50),
+                                     offsetof(struct replay_figures, p90),  offsetof(struct replay_figures, p99),
+                                     offsetof(struct replay_figures, p999), offsetof(struct replay_figures, max)};
+    char name[64], size[40];
+    snprintf(name, sizeof name, "%s%s", s->kinds[k].name, s->kinds[k].failed ? " (fails)" : "");
+    snprintf(size, sizeof size, "%s", replay_size_class_text(s->kinds[k].size_class).text);
+    /* ≤ is three bytes and one column; so is µ two */
+    fprintf(out, "%-32s %-*s %9s", name, *size ? 12 : 10, size, ga_count(n / s->run_count).text);
+    double mean = 0;
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+        double value = over_runs(s, k, columns[i], values);
+        mean = i ? mean : value;
+        struct ga_text text = ga_duration(value);
+        fprintf(out, " %*s", strstr(text.text, "µ") ? 10 : 9, text.text);
+    }
+    fprintf(out, " %11s\n", mean > 0 ? ga_count((uint64_t)(1e9 / mean)).text : "");
+}
+
+static void print_header(const struct replay_report *report, FILE *out)
+{
+    const struct replay_session *session = report->session;
+    const struct replay_identity *identity = &session->identity;
+    const struct replay_plan *plan = session->plan;
+    fprintf(out, "%s on backend %s", report->trace, session->backend->name);
+    if (*identity->node)
+        fprintf(out, ", %s (driver %s%s%s)", identity->node, identity->driver, *identity->version ? " " : "", identity->version);
+    fprintf(out, "%s\n", identity->software ? "; software, no hardware was measured" : "");
+    fprintf(out, "%s calls of %s thread%s, %s, order %s, %s run%s after %s to warm up\n", ga_count(plan->call_count).text,
+            ga_count(plan->lane_count).text, plan->lane_count == 1 ? "" : "s", replay_mode_name(session->binding.mode),
+            plan->memory_order == REPLAY_ORDER_MEMORY ? "memory" : "resource", ga_count(report->statistics->run_count).text,
+            report->statistics->run_count == 1 ? "" : "s", ga_count(report->warmup).text);
+}
+
+static void print_fidelity(const struct replay_report *report, FILE *out)
+{
+    const struct replay_statistics *s = report->statistics;
+    uint64_t issued = 0, differs = 0, violations = 0, skipped[REPLAY_SKIPS] = {0}, translated = 0, all = 0;
+    for (uint32_t r = 0; r < s->run_count; r++) {
+        issued += s->outcomes[r][REPLAY_ISSUED];
+        differs += s->differs[r];
+        violations += s->violations[r];
+        for (int skip = 1; skip < REPLAY_SKIPS; skip++) {
+            skipped[skip] += s->outcomes[r][skip];
+            all += s->outcomes[r][skip];
+        }
+    }
+    for (uint32_t c = 0; c < report->session->plan->call_count; c++)
+        translated += report->session->binding.translated[c] && !report->session->binding.skips[c];
+    uint32_t runs = s->run_count ? s->run_count : 1;
+    fprintf(out, "a run: %s issued, %s of them translated, %s skipped; %s answered otherwise than recorded, %s out of order\n",
+            ga_count(issued / runs).text, ga_count(translated).text, ga_count(all / runs).text, ga_count(differs / runs).text,
+            ga_count(violations).text);
+    for (int skip = 1; skip < REPLAY_SKIPS; skip++)
+        if (skipped[skip])
+            fprintf(out, "  skipped %s: %s\n", ga_count((skipped[skip] + runs - 1) / runs).text,
+                    replay_skip_text((enum replay_skip)skip));
+}
+
+void replay_result_print(const struct replay_report *report, FILE *out)
+{
+    const struct replay_statistics *s = report->statistics;
+    double *values = calloc(s->run_count + 1u, sizeof *values);
+    if (!values)
+        return;
+    print_header(report, out);
+    print_fidelity(report, out);
+    fprintf(out, "\n%-32s %-10s %9s %9s %9s %9s %9s %9s %9s %11s\n", "call", "size", "n a run", "mean", "p50", "p90", "p99",
+            "p99.9", "max", "per second");
+    for (uint32_t k = 0; k < s->kind_count; k++)
+        print_kind(s, k, values, out);
+    for (uint32_t r = 0; r < s->run_count; r++)
+        values[r] = (double)s->wall_ns[r];
+    double wall = replay_median(values, s->run_count);
+    fprintf(out, "\na run takes %s; each figure is the median over the runs, and includes about %s of reading the clock\n",
+            ga_duration(wall).text, ga_duration(report->clock_cost_ns).text);
+    free(values);
+}
