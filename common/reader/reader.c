@@ -363,6 +363,8 @@ int ga_reader_run(struct ga_reader *reader, const struct ga_reader_ops *ops, voi
     reader->error = error ? error : &none;
     bool broken = false;
     int result = merge_run(reader->merge, &merge_ops, reader, &broken, reader->error);
+    reader->totals.blobs = reader->blobs.count;
+    reader->totals.blob_bytes = reader->blobs.bytes;
     if (broken || (result >= 0 && reader->salvage))
         return ga_error_set(error, EIO, "%s; %" PRIu64 " calls could be read",
                             reader->salvage ? salvage_text(reader->salvage) : reader->error->text, reader->totals.calls);

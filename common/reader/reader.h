@@ -57,6 +57,7 @@ struct ga_reader_totals {
     uint64_t missing_elements;  /* elements that a call said it sent and that are not there */
     uint64_t unresolved_blobs;  /* distinct hashes that a call named and whose bytes are not there */
     uint64_t foreign_events;    /* events of other providers, or of newer schema versions: passed over */
+    uint64_t blobs, blob_bytes; /* distinct contents of private data, whole ones */
     int64_t first_ns, last_ns;  /* epoch; 0 when there was no event */
 };
 
