@@ -207,7 +207,7 @@ static void text_trace(const struct state *state, const struct analysis_output *
     for (size_t i = 0; i < state->file_count && i < 8; i++) {
         const struct device_file *file = &state->files[i];
         bool software = !strcmp(file->driver, "softgpu");
-        line(out, i ? "" : "Device", "%s, %s%s%s%s", file->path, *file->driver ? file->driver : "driver not known",
+        line(out, i ? "" : "Device", "%s, %s%s%s%s", software ? "/dev/dxg" : file->path, *file->driver ? file->driver : "driver not known",
              *file->driver_version ? " " : "", file->driver_version,
              software ? ": a device made of software, its times say nothing about hardware" : "");
     }
@@ -224,9 +224,12 @@ static void text_memory(const struct state *state, const struct group *all, cons
         line(out, "Memory", all->made ? "peak unknown: no allocation's size could be learnt" : "no allocation was made");
     if (!all->made)
         return;
-    line(out, "", "%s allocation%s made, %s in all; at the end %s in %s", ga_count(all->made).text, plural(all->made),
-         group_bytes(all->bytes_made, all->made, unknown).text,
-         all->live ? group_bytes(all->live_bytes, all->live, all->live_unknown).text : "0 B", ga_count(all->live).text);
+    struct ga_text in_all = group_bytes(all->bytes_made, all->made, unknown);
+    if (all->live)
+        line(out, "", "%s allocation%s made, %s in all; %s in %s left at the end", ga_count(all->made).text, plural(all->made),
+             in_all.text, group_bytes(all->live_bytes, all->live, all->live_unknown).text, ga_count(all->live).text);
+    else
+        line(out, "", "%s allocation%s made, %s in all; none left at the end", ga_count(all->made).text, plural(all->made), in_all.text);
     static const char *const words[GA_SIZE_ORIGINS] = {
         [GA_SIZE_REQUESTED] = "the request",   [GA_SIZE_RETURNED] = "the driver's answer",  [GA_SIZE_COMPUTED] = "a product",
         [GA_SIZE_STANDARD] = "standard data",  [GA_SIZE_DECODED] = "private data",          [GA_SIZE_IMPORTED] = "the exporter"};
