@@ -248,6 +248,13 @@ int json_add_uint(json_object *object, const char *name, uint64_t value)
     return member ? json_add(object, name, member) : -ENOMEM;
 }
 
+int json_add_id(json_object *object, const char *name, uint64_t id)
+{
+    char text[17];
+    snprintf(text, sizeof text, "%016" PRIx64, id);
+    return json_add_string(object, name, text);
+}
+
 int json_add_string(json_object *object, const char *name, const char *value)
 {
     json_object *member = value ? json_object_new_string(value) : NULL;

@@ -76,6 +76,8 @@ void analysis_heading(const struct analysis_output *out, const char *format, ...
 /* Adds a member; frees it when that fails. 0, or -ENOMEM. */
 int json_add(json_object *object, const char *name, json_object *member);
 int json_add_uint(json_object *object, const char *name, uint64_t value);
+/* An id (process instance, file) as list writes it: 16 hexadecimal digits in a string. */
+int json_add_id(json_object *object, const char *name, uint64_t id);
 int json_add_string(json_object *object, const char *name, const char *value);
 
 #endif

@@ -127,7 +127,7 @@ static int entry_json(const struct entry *entry, json_object *object)
     bool known = entry->origin != GA_SIZE_UNKNOWN, d3dkmt = strcmp(entry->row->provider, "d3dkmt") == 0;
     char event[96];
     snprintf(event, sizeof event, "%s:%s", entry->row->provider, entry->row->event);
-    int failed = json_add_uint(object, "handle", entry->handle) || json_add_uint(object, "process", entry->process) ||
+    int failed = json_add_uint(object, "handle", entry->handle) || json_add_id(object, "process", entry->process) ||
                  json_add_uint(object, "pid", entry->pid) || json_add_uint(object, "tid", entry->tid) ||
                  json_add_string(object, "event", event) || json_add_uint(object, "call", entry->create_call) ||
                  json_add(object, "ts", json_object_new_int64(entry->born_ns)) ||

@@ -306,7 +306,7 @@ static int add_processes(const struct state *state, json_object *object)
     for (size_t i = 0; i < state->process_count && !failed; i++) {
         const struct process *process = &state->processes[i];
         json_object *entry = json_object_new_object();
-        failed = !entry || json_object_array_add(array, entry) || json_add_uint(entry, "process", process->process) ||
+        failed = !entry || json_object_array_add(array, entry) || json_add_id(entry, "process", process->process) ||
                  json_add_uint(entry, "pid", process->pid) || json_add_string(entry, "program", process->program) ||
                  json_add_string(entry, "command_line", process->command_line) ||
                  json_add_string(entry, "kernel", process->kernel) || json_add_string(entry, "tracer", process->tracer);
@@ -336,7 +336,7 @@ static int add_told_json(const struct state *state, json_object *object)
         const struct told *told = &state->told[i];
         json_object *entry = json_object_new_object();
         failed = !entry || json_object_array_add(told->what ? trouble : untraced, entry) ||
-                 json_add_uint(entry, "process", told->process) || json_add_uint(entry, "count", told->count) ||
+                 json_add_id(entry, "process", told->process) || json_add_uint(entry, "count", told->count) ||
                  (told->what ? json_add_string(entry, "what", told->what) : json_add_uint(entry, "request", told->request));
     }
     return failed;

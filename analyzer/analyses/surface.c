@@ -46,7 +46,7 @@ static int name_json(const void *user, const struct group *group, json_object *o
 {
     (void)user;
     int failed = json_add_uint(object, "hPrivateRuntimeResourceHandle", group->key.a);
-    return failed ? failed : json_add_uint(object, "process", group->key.b);
+    return failed ? failed : json_add_id(object, "process", group->key.b);
 }
 
 static const struct groups_view view = {
