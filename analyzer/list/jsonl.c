@@ -209,8 +209,42 @@ static int put_call(struct list *list, const struct ga_call *call)
     return result;
 }
 
+/* Ids as in calls; all else as it is in the trace. */
+static void put_member(struct list *list, const struct ga_member *member, const void *record)
+{
+    static const char *const ids[] = {"process", "parent", "file"};
+    uint64_t value = member->kind == GA_INT ? ga_member_in(member, record) : 0;
+    const char *string = NULL;
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+        if (!strcmp(member->name, ids[i])) {
+            put_hex(list, member->name, value);
+            return;
+        }
+    if (member->kind == GA_STR) {
+        memcpy(&string, (const char *)record + member->in, sizeof string);
+        text(list, named(member->name), string ? string : "");
+    } else if (member->kind == GA_INT) {
+        integer(list, named(member->name), member, value);
+    }
+}
+
+static void put_event(struct list *list, const struct ga_row *row, const void *record, int64_t ns)
+{
+    struct writer *writer = &list->writer;
+    writer_text(writer, "{\"event\":\"");
+    writer_text(writer, row->provider);
+    writer_char(writer, ':');
+    writer_text(writer, row->event);
+    writer_text(writer, "\",\"ts\":");
+    put_u64(list, (uint64_t)ns, true);
+    for (const struct ga_member *member = row->members(); member->name; member++)
+        put_member(list, member, record);
+    writer_bytes(writer, "}\n", 2);
+}
+
 const struct list_format list_format_jsonl = {
     .name = "jsonl",
     .call = put_call,
+    .event = put_event,
     .walk = {.integer = integer, .blob = blob, .words = words, .null = null, .text = text, .open = open, .close = close},
 };

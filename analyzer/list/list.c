@@ -13,10 +13,14 @@ extern const struct ga_verb verb_list;
 
 static const char *format_name = "text", *blobs_name = "hex", *u64_name = "number", *pattern;
 
+static bool events;
+static int64_t epoch_offset_ns; /* from the trace's clock to the epoch, by the newest call */
+
 static const struct ga_option options[] = {
     {"format", 'f', GA_OPTION_CHOICE, "FORMAT", "how a call is written", &format_name, (const char *const[]){"text", "jsonl", NULL}},
     {"blobs", 0, GA_OPTION_CHOICE, "WHAT", "private data", &blobs_name, (const char *const[]){"hex", "hash", "none", NULL}},
     {"u64", 0, GA_OPTION_CHOICE, "HOW", "jsonl: 64-bit integers", &u64_name, (const char *const[]){"number", "string", NULL}},
+    {"events", 0, GA_OPTION_FLAG, NULL, "jsonl: also what is no call: processes, files opened and closed, …", &events, NULL},
     {"event", 'e', GA_OPTION_STRING, "PATTERN", "only events of this name, such as 'drm:*' or '*:create_*'", &pattern, NULL},
     {0},
 };
@@ -48,10 +52,24 @@ static bool wanted(const struct ga_row *row)
 static int on_call(void *user, const struct ga_call *call)
 {
     struct list *list = user;
+    epoch_offset_ns = call->begin_ns - (int64_t)call->header->begin;
     if (!wanted(call->row))
         return 0;
     int result = (strcmp(format_name, "text") ? &list_format_jsonl : &list_format_text)->call(list, call);
     return result < 0 ? result : -list->writer.error;
+}
+
+/* A file is closed, as a call, at its begin. */
+static int on_event(void *user, const struct ga_row *row, const void *record, int64_t ns)
+{
+    struct list *list = user;
+    const struct list_format *format = strcmp(format_name, "text") ? &list_format_jsonl : &list_format_text;
+    if (!events || !format->event || !wanted(row))
+        return 0;
+    if (ga_row_id(row) == GA_ROW_gpualloc_file_closed && epoch_offset_ns)
+        ns = (int64_t)((const struct ga_gpualloc_file_closed *)record)->begin + epoch_offset_ns;
+    format->event(list, row, record, ns);
+    return -list->writer.error;
 }
 
 /* Lines that came before an error are results too: they go out first. */
@@ -74,7 +92,7 @@ static int finish(struct list *list, int result, struct ga_error *error)
 
 static int run(int argc, char **argv)
 {
-    static const struct ga_reader_ops ops = {.call = on_call};
+    static const struct ga_reader_ops ops = {.call = on_call, .event = on_event};
     (void)argc;
     struct ga_error error = {""};
     struct list list = {
