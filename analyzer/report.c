@@ -86,9 +86,10 @@ static int report(struct run *run, const char *path, const struct analysis *cons
     if (result < 0)
         return ga_error_errno(error, -result, "%s", path);
     int read = ga_reader_run(run->reader, &ops, run, error);
-    if (read < 0 && read != -EIO)
+    const struct ga_reader_totals *totals = ga_reader_totals(run->reader);
+    if (read < 0 && (read != -EIO || !totals->calls))
         return read;
-    struct analysis_trace trace = {path, ga_reader_totals(run->reader), read < 0 ? error->text : NULL};
+    struct analysis_trace trace = {path, totals, read < 0 ? error->text : NULL};
     result = analysis_set_finish(run->set, &trace);
     if (result >= 0 && as_json)
         result = print_json(run, &trace);

@@ -213,23 +213,9 @@ static void text_trace(const struct state *state, const struct analysis_output *
     }
 }
 
-static void text_memory(const struct state *state, const struct group *all, const struct analysis_output *out)
+static void text_origins(const struct group *all, const struct analysis_output *out)
 {
     uint64_t unknown = all->origins[GA_SIZE_UNKNOWN];
-    if (all->peak_bytes)
-        line(out, "Memory", "peak %s in %s allocation%s, %s after the start", group_bytes(all->peak_bytes, all->made, unknown).text,
-             ga_count(all->peak_live).text, plural(all->peak_live),
-             ga_duration((double)(all->peak_ns - state->totals.first_ns)).text);
-    else
-        line(out, "Memory", all->made ? "peak unknown: no allocation's size could be learnt" : "no allocation was made");
-    if (!all->made)
-        return;
-    struct ga_text in_all = group_bytes(all->bytes_made, all->made, unknown);
-    if (all->live)
-        line(out, "", "%s allocation%s made, %s in all; %s in %s left at the end", ga_count(all->made).text, plural(all->made),
-             in_all.text, group_bytes(all->live_bytes, all->live, all->live_unknown).text, ga_count(all->live).text);
-    else
-        line(out, "", "%s allocation%s made, %s in all; none left at the end", ga_count(all->made).text, plural(all->made), in_all.text);
     static const char *const words[GA_SIZE_ORIGINS] = {
         [GA_SIZE_REQUESTED] = "the request",   [GA_SIZE_RETURNED] = "the driver's answer",  [GA_SIZE_COMPUTED] = "a product",
         [GA_SIZE_STANDARD] = "standard data",  [GA_SIZE_DECODED] = "private data",          [GA_SIZE_IMPORTED] = "the exporter"};
@@ -240,9 +226,33 @@ static void text_memory(const struct state *state, const struct group *all, cons
             fprintf(out->file, "%s %s (%s)", comma, words[i], ga_count(all->origins[i]).text);
             comma = ",";
         }
-    fputs(*comma ? "\n" : " nowhere\n", out->file);
+    fputc('\n', out->file);
     if (unknown)
         line(out, "", "%s of unknown size (\"unsized\"): in no byte count here", ga_count(unknown).text);
+}
+
+static void text_memory(const struct state *state, const struct group *all, const struct analysis_output *out)
+{
+    uint64_t unknown = all->origins[GA_SIZE_UNKNOWN];
+    if (!all->made) {
+        line(out, "Memory", "no allocation was made");
+        return;
+    }
+    if (all->peak_bytes)
+        line(out, "Memory", "peak %s in %s allocation%s, %s after the start", group_bytes(all->peak_bytes, all->made, unknown).text,
+             ga_count(all->peak_live).text, plural(all->peak_live),
+             ga_duration((double)(all->peak_ns - state->totals.first_ns)).text);
+    else
+        line(out, "Memory", "no size is known: the calls name none, and no decoder here knows this driver's private data");
+    char in_all[64] = "", left[64] = "";
+    if (unknown < all->made)
+        snprintf(in_all, sizeof in_all, ", %s in all", group_bytes(all->bytes_made, all->made, unknown).text);
+    if (all->live_unknown < all->live)
+        snprintf(left, sizeof left, " (%s)", group_bytes(all->live_bytes, all->live, all->live_unknown).text);
+    line(out, "", "%s allocation%s made%s; %s%s left at the end", ga_count(all->made).text, plural(all->made), in_all,
+         all->live ? ga_count(all->live).text : "none", left);
+    if (unknown < all->made)
+        text_origins(all, out);
     if (all->imported)
         line(out, "", "%s imported handle%s (memory made elsewhere, in no byte count), %s not closed",
              ga_count(all->imported).text, plural(all->imported), ga_count(all->imported_alive).text);

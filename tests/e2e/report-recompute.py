@@ -1,0 +1,642 @@
+#!/usr/bin/env python3
+"""report-recompute.py LIST REPORT: recomputes each figure of `gpualloc report --json` from `gpualloc list --format jsonl --events`
+of the same trace, by the rules of docs/report-json.md and with no code of gpualloc's. Exit status 1 and one line a difference.
+
+An analysis has its own class below: a new one in analyzer/analyses needs a new one here, or the run fails.
+"""
+import collections
+import json
+import sys
+
+LOST_AFTER_NS = 10 * 10**9
+PAST_SIZES = 4096
+CREATE_RESOURCE, STANDARD_ALLOCATION = 1, 1 << 16
+
+# What DRM requests do: (kind, handle, size, factor). From the kernel's interface, not from common/schema.
+DRM = {
+    "mode_create_dumb": ("create", "handle", "size", None, "returned"),
+    "mode_destroy_dumb": ("destroy", "handle"),
+    "gem_close": ("destroy", "handle"),
+    "gem_open": ("import", "handle", "size", None, "returned"),
+    "gem_flink": ("export", "handle"),
+    "prime_handle_to_fd": ("export", "handle"),
+    "prime_fd_to_handle": ("import", "handle"),
+    "qxl_alloc": ("create", "handle", "size", None, "requested"),
+    "qxl_alloc_surf": ("create", "handle", "stride", "height", "computed"),
+    "radeon_gem_create": ("create", "handle", "size", None, "returned"),
+    "virtgpu_resource_create": ("create", "bo_handle", "size", None, "requested"),
+    "virtgpu_resource_create_blob": ("create", "bo_handle", "size", None, "requested"),
+}
+
+
+def member(call, name):
+    """The value after the call: NAME_out where it is told, else NAME."""
+    return call.get(name + "_out", call.get(name, 0))
+
+
+def failed(call):
+    if call["layer"] == "ioctl" and call["ret"] == -1:
+        return True
+    return "status" in call and call["status"] >= 1 << 31
+
+
+def decode(hexadecimal):
+    """Size from softgpu's private data: 'SGPU', flags, size (64 bits at 8), 32 bytes at least."""
+    data = bytes.fromhex(hexadecimal or "")
+    if len(data) >= 32 and data[:4] == b"SGPU":
+        return int.from_bytes(data[8:16], "little")
+    return 0
+
+
+class Thing:
+    """An object behind a handle; allocations have the figures of a life."""
+
+    def __init__(self, kind, scope, handle, born, owner):
+        self.kind, self.scope, self.handle, self.born, self.owner = kind, scope, handle, born, owner
+        self.owned, self.alive, self.given, self.renewed = [], True, None, born
+        self.luid = self.surface = self.opens = self.size = 0
+        self.origin, self.imported, self.memory = "unknown", False, None
+        if owner:
+            owner.owned.append(self)
+
+
+class Memory:
+    def __init__(self, maker):
+        self.maker, self.handles, self.dma_buf, self.name = maker, 0, 0, None
+
+
+class Lives:
+    """Follows the lives; tells each observer of births and deaths."""
+
+    def __init__(self, observers):
+        self.observers = observers
+        self.generations = collections.defaultdict(list)  # (space, scope, handle): oldest first
+        self.scopes, self.dma_bufs, self.names = {}, {}, {}
+        self.holders, self.past, self.nested = {}, collections.OrderedDict(), {}
+
+    # objects
+    @staticmethod
+    def space(kind):
+        return "adapter" if kind == "adapter" else "other"
+
+    def find(self, kind, scope, handle, ns):
+        for thing in reversed(self.generations[self.space(kind), scope, handle]):
+            if thing.born <= ns and thing.kind == kind:
+                return thing
+        return None
+
+    def newest(self, kind, scope, handle):
+        things = self.generations[self.space(kind), scope, handle]
+        return things[-1] if things else None
+
+    def scope(self, scope):
+        return self.scopes.setdefault(scope, Thing("scope", scope, 0, float("-inf"), None))
+
+    def add(self, kind, scope, handle, born, owner):
+        thing = Thing(kind, scope, handle, born, owner)
+        things = self.generations[self.space(kind), scope, handle]
+        place = len(things)
+        while place and things[place - 1].born > born:
+            place -= 1
+        things.insert(place, thing)
+        if place + 1 < len(things):
+            thing.given = things[place + 1].born
+        if place:
+            things[place - 1].given = born
+        return thing
+
+    def lost(self, newest):
+        things = self.generations[self.space(newest.kind), newest.scope, newest.handle]
+        for thing in list(things[:things.index(newest)]):
+            if thing.born != float("-inf") and thing.given < newest.born - LOST_AFTER_NS:
+                self.end(thing, "lost", thing.given)
+
+    def end(self, thing, how, ns):
+        for child in list(reversed(thing.owned)):
+            self.end(child, how, ns)
+        if thing.kind == "scope":
+            self.scopes.pop(thing.scope, None)
+            return
+        self.generations[self.space(thing.kind), thing.scope, thing.handle].remove(thing)
+        if thing.owner:
+            thing.owner.owned.remove(thing)
+        if thing.kind != "allocation":
+            return
+        if how == "alive" and thing.given is not None:
+            how, ns = "lost", thing.given
+        thing.died = max(ns, thing.born)
+        memory = thing.memory
+        memory.handles -= 1
+        for observer in self.observers:
+            observer.died(thing, how)
+        if memory.handles == 0:
+            if memory.dma_buf and memory.maker.origin != "unknown":
+                self.past[memory.dma_buf] = memory.maker.size
+                while len(self.past) > PAST_SIZES:
+                    self.past.popitem(last=False)
+            if self.dma_bufs.get(memory.dma_buf) is memory:
+                del self.dma_bufs[memory.dma_buf]
+            if self.names.get(memory.name) is memory:
+                del self.names[memory.name]
+
+    def born(self, thing, call, memory=None):
+        thing.call = call
+        thing.memory = memory or Memory(thing)
+        if memory and thing.origin == "unknown" and memory.maker.origin != "unknown":
+            thing.size, thing.origin = memory.maker.size, "imported"
+        thing.memory.handles += 1
+        for observer in self.observers:
+            observer.born(thing)
+        self.lost(thing)
+
+    # d3dkmt
+    def owner(self, kind, process, handle, begin, above=None):
+        return (self.find(kind, process, handle, begin) or
+                self.add(kind, process, handle, float("-inf"), above or self.scope(process)))
+
+    def create_allocation(self, call, begin, end):
+        process, flags = call["process"], call["Flags"]
+        device = owner = self.owner("device", process, call["hDevice"], begin)
+        new = flags & CREATE_RESOURCE
+        resource = call["hResource_out"] if new else call["hResource"]
+        surface = call["hPrivateRuntimeResourceHandle"]
+        if resource:
+            if new:
+                owner = self.add("resource", process, resource, end, device)
+            else:
+                owner = self.owner("resource", process, resource, begin, device)
+            owner.surface = owner.surface or surface
+            surface = surface or owner.surface
+            if new:
+                self.lost(owner)
+        for element in call["allocations"] or []:
+            if not element or not element.get("hAllocation"):
+                continue
+            thing = self.add("allocation", process, element["hAllocation"], end, owner)
+            thing.surface, thing.device = surface, ("adapter_luid", device.luid)
+            if flags & STANDARD_ALLOCATION:
+                thing.size = ((call.get("pStandardAllocation") or {}).get("ExistingHeapData") or {}).get("Size", 0)
+                thing.origin = "standard" if thing.size else "unknown"
+            else:
+                thing.size = decode(element.get("pPrivateDriverData"))
+                thing.origin = "decoded" if thing.size else "unknown"
+            self.born(thing, call)
+
+    def destroy(self, kind, scope, handle, begin, how):
+        thing = self.find(kind, scope, handle, begin)
+        if not thing:
+            if how == "freed":
+                for observer in self.observers:
+                    observer.stranger()
+        elif thing.renewed <= begin:
+            self.end(thing, how, begin)
+
+    def open_adapter(self, process, info, end):
+        handle, luid = info["hAdapter"], info["AdapterLuid"]
+        luid = (luid["HighPart"] & 0xffffffff) << 32 | luid["LowPart"]
+        if not handle:
+            return
+        thing = self.newest("adapter", process, handle)
+        if not thing or thing.luid != luid:
+            thing = self.add("adapter", process, handle, end, self.scope(process))
+            thing.luid = luid
+        thing.opens += 1
+
+    def close_adapter(self, process, handle, begin):
+        thing = self.find("adapter", process, handle, begin)
+        if not thing:
+            return
+        thing.opens -= 1
+        if thing.opens:
+            return
+        others = [o for o in self.scope(process).owned if o.kind == "adapter" and o is not thing and o.luid == thing.luid]
+        if others:
+            for child in thing.owned:
+                child.owner = others[-1]
+            others[-1].owned += thing.owned
+            thing.owned = []
+        self.end(thing, "with_owner", begin)
+
+    def d3dkmt(self, name, call, begin, end):
+        process = call["process"]
+        if name == "create_allocation":
+            self.create_allocation(call, begin, end)
+        elif name == "destroy_allocation" and call["hResource"]:
+            self.destroy("resource", process, call["hResource"], begin, "freed")
+        elif name == "destroy_allocation":
+            for handle in call["phAllocationList"] or []:
+                self.destroy("allocation", process, handle, begin, "freed")
+        elif name == "create_device":
+            adapter = self.find("adapter", process, call["hAdapter"], begin)
+            thing = self.add("device", process, call["hDevice"], end, adapter or self.scope(process))
+            thing.luid = adapter.luid if adapter else 0
+            self.lost(thing)
+        elif name == "destroy_device":
+            self.destroy("device", process, call["hDevice"], begin, "with_owner")
+        elif name == "open_adapter_from_luid":
+            self.open_adapter(process, call, end)
+        elif name in ("enum_adapters2", "enum_adapters3"):
+            for info in call["pAdapters"] or []:
+                self.open_adapter(process, info, end)
+        elif name == "close_adapter":
+            self.close_adapter(process, call["hAdapter"], begin)
+
+    # drm
+    def drm(self, name, call, begin, end):
+        kind, file = DRM.get(name, ("none",))[0], call["file"]
+        if kind == "none":
+            return
+        handle = member(call, DRM[name][1])
+        if not handle:
+            return
+        if kind == "destroy":
+            self.destroy("allocation", file, handle, begin, "freed")
+        elif kind == "export":
+            thing = self.find("allocation", file, handle, begin)
+            if thing:
+                self.export(thing, call)
+        elif kind == "import" and name != "gem_open":
+            dma_buf = call.get("dma_buf", 0)
+            thing = self.newest("allocation", file, handle)
+            if thing and thing.given is None and (not dma_buf or thing.dma_buf == dma_buf):
+                thing.renewed = max(thing.renewed, end)
+            else:
+                self.drm_born(name, call, handle, end, self.dma_bufs.get(dma_buf), dma_buf)
+        elif kind == "import":
+            memory = self.names.get((call["device"], call["name"]))
+            self.drm_born(name, call, handle, end, memory, memory.dma_buf if memory else 0)
+        else:
+            self.drm_born(name, call, handle, end, None, 0)
+
+    def export(self, thing, call):
+        if call.get("dma_buf"):
+            thing.dma_buf = call["dma_buf"]
+            if thing.memory.dma_buf != call["dma_buf"] and self.dma_bufs.get(thing.memory.dma_buf) is thing.memory:
+                del self.dma_bufs[thing.memory.dma_buf]
+            thing.memory.dma_buf = call["dma_buf"]
+            self.dma_bufs[call["dma_buf"]] = thing.memory
+        if call.get("name"):
+            thing.memory.name = (call["device"], call["name"])
+            self.names[thing.memory.name] = thing.memory
+
+    def drm_born(self, name, call, handle, end, memory, dma_buf):
+        rule, file = DRM[name], call["file"]
+        thing = self.add("allocation", file, handle, end, self.scope(file))
+        thing.device, thing.dma_buf, thing.imported = ("device", call["device"]), dma_buf, rule[0] == "import"
+        if len(rule) > 2:
+            size = abs(member(call, rule[2])) * (member(call, rule[3]) if rule[3] else 1)
+            thing.size, thing.origin = (size, rule[4]) if 0 < size < 1 << 64 else (0, "unknown")
+        if not memory and thing.origin == "unknown" and dma_buf in self.past:
+            thing.size, thing.origin = self.past[dma_buf], "imported"
+        self.born(thing, call, memory)
+
+    # files
+    def event(self, name, event):
+        file, process = event.get("file"), event.get("process")
+        if name == "file":
+            if event["driver"] in ("dxg", "softgpu"):
+                self.holders.setdefault((file, process), process)
+            elif not any(key[0] == file for key in self.holders):
+                self.holders[file, process] = file
+        elif name == "file_closed":
+            scope = self.holders.pop((file, process), None)
+            if scope is not None and scope not in self.holders.values() and scope in self.scopes:
+                self.end(self.scopes[scope], "closed", event["ts"])
+
+    def call(self, call):
+        provider, name = call["event"].split(":")
+        begin, end = call["ts"], call["ts"] + call["duration_ns"]
+        if provider == "drm":
+            self.holders.setdefault((call["file"], call["process"]), call["file"])
+        thread, marks = (call["process"], call["thread"]), call.get("marks", [])
+        inner = self.nested.pop(thread, None)
+        around = inner and inner["event"] == call["event"] and inner["ts"] >= begin and inner["ts"] + inner["duration_ns"] <= end
+        if "nested" in marks and not failed(call):
+            self.nested[thread] = call
+        if around or failed(call) or "unreadable" in marks:
+            return
+        (self.d3dkmt if provider == "d3dkmt" else self.drm)(name, call, begin, end)
+
+    def finish(self, ns):
+        for scope in list(self.scopes.values()):
+            self.end(scope, "alive", ns)
+
+
+ENDS = ("alive", "freed", "with_owner", "closed", "lost")
+
+
+class Group:
+    def __init__(self):
+        self.made = self.imported = self.imported_at_end = self.bytes_made = 0
+        self.live = self.live_bytes = self.live_unknown = self.peak = 0
+        self.peak_ts = None
+        self.origins, self.lifetimes = collections.Counter(), []
+        self.ends = {how: [0, 0, 0] for how in ENDS}
+
+    def born(self, thing):
+        if thing.imported:
+            self.imported += 1
+            return
+        self.made += 1
+        self.live += 1
+        self.origins[thing.origin] += 1
+        if thing.origin == "unknown":
+            self.live_unknown += 1
+            return
+        self.bytes_made += thing.size
+        self.live_bytes += thing.size
+        if self.live_bytes > self.peak:
+            self.peak, self.peak_ts = self.live_bytes, thing.born
+
+    def died(self, thing, how):
+        if thing.imported:
+            self.imported_at_end += how == "alive"
+            return
+        end = self.ends[how]
+        end[0] += 1
+        end[1] += 0 if thing.origin == "unknown" else thing.size
+        end[2] += thing.origin == "unknown"
+        if how not in ("alive", "lost"):
+            self.lifetimes.append(thing.died - thing.born)
+
+    def memory_gone(self, maker):
+        if maker.imported:
+            return
+        self.live -= 1
+        if maker.origin == "unknown":
+            self.live_unknown -= 1
+        else:
+            self.live_bytes -= maker.size
+
+    def figures(self):
+        unknown = self.origins["unknown"]
+
+        def known(value, count, without):
+            return None if count and count == without else value
+        out = {"made": self.made, "imported": self.imported, "imported_at_end": self.imported_at_end, "unknown_size": unknown,
+               "bytes_made": known(self.bytes_made, self.made, unknown), "peak_bytes": known(self.peak, self.made, unknown),
+               "at_end": self.live, "at_end_unknown_size": self.live_unknown,
+               "at_end_bytes": known(self.live_bytes, self.live, self.live_unknown),
+               "lifetime_ns": percentiles(self.lifetimes, count=True),
+               "ends": {how: {"count": c, "bytes": known(b, c, u), "unknown_size": u} for how, (c, b, u) in self.ends.items()},
+               "size_origins": {origin: count for origin, count in self.origins.items() if count}}
+        if self.peak:
+            out["peak_ts"] = self.peak_ts
+        return out
+
+
+class Near(float):
+    """A percentile: right within 0.8 %."""
+
+    def agrees(self, value):
+        return isinstance(value, int) and abs(value - self) <= self * 0.008 + 1e-9
+
+
+def percentiles(values, count=False, total=False):
+    values = sorted(values)
+    out = {"count": len(values)} if count else {}
+    if values:
+        rank = {p: -(-len(values) * p // 1000) for p in (500, 900, 990)}
+        out.update({"p%d" % (p // 10): Near(values[rank[p] - 1]) for p in rank}, max=values[-1])
+    if total:
+        out["sum"] = sum(values)
+    return out
+
+
+class Observer:
+    def call(self, call):
+        pass
+
+    def event(self, name, event):
+        pass
+
+    def born(self, thing):
+        pass
+
+    def died(self, thing, how):
+        pass
+
+    def stranger(self):
+        pass
+
+
+class Grouped(Observer):
+    def __init__(self):
+        self.groups = collections.defaultdict(Group)
+
+    def wants(self, thing):
+        return True
+
+    def born(self, thing):
+        if self.wants(thing):
+            self.groups[self.key(thing)].born(thing)
+
+    def died(self, thing, how):
+        if not self.wants(thing):
+            return
+        self.groups[self.key(thing)].died(thing, how)
+        if thing.memory.handles == 0 and how != "alive":
+            self.groups[self.key(thing.memory.maker)].memory_gone(thing.memory.maker)
+
+    def check(self, report):
+        """report: a list of objects, one a group."""
+        differences, seen = [], set()
+        for entry in report:
+            key = self.key_of(entry)
+            seen.add(key)
+            if key not in self.groups:
+                differences.append(f"{key}: not in the list")
+                continue
+            names = self.name(key)
+            differences += compare({**names, **self.groups[key].figures()}, entry, str(key), spare={"name"})
+        return differences + [f"{key}: not in the report" for key in self.groups if key not in seen]
+
+
+class Surface(Grouped):
+    def wants(self, thing):
+        return thing.call["event"].startswith("d3dkmt:")
+
+    def key(self, thing):
+        return thing.surface, thing.scope
+
+    def key_of(self, entry):
+        return entry["hPrivateRuntimeResourceHandle"], entry["process"]
+
+    def name(self, key):
+        return {"hPrivateRuntimeResourceHandle": key[0], "process": key[1]}
+
+
+class Device(Grouped):
+    def key(self, thing):
+        return thing.device
+
+    def key_of(self, entry):
+        return next((name, entry[name]) for name in ("adapter_luid", "device") if name in entry)
+
+    def name(self, key):
+        return {key[0]: key[1]}
+
+
+class Size(Grouped):
+    BOUNDS = [1 << bits for bits in range(12, 33, 2)]
+
+    def key(self, thing):
+        if thing.origin == "unknown":
+            return None, None
+        above = 0
+        for bound in self.BOUNDS:
+            if thing.size <= bound:
+                return above, bound
+            above = bound
+        return above, None
+
+    def key_of(self, entry):
+        return entry["above"], entry["up_to"]
+
+    def name(self, key):
+        return {"above": key[0], "up_to": key[1]}
+
+
+class Alive(Observer):
+    def __init__(self):
+        self.entries = []
+
+    def died(self, thing, how):
+        if how != "alive":
+            return
+        call = thing.call
+        entry = {"handle": thing.handle, "process": call["process"], "pid": call["pid"], "tid": call["tid"], "event": call["event"],
+                 "call": call["call"], "ts": thing.born, "size": None if thing.origin == "unknown" else thing.size,
+                 "size_origin": thing.origin, "imported": thing.imported, thing.device[0]: thing.device[1]}
+        if call["event"].startswith("d3dkmt:"):
+            resource = call["hResource_out"] if call["Flags"] & CREATE_RESOURCE else call["hResource"]
+            entry.update(hDevice=call["hDevice"], hResource=resource, hPrivateRuntimeResourceHandle=thing.surface)
+        self.entries.append(entry)
+
+    def check(self, report):
+        def order(entry):
+            return entry["process"], entry["call"], entry["tid"], entry["handle"]
+        sizes = [-1 if entry["size"] is None else entry["size"] for entry in report]
+        differences = [] if sizes == sorted(sizes, reverse=True) else ["not in the order of sizes"]
+        if len(report) != len(self.entries):
+            return differences + [f"{len(report)} entries, expected {len(self.entries)}"]
+        for expected, found in zip(sorted(self.entries, key=order), sorted(report, key=order)):
+            differences += compare(expected, found, str(found["handle"]))
+        return differences
+
+
+class Calls(Observer):
+    def __init__(self):
+        self.kinds = collections.defaultdict(list)
+
+    def call(self, call):
+        self.kinds[call["event"]].append(call)
+
+    def check(self, report):
+        differences, seen = [], set()
+        for entry in report:
+            calls = self.kinds.get(entry["event"], [])
+            seen.add(entry["event"])
+            failures = collections.Counter((c["status"] if "status" in c else c["errno"]) for c in calls if failed(c))
+            expected = {"event": entry["event"], "calls": len(calls), "failed": sum(map(failed, calls)),
+                        "retries": sum("retry" in c.get("marks", []) for c in calls),
+                        "nested": sum("nested" in c.get("marks", []) for c in calls),
+                        "duration_ns": percentiles([c["duration_ns"] for c in calls], total=True)}
+            differences += compare(expected, entry, entry["event"], spare={"request", "failures"})
+            found = {f.get("status", f.get("errno")): f["count"] for f in entry["failures"]}
+            differences += compare(dict(failures), found, entry["event"] + " failures")
+        return differences + [f"{event}: not in the report" for event in self.kinds if event not in seen]
+
+
+class Summary(Observer):
+    def __init__(self):
+        self.all, self.calls, self.failed, self.threads, self.strangers = Group(), 0, 0, set(), 0
+        self.processes, self.files, self.untraced, self.trouble = [], collections.Counter(), {}, {}
+
+    def call(self, call):
+        self.calls += 1
+        self.failed += failed(call)
+        self.threads.add((call["process"], call["thread"]))
+
+    def event(self, name, event):
+        if name == "process":
+            self.processes.append({k: event[k] for k in ("process", "pid", "program", "command_line", "kernel", "tracer")})
+        elif name == "file":
+            self.files[event["driver"], event["path"]] += 1
+        elif name == "untraced":
+            self.untraced[event["process"], event["file"], event["request"]] = event["count"]
+        elif name == "trouble":
+            self.trouble[event["process"], event["what"]] = event["count"]
+
+    def born(self, thing):
+        self.all.born(thing)
+
+    def died(self, thing, how):
+        self.all.died(thing, how)
+        if thing.memory.handles == 0 and how != "alive":
+            self.all.memory_gone(thing.memory.maker)
+
+    def stranger(self):
+        self.strangers += 1
+
+    def check(self, report):
+        expected = {"calls": self.calls, "failed": self.failed, "threads": len(self.threads), "frees_of_unseen": self.strangers,
+                    "processes": self.processes, "memory": self.all.figures()}
+        differences = compare(expected, report, "", spare={"first_ts", "last_ts", "events", "incomplete", "loss", "files", "untraced",
+                                                           "trouble"})
+        found = {(f["driver"], f["path"]): f["opened"] for f in report["files"]}
+        differences += compare(dict(self.files), found, "files")
+        differences += compare(sorted(self.untraced.values()), sorted(u["count"] for u in report["untraced"]), "untraced")
+        differences += compare(sorted(self.trouble.values()), sorted(t["count"] for t in report["trouble"]), "trouble")
+        return differences
+
+
+def compare(expected, found, where, spare=frozenset()):
+    if isinstance(expected, Near):
+        return [] if expected.agrees(found) else [f"{where}: {found}, expected about {float(expected)}"]
+    if isinstance(expected, dict) and isinstance(found, dict):
+        out = []
+        for key in expected.keys() | found.keys():
+            if key in spare:
+                continue
+            if key not in expected or key not in found:
+                out.append(f"{where} {key}: only in {'the report' if key in found else 'what was recomputed'}")
+            else:
+                out += compare(expected[key], found[key], f"{where} {key}")
+        return out
+    if isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
+        return [d for i, (e, f) in enumerate(zip(expected, found)) for d in compare(e, f, f"{where}[{i}]")]
+    return [] if expected == found and type(expected) is type(found) else [f"{where}: {found}, expected {expected}"]
+
+
+def main(list_path, report_path):
+    with open(report_path) as file:
+        report = json.load(file)
+    analyses = {"summary": Summary(), "calls": Calls(), "device": Device(), "size": Size(), "surface": Surface(), "alive": Alive()}
+    lives = Lives(analyses.values())
+    with open(list_path) as file:
+        for line in file:
+            entry = json.loads(line)
+            provider, name = entry["event"].split(":")
+            if provider == "gpualloc":
+                lives.event(name, entry)
+            else:
+                lives.call(entry)
+            for analysis in analyses.values():
+                analysis.event(name, entry) if provider == "gpualloc" else analysis.call(entry)
+    lives.finish(report["summary"]["last_ts"])
+    differences = [f"{name}: nothing here recomputes it" for name in report if name not in analyses and name not in
+                   ("schema_version", "trace")]
+    for name, analysis in analyses.items():
+        differences += [f"{name}: {difference}" for difference in analysis.check(report[name])]
+    for difference in differences[:40]:
+        print(f"report-recompute: {difference}", file=sys.stderr)
+    memory = report["summary"]["memory"]
+    print(f"recomputed {report['summary']['calls']} calls, {memory['made']} allocations: {len(differences)} differences")
+    return 1 if differences else 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    sys.exit(main(sys.argv[1], sys.argv[2]))
