@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,6 +155,29 @@ static int write_all(int fd, const char *text, size_t size)
     return 0;
 }
 
+/* A new file in path's folder; its name in temporary, of PATH_MAX bytes. Its descriptor, or a negative errno. */
+static int open_beside(const char *path, char *temporary, struct ga_error *error)
+{
+    if (snprintf(temporary, PATH_MAX, "%s.XXXXXX", path) >= PATH_MAX)
+        return ga_error_errno(error, ENAMETOOLONG, "%s", path);
+    int fd = mkostemp(temporary, O_CLOEXEC);
+    return fd < 0 ? ga_error_errno(error, errno, "%s: making a file in its folder", path) : fd;
+}
+
+int replay_can_write_file(const char *path, struct ga_error *error)
+{
+    struct stat status;
+    char temporary[PATH_MAX];
+    if (strcmp(path, "-") == 0 || (stat(path, &status) == 0 && !S_ISREG(status.st_mode)))
+        return 0;
+    int fd = open_beside(path, temporary, error);
+    if (fd < 0)
+        return fd;
+    close(fd);
+    unlink(temporary);
+    return 0;
+}
+
 int replay_write_file(const char *path, const char *text, struct ga_error *error)
 {
     if (strcmp(path, "-") == 0) {
@@ -169,12 +193,10 @@ int replay_write_file(const char *path, const char *text, struct ga_error *error
             result = -errno;
         return result < 0 ? ga_error_errno(error, -result, "%s", path) : 0;
     }
-    char temporary[4096];
-    if (snprintf(temporary, sizeof temporary, "%s.XXXXXX", path) >= (int)sizeof temporary)
-        return ga_error_errno(error, ENAMETOOLONG, "%s", path);
-    int fd = mkostemp(temporary, O_CLOEXEC);
+    char temporary[PATH_MAX];
+    int fd = open_beside(path, temporary, error);
     if (fd < 0)
-        return ga_error_errno(error, errno, "%s: making a file beside it", path);
+        return fd;
     mode_t mask = umask(0);
     umask(mask);
     int result = fchmod(fd, 0666 & ~mask) < 0 ? -errno : write_all(fd, text, strlen(text));

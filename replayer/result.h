@@ -47,5 +47,7 @@ void replay_result_describe(const struct replay_result *result, char *text, size
 
 /* Writes text to path through a temporary file beside it, so that the file is never half-written; "-" is stdout. */
 int replay_write_file(const char *path, const char *text, struct ga_error *error);
+/* Whether that would work, asked before the work whose fruit it is. */
+int replay_can_write_file(const char *path, struct ga_error *error);
 
 #endif

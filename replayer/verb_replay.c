@@ -139,14 +139,16 @@ static int replay_on(struct replay_session *session, const char *trace, struct g
     struct replay_statistics statistics = {0};
     struct replay_report report = {.trace = trace, .session = session, .statistics = &statistics, .warmup = asked.warmup};
     int result = check_any(session, error);
+    if (result == 0 && asked.json && !asked.dry_run)
+        result = replay_can_write_file(asked.json, error);
     if (result == 0 && asked.dry_run)
         print_dry_run(session);
     else if (result == 0)
         result = measure(session, &report, &statistics, error);
-    if (result == 0 && !asked.dry_run && !(asked.json && strcmp(asked.json, "-") == 0))
-        replay_result_print(&report, stdout);
     if (result == 0 && !asked.dry_run && asked.json)
         result = replay_result_write(&report, asked.json, error);
+    if (result == 0 && !asked.dry_run && !(asked.json && strcmp(asked.json, "-") == 0))
+        replay_result_print(&report, stdout);
     replay_statistics_release(&statistics);
     return result;
 }

@@ -1,0 +1,57 @@
+# What replay and compare cannot do is one clear line on stderr and a documented exit status.
+bad() { # STATUS REGEX COMMAND…
+    local status=$1 regex=$2; shift 2
+    expect_status "$status" "$@"
+    expect_one_line_stderr
+    expect_stderr "$regex"
+    [ ! -s "$stdout" ] || fail "stdout is not empty: $(cat "$stdout")"
+}
+gpualloc record --softgpu -o T -- d3dkmt_scene >/dev/null 2>&1 || fail "recording"
+mkdir empty
+echo text >file
+
+bad 1 'no-such-trace' gpualloc replay no-such-trace --backend null
+bad 1 'empty' gpualloc replay empty --backend null
+bad 1 'file' gpualloc replay file --backend null
+bad 2 'too few arguments' gpualloc replay
+bad 2 'unknown backend voodoo; there are: .*dumb.*dxg.*null' gpualloc replay T --backend voodoo
+bad 2 'unknown option' gpualloc replay T --no-such-option
+bad 2 'runs' gpualloc replay T --backend null --runs 0
+bad 2 'softgpu' gpualloc replay T --softgpu --device /dev/dri/card0
+bad 1 '/dev/dri/card77.*No such file' gpualloc replay T --device /dev/dri/card77
+bad 1 'no DRM node' gpualloc replay T --device /dev/null
+bad 1 'max-calls' gpualloc replay T --backend null --max-calls 10
+bad 1 '1 MiB alive at once.*--max-bytes allows 4 KiB' gpualloc replay T --backend null --max-bytes 4K
+bad 1 'directory' gpualloc replay T --backend null --json no/such/directory/r.json
+[ -e /dev/dxg ] || bad 1 '/dev/dxg.*--softgpu' gpualloc replay T
+[ -e /dev/dxg ] || bad 1 '/dev/dxg.*--softgpu' gpualloc replay T --backend dxg
+
+# Not permitted
+mkdir -m 700 locked
+gpualloc replay T --backend null --json r.json >/dev/null
+if [ "$(id -u)" = 0 ]; then
+    mknod -m 600 locked-card c 226 0 2>/dev/null && {
+        chmod 755 . ..
+        expect_status 1 setpriv --reuid 65534 --clear-groups "$BUILD/bin/gpualloc" replay T --device "$PWD/locked-card"
+        expect_stderr 'locked-card: Permission denied|T: '
+    }
+fi
+
+# Results
+bad 1 'no-such.json' gpualloc compare no-such.json r.json
+bad 2 'too few arguments' gpualloc compare r.json
+echo '{"schema_version": 1' >cut.json
+bad 1 'cut.json: it is cut short' gpualloc compare r.json cut.json
+echo 'nonsense' >none.json
+bad 1 'none.json: it is no JSON' gpualloc compare none.json r.json
+echo '[1, 2]' >list.json
+bad 1 'list.json: it is no result of' gpualloc compare list.json r.json
+sed 's/"schema_version": 1/"schema_version": 9/' r.json >newer.json
+bad 1 'newer.json: its schema_version is 9' gpualloc compare r.json newer.json
+sed 's/"p50_ns": [0-9.]*/"p50_ns": "fast"/' r.json >text.json
+bad 1 'no kind of call in common' gpualloc compare r.json text.json
+bad 2 'threshold' gpualloc compare --threshold lots r.json r.json
+
+# A file is written whole or not at all
+ls | grep -q 'r\.json\.' && fail "a temporary file is left: $(ls)"
+true

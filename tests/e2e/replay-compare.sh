@@ -1,0 +1,63 @@
+# A trace replayed twice and compared: what the results say of themselves, and the verdict's exit status.
+need python3
+gpualloc record --softgpu -o T -- d3dkmt_scene >/dev/null 2>&1 || fail "recording"
+
+expect_status 0 gpualloc replay T --softgpu --runs 5 --warmup 1 --json a.json
+expect_stdout '59 calls of 2 threads, verbatim, order memory, 5 runs after 1 to warm up'
+expect_stdout 'software, no hardware was measured'
+expect_stdout '0 answered otherwise than recorded, 0 out of order'
+expect_status 0 gpualloc replay T --softgpu --runs 5 --json b.json
+[ ! -s "$stderr" ] || fail "stderr is not empty: $(cat "$stderr")"
+expect_status 0 gpualloc replay T --softgpu --runs 2 --json -
+python3 - "$stdout" <<'END' || fail "the JSON on standard output"
+import json, sys
+r = json.load(open(sys.argv[1]))
+assert r['schema_version'] == 1 and r['backend'] == 'dxg' and r['mode'] == 'verbatim'
+assert r['device'] == {'node': '/dev/dxg', 'driver': 'softgpu', 'driver_version': '', 'software': True}
+assert r['system']['boot_id'] and r['system']['kernel']
+assert len(r['runs']) == 2
+for run in r['runs']:
+    assert run['issued'] == 59 and run['skipped'] == {} and run['differs'] == 0 and run['order_violations'] == 0
+    creates = [k for k in run['kinds'] if k['kind'] == 'create_allocation' and not k['failed']]
+    assert sum(k['n'] for k in creates) == 17, creates
+    for k in run['kinds']:
+        assert 0 < k['p50_ns'] <= k['p90_ns'] <= k['p99_ns'] <= k['p99_9_ns'] <= k['max_ns'], k
+END
+
+# The same device twice: not slower by a factor of ten.
+expect_status 0 gpualloc compare --threshold 1000 a.json b.json
+expect_stdout '^create_allocation .* ± .*\(p=[01]\.[0-9]{3} n=5\+5\)$'
+expect_stdout '^geomean .*\(p=[01]\.[0-9]{3} n=5\+5\)$'
+expect_stdout '^no regression of more than 1000\.0%'
+
+# Ten times slower: seen, and the other way round it is no regression.
+python3 - <<'END'
+import json
+r = json.load(open('a.json'))
+for run in r['runs']:
+    for k in run['kinds']:
+        k['p50_ns'] *= 10
+json.dump(r, open('slow.json', 'w'))
+r['mode'] = 'dumb'
+json.dump(r, open('translated.json', 'w'))
+END
+expect_status 3 gpualloc compare a.json slow.json
+expect_stdout '^geomean .*\+900\.0% \(p=0\.008 n=5\+5\)$'
+expect_stdout '^regressed: the geomean is 900\.0% slower, more than 5\.0%'
+expect_status 0 gpualloc compare slow.json a.json
+expect_stdout '^geomean .*-90\.0% \(p=0\.008 n=5\+5\)$'
+expect_status 3 gpualloc compare --json verdict.json a.json slow.json
+python3 -c 'import json; v = json.load(open("verdict.json")); assert v["regressed"] and abs(v["primary"]["change"] - 9) < 1e-6'
+
+# What is not comparable is refused.
+expect_status 1 gpualloc compare a.json translated.json
+expect_one_line_stderr
+expect_stderr 'one result is verbatim and the other dumb'
+gpualloc replay T --softgpu --order resource --runs 1 --json resource.json >/dev/null
+expect_status 1 gpualloc compare a.json resource.json
+expect_one_line_stderr
+gpualloc record --softgpu -o U -- d3dkmt_scene --ioctl >/dev/null 2>&1 || fail "recording by ioctl"
+gpualloc replay U --softgpu --json u.json >/dev/null
+sed 's/"hash": "[0-9a-f]*"/"hash": "0123456789abcdef"/' a.json >other.json
+expect_status 1 gpualloc compare a.json other.json
+expect_stderr 'different traces'

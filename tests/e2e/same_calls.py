@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""same_calls.py A.jsonl B.jsonl: whether two listings (gpualloc list --format jsonl) hold the same calls, thread by thread, up to
+handle values, addresses and times. Prints the first difference and exits 1.
+
+A handle's name is the call that made it: thread, place in the thread, place in the call. So it does not matter how threads came
+to interleave. A handle that is not alive (a failing call's) has no name: a replay passes one that no driver gives."""
+import json
+import sys
+
+# Who, when, and by which door a call was made. What it returned is its status (d3dkmt) or errno (drm).
+CIRCUMSTANCES = {'ts', 'duration_ns', 'process', 'pid', 'tid', 'thread', 'call', 'layer', 'file', 'device', 'marks', 'retry', 'nested'}
+HANDLES = {'hAdapter', 'hDevice', 'hResource', 'hAllocation', 'hGlobalShare', 'phAllocationList', 'handle', 'bo_handle', 'res_handle',
+           'name', 'fd', 'dma_buf', 'cmd_handle'}
+ADDRESSES = {'pAllocationInfo', 'pAllocationInfo2', 'pSystemMem', 'addr_ptr', 'offset'}
+CREATE_RESOURCE = 1
+
+
+class Names:
+    """The handles that are alive: value to name, and what goes with what."""
+
+    def __init__(self):
+        self.alive = {}
+
+    def make(self, scope, kind, value, name, owners):
+        if value and (scope, kind, value) not in self.alive:
+            self.alive[scope, kind, value] = (name, owners)
+
+    def name(self, scope, kind, value):
+        if not value:
+            return value
+        return self.alive.get((scope, kind, value), ('none',))[0]
+
+    def end(self, scope, kind, value):
+        name = self.alive.pop((scope, kind, value), (None,))[0]
+        if name:
+            for key in [k for k, (_, owners) in self.alive.items() if name in owners]:
+                del self.alive[key]
+
+
+def kind_of(member):
+    member = member.removesuffix('_out')
+    return {'phAllocationList': 'hAllocation', 'bo_handle': 'handle'}.get(member, member)
+
+
+def canonical(value, member, call, names, scope):
+    if isinstance(value, dict):
+        return {m: canonical(v, m, call, names, scope) for m, v in value.items() if m not in ADDRESSES and m != 'Flags_names'}
+    if isinstance(value, list) and member in HANDLES:
+        return [names.name(scope, kind_of(member), v) for v in value]
+    if isinstance(value, list):
+        return [canonical(v, member, call, names, scope) for v in value]
+    if member.removesuffix('_out') in HANDLES and isinstance(value, int):
+        return names.name(scope, kind_of(member), value)
+    return value
+
+
+def made(call, place):
+    """(kind, value, name, names of its owners' members) of each handle that a call gave."""
+    event = call['event'].split(':')[1]
+    for member in ('hAdapter', 'hDevice', 'hResource_out', 'handle', 'bo_handle_out', 'bo_handle', 'res_handle_out', 'res_handle',
+                   'name', 'fd', 'dma_buf'):
+        if member in call and isinstance(call[member], int):
+            yield kind_of(member), call[member], place + (event, member), True
+    for i, adapter in enumerate(call.get('pAdapters') or []):
+        yield 'hAdapter', adapter['hAdapter'], place + (event, i), False
+    for i, allocation in enumerate(call.get('allocations') or []):
+        if 'hAllocation' in allocation:
+            yield 'hAllocation', allocation['hAllocation'], place + (event, i), True
+
+
+def ended(call):
+    event = call['event'].split(':')[1]
+    if event in ('destroy_allocation',):
+        if call.get('hResource'):
+            yield 'hResource', call['hResource']
+        for handle in call.get('phAllocationList') or []:
+            yield 'hAllocation', handle
+    elif event == 'destroy_device':
+        yield 'hDevice', call['hDevice']
+    elif event == 'close_adapter':
+        yield 'hAdapter', call['hAdapter']
+    elif event in ('gem_close', 'mode_destroy_dumb'):
+        yield 'handle', call['handle']
+
+
+def failed(call):
+    return bool(call['status'] & 0x80000000) if 'status' in call else call['ret'] == -1
+
+
+def sequences(path):
+    calls = [json.loads(line) for line in open(path)]
+    calls = [c for c in calls if c.get('errno') not in (4,)]  # an interrupted attempt is repeated
+    order, threads, names = {}, {}, Names()
+    for call in sorted(calls, key=lambda c: int(c['ts'])):
+        key = (call['process'], call['thread'])
+        thread = order.setdefault(key, len(order))
+        sequence = threads.setdefault(thread, [])
+        place = (thread, len(sequence))
+        scope = call.get('file', call['process'])
+        drm = call['event'].startswith('drm:')
+        if not failed(call):
+            # what the call names is looked up before what it makes, but shown under one name: made first, ended last
+            owners = {names.name(scope, k, call.get(k)) for k in ('hDevice', 'hResource') if call.get(k)} - {'none'}
+            for kind, value, name, owned in made(call, place):
+                where = 'device' if kind in ('name', 'dma_buf', 'fd') else scope
+                names.make(where if drm else scope, kind, value, name, owners if owned else set())
+                if kind == 'hResource':
+                    owners = owners | {names.name(scope, kind, value)}
+        shown = {}
+        for member, value in call.items():
+            if member in CIRCUMSTANCES or member in ADDRESSES or member.endswith('_names'):
+                continue
+            if member in ('ret', 'errno') and not drm:
+                continue
+            where = 'device' if drm and kind_of(member) in ('name', 'dma_buf', 'fd') else scope
+            shown[member] = canonical(value, member, call, names, where)
+        # An input that the interface does not read then, and a descriptor's number
+        if shown.get('Flags', 0) & CREATE_RESOURCE and call['event'] == 'd3dkmt:create_allocation':
+            shown.pop('hResource', None)
+        shown.pop('fd', None)
+        sequence.append(shown)
+        if not failed(call):
+            for kind, value in ended(call):
+                names.end(scope, kind, value)
+    return threads
+
+
+def nothing(value):
+    return value in (None, 0) or (isinstance(value, list) and all(map(nothing, value)))
+
+
+def same(a, b):
+    """Equal; members that only one has must be zero or empty: the older elements of D3DKMTCreateAllocation have fewer."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        return all(same(a.get(m), b.get(m)) for m in a.keys() | b.keys())
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(same, a, b))
+    return a == b or (a is None and nothing(b)) or (b is None and nothing(a))
+
+
+def main():
+    a, b = sequences(sys.argv[1]), sequences(sys.argv[2])
+    if len(a) != len(b):
+        sys.exit(f'{len(a)} threads, and {len(b)} in the second')
+    for thread in a:
+        if len(a[thread]) != len(b[thread]):
+            sys.exit(f'thread {thread}: {len(a[thread])} calls, and {len(b[thread])} in the second')
+        for i, (x, y) in enumerate(zip(a[thread], b[thread])):
+            if not same(x, y):
+                sys.exit(f'thread {thread}, call {i}:\n  {json.dumps(x)}\n  {json.dumps(y)}')
+    print(sum(map(len, a.values())), 'calls of', len(a), 'threads are the same')
+
+
+main()
