@@ -12,7 +12,7 @@ struct ctf_options {
     unsigned streams;     /* one a CPU, at least 1 */
     uint32_t packet_size; /* bytes, a multiple of 4096; 0: 1 MiB */
     int64_t clock_offset; /* ns from the trace's clock to the epoch */
-    bool compact;         /* event headers as LTTng writes them for channels of few event types */
+    bool compact;         /* the short event headers that LTTng-UST keeps for channels of few event types */
     uint64_t seed;        /* of the trace's uuid */
 };
 

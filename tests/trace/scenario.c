@@ -360,6 +360,17 @@ static int complete_element(struct scenario *scenario)
     return 0;
 }
 
+/* A text that the line does not give is empty: LTTng would write "(null)". */
+static void complete_texts(struct scenario *scenario)
+{
+    const struct layout *layout = layout_get(scenario->row);
+    for (size_t i = 0; i < layout->count; i++) {
+        const char **text = (const char **)((char *)&scenario->record + layout->fields[i].offset);
+        if (layout->fields[i].kind == FIELD_STRING && !*text)
+            *text = "";
+    }
+}
+
 static int run_event(struct scenario *scenario, char **words, int count)
 {
     uint64_t ticks;
@@ -388,6 +399,7 @@ static int run_event(struct scenario *scenario, char **words, int count)
         result = complete_call(scenario);
     if (result >= 0 && scenario->row->kind == GA_ROW_ELEMENT)
         result = complete_element(scenario);
+    complete_texts(scenario);
     return result < 0 ? result : emit(scenario, scenario->row, &scenario->record);
 }
 
