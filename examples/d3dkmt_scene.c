@@ -80,7 +80,7 @@ static long make(const struct call *call, void *args)
     struct rawlog_call *logged = rawlog_before(raw_log, call->name, args, call->size);
     errno = 0;
     long result = issue(call, args);
-    rawlog_after(logged, result, result == -1 ? errno : 0);
+    rawlog_after(logged, result, errno);
     return result;
 }
 
@@ -91,7 +91,7 @@ static long make_with(const struct call *call, void *args, const char *what, voi
     rawlog_memory(logged, what, -1, memory, size);
     errno = 0;
     long result = issue(call, args);
-    rawlog_after(logged, result, result == -1 ? errno : 0);
+    rawlog_after(logged, result, errno);
     return result;
 }
 
@@ -115,7 +115,7 @@ static long create_allocation(struct D3DKMT_CREATEALLOCATION *args, bool older)
     }
     errno = 0;
     long result = issue(call, args);
-    rawlog_after(logged, result, result == -1 ? errno : 0);
+    rawlog_after(logged, result, errno);
     return result;
 }
 
@@ -300,7 +300,7 @@ static long create_surface(struct scene *scene, struct surface *surface, const s
         return create_standard_surface(scene, surface, parts, count, flags);
     static __thread unsigned char data[PARTS_MAX][PART_DATA_MAX];
     struct D3DDDI_ALLOCATIONINFO2 infos[PARTS_MAX] = {0};
-    char runtime[40];
+    char runtime[40] = "";
     uint64_t name = surface_name(scene);
     snprintf(runtime, sizeof runtime, "surface %llu", (unsigned long long)scene->surfaces);
     for (uint32_t i = 0; i < count; i++) {
@@ -364,6 +364,37 @@ static long create_on_memory(struct scene *scene, struct surface *surface, void 
     return result;
 }
 
+/* Every member that the driver does not look at, set to something: flags of newer drivers, a priority, what is reserved. */
+static void play_odd_members(struct scene *scene)
+{
+    struct softgpu_private_data data = {.magic = SOFTGPU_MAGIC, .size = 12345};
+    struct D3DDDI_ALLOCATIONINFO2 info = {.hAllocation = 0x11111111,
+                                          .pPrivateDriverData = &data,
+                                          .PrivateDriverDataSize = sizeof data,
+                                          .VidPnSourceId = 3,
+                                          .Flags = 1u << 0 | 1u << 2 | 1u << 9, /* Primary, OverridePriority, an unknown one */
+                                          .GpuVirtualAddress = 0x123456789000,
+                                          .Priority = 0xc8000000, /* D3DDDI_ALLOCATIONPRIORITY_MAXIMUM */
+                                          .Reserved = {1, 2, 3ull << 60, 4, UINT64_MAX}};
+    struct D3DKMT_CREATEALLOCATION args = {.hDevice = scene->device,
+                                           .hGlobalShare = 0x22222222,
+                                           .NumAllocations = 1,
+                                           .pAllocationInfo2 = &info,
+                                           .Flags = 1u << 9 | 1u << 14 | 1u << 22 | 1u << 30, /* CreateCached, Zeroed, … */
+                                           .hPrivateRuntimeResourceHandle = UINT64_MAX - 0xfff};
+    report("make an allocation with every member set", create_allocation(&args, false));
+    struct D3DKMT_DESTROYALLOCATION2 destroy = {.hDevice = scene->device,
+                                                .phAllocationList = &info.hAllocation,
+                                                .AllocationCount = 1,
+                                                .Flags = 1u << 0 | 1u << 31 | 1u << 20};
+    report("free it, with flags", make_with(&DestroyAllocation2, &destroy, "phAllocationList", &info.hAllocation, 4));
+    args.Flags |= D3DKMT_CREATEALLOCATION_ExistingSection;
+    info.hSection = 0x0123456789abcdef;
+    info.Flags = 0;
+    info.Unused = 0xfedcba9876543210;
+    report("fail: on a section of existing memory", create_allocation(&args, false));
+}
+
 /* ---- What goes wrong ------------------------------------------------------------------------------------------------------ */
 
 static void fail_in_every_way(struct scene *scene)
@@ -390,7 +421,12 @@ static void fail_in_every_way(struct scene *scene)
     report("fail: a standard allocation of an unknown type", create_allocation(&bad, false));
     info.pPrivateDriverData = (void *)16;
     report("fail: private data at a bad pointer", create_allocation((bad = good, &bad), false));
-    info.pPrivateDriverData = &data;
+    info.pPrivateDriverData = NULL;
+    report("fail: private data at no pointer", create_allocation((bad = good, &bad), false));
+    info.pPrivateDriverData = &data, info.PrivateDriverDataSize = 0;
+    bad = good, bad.Flags = D3DKMT_CREATEALLOCATION_CreateResource | D3DKMT_CREATEALLOCATION_CreateShared;
+    report("fail: shared, but not by NT handle", create_allocation(&bad, false));
+    info.PrivateDriverDataSize = sizeof data;
     if (scene->softgpu) {
         data.size = 1ull << 45;
         report("fail: more memory than there is", create_allocation((bad = good, &bad), false));
@@ -491,6 +527,8 @@ static void play_buffers(struct scene *scene)
         report("free it", destroy_allocations(scene->device, heap.resource, NULL, 0));
         munmap(memory, 1 << 20);
     }
+    if (scene->softgpu)
+        play_odd_members(scene);
     struct part constant = {4096, 0, 32};
     report("make a constant buffer, and forget it",
            create_surface(scene, &forgotten, &constant, 1, D3DKMT_CREATEALLOCATION_CreateResource));

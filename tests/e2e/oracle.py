@@ -1,0 +1,421 @@
+#!/usr/bin/env python3
+"""Holds a recording against the program's own log: the oracle is the client.
+
+    oracle.py [--ioctl] CLIENT_LOG LIST_JSONL     the recording equals the client's log
+    oracle.py --same CLIENT_LOG CLIENT_LOG        two runs of the client got the same results, addresses aside
+
+CLIENT_LOG has the raw bytes of each call, before and after (examples/support/rawlog.h). They are decoded here by the published
+layout data (tests/data), without our schema, and every call, member, element and byte must be in `gpualloc list --format jsonl
+--blobs hex`, and nothing else. --ioctl: the client called the device itself, not through thunks.
+"""
+import json
+import os
+import sys
+
+DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data")
+
+# ---- The published layout ------------------------------------------------------------------------------------------------------
+
+
+class Structure:
+    """One structure: its members as (path, offset, size, signed), and the bits of its flags words."""
+
+    def __init__(self, size):
+        self.size, self.members, self.bits = size, {}, {}
+
+    def finish(self):
+        """A word of flags is one member: called Flags where the interface has Flags or Flags.Value, else by its Value member."""
+        for word, bits in list(self.bits.items()):
+            whole = self.members.get(word + ".Value")
+            if whole and word != "Flags":
+                self.bits[word + ".Value"] = self.bits.pop(word)
+            else:
+                self.members.pop(word + ".Value", None)
+                self.members[word] = whole or (next(iter(bits.values()))[1], 4)
+                if not bits:
+                    del self.bits[word]
+
+
+def read_layout(path):
+    structures, current = {}, None
+    for line in open(path, encoding="utf-8"):
+        fields = line.rstrip("\n").split("\t")
+        if fields[0] == "struct":
+            current = structures[fields[1]] = Structure(int(fields[2]))
+        elif fields[0] == "" and len(fields) == 4:
+            name, offset, size = fields[1], int(fields[2]), fields[3]
+            if size.startswith("bit"):
+                first, count = map(int, size[4:].split(":"))
+                word, _, bit = name.rpartition(".")
+                if word:  # each word of flags, with the bits that have a name
+                    bits = current.bits.setdefault(word, {})
+                    if not bit.startswith("Reserved"):
+                        bits[bit] = (first, offset)
+            else:
+                current.members[name] = (offset, int(size))
+    for structure in structures.values():
+        structure.finish()
+    return structures
+
+
+LAYOUT = read_layout(os.path.join(DATA, "d3dkmt-layout.tsv"))
+
+# ---- What the interface's reference says of the members --------------------------------------------------------------------------
+
+# Outputs; the rest are inputs. BOTH: an input that comes back changed. ECHO: an input that may come back changed.
+OUT, BOTH, ECHO = "out", "both", "echo"
+SIGNED = {"AdapterLuid.HighPart"}
+
+# Bits that drivers have by now, which the published header calls reserved.
+NEWER_BITS = {("D3DKMT_CREATEALLOCATION", "Flags"): {"NoImplicitSynchronization": (22, 56)}}
+for (name, word), bits in NEWER_BITS.items():
+    LAYOUT[name].bits[word].update(bits)
+
+# call: (event, structure, {member: direction}, {pointer: ("blob", size member) | ("handles", count member) |
+#        ("structures", count member or None, element structure, JSON name)})
+ALLOCATION = ({"hAllocation": OUT, "GpuVirtualAddress": ECHO}, {"pPrivateDriverData": ("blob", "PrivateDriverDataSize", BOTH)})
+CREATE = {"hResource": BOTH, "hGlobalShare": BOTH, "Flags": ECHO}
+ADAPTERS = {"pAdapters": ("structures", "NumAdapters", "D3DKMT_ADAPTERINFO", "pAdapters")}
+CALLS = {
+    "D3DKMTEnumAdapters2": ("enum_adapters2", "D3DKMT_ENUMADAPTERS2", {"NumAdapters": BOTH}, ADAPTERS),
+    "D3DKMTEnumAdapters3": ("enum_adapters3", "D3DKMT_ENUMADAPTERS3", {"NumAdapters": BOTH}, ADAPTERS),
+    "D3DKMTOpenAdapterFromLuid": ("open_adapter_from_luid", "D3DKMT_OPENADAPTERFROMLUID", {"hAdapter": OUT}, {}),
+    "D3DKMTCloseAdapter": ("close_adapter", "D3DKMT_CLOSEADAPTER", {}, {}),
+    "D3DKMTQueryAdapterInfo": ("query_adapter_info", "D3DKMT_QUERYADAPTERINFO", {},
+                               {"pPrivateDriverData": ("blob", "PrivateDriverDataSize", BOTH)}),
+    "D3DKMTCreateDevice": ("create_device", "D3DKMT_CREATEDEVICE",
+                           {name: OUT for name in ("hDevice", "pCommandBuffer", "CommandBufferSize", "pAllocationList",
+                                                   "AllocationListSize", "pPatchLocationList", "PatchLocationListSize")}, {}),
+    "D3DKMTDestroyDevice": ("destroy_device", "D3DKMT_DESTROYDEVICE", {}, {}),
+    "D3DKMTCreateAllocation2": ("create_allocation", "D3DKMT_CREATEALLOCATION", CREATE,
+                                {"pPrivateRuntimeData": ("blob", "PrivateRuntimeDataSize", None),
+                                 "pPrivateDriverData": ("blob", "PrivateDriverDataSize", BOTH),
+                                 "pStandardAllocation": ("structure", "D3DKMT_CREATESTANDARDALLOCATION"),
+                                 "pAllocationInfo2": ("structures", "NumAllocations", "D3DDDI_ALLOCATIONINFO2", "allocations")}),
+    "D3DKMTDestroyAllocation2": ("destroy_allocation", "D3DKMT_DESTROYALLOCATION2", {},
+                                 {"phAllocationList": ("handles", "AllocationCount")}),
+    "D3DKMTDestroyAllocation": ("destroy_allocation", "D3DKMT_DESTROYALLOCATION", {},
+                                {"phAllocationList": ("handles", "AllocationCount")}),
+}
+CALLS["D3DKMTCreateAllocation"] = CALLS["D3DKMTCreateAllocation2"][:3] + ({
+    **CALLS["D3DKMTCreateAllocation2"][3],
+    "pAllocationInfo": ("structures", "NumAllocations", "D3DDDI_ALLOCATIONINFO", "allocations")},)
+del CALLS["D3DKMTCreateAllocation"][3]["pAllocationInfo2"]
+
+# Calls that this version does not record, each named: a call that is in neither list fails the test.
+UNRECORDED = {"D3DKMTQueryVideoMemoryInfo", "D3DKMTGetDeviceState", "D3DKMTCreateContextVirtual", "D3DKMTDestroyContext",
+              "D3DKMTCreatePagingQueue", "D3DKMTDestroyPagingQueue"}
+
+ELEMENTS = {
+    "D3DKMT_ADAPTERINFO": ({name: OUT for name in LAYOUT["D3DKMT_ADAPTERINFO"].members}, {}),
+    "D3DKMT_CREATESTANDARDALLOCATION": ({}, {}),
+    "D3DDDI_ALLOCATIONINFO": ALLOCATION,
+    "D3DDDI_ALLOCATIONINFO2": ALLOCATION,
+}
+
+# Answers with text: characters of it, after how many bytes, before how many. The thunks convert them: wchar_t there, UTF-16 at the
+# ioctl, which is what is recorded.
+TEXTS = {1: (260, 4, 0), 8: (1040, 0, 0), 25: (32, 8, 6), 60: (40, 0, 0), 65: (4096, 0, 0)}
+
+META = {"event", "ts", "duration_ns", "process", "pid", "tid", "thread", "call", "layer", "ret", "errno", "status"}
+
+
+def union_arm(structure, path, flags, call_flags):
+    """Whether this member is the arm of its union that was read."""
+    if structure == "D3DKMT_CREATEALLOCATION":
+        standard = bool(flags & 1 << 16)
+        return {"pStandardAllocation": standard, "pPrivateDriverData": not standard, "pAllocationInfo": None,
+                "pAllocationInfo2": None}.get(path, True)
+    if structure.startswith("D3DDDI_ALLOCATIONINFO"):
+        section, priority = bool(call_flags & 1 << 17), bool(flags & 1 << 2)
+        return {"hSection": section, "pSystemMem": not section, "Priority": priority, "Unused": not priority}.get(path, True)
+    if structure == "D3DKMT_CREATEDEVICE":
+        return path != "pAdapter"  # for callers in the kernel
+    return True
+
+
+# ---- What list must say --------------------------------------------------------------------------------------------------------
+
+
+class Expectation:
+    """The JSON object that a structure must give, and the memory that it leads to."""
+
+    def __init__(self, memory, failed):
+        self.memory, self.failed = memory, failed
+
+    def number(self, data, offset, size, path):
+        return int.from_bytes(data[offset:offset + size], "little", signed=path in SIGNED)
+
+    def put(self, result, path, value):
+        *parents, name = path.split(".")
+        for parent in parents:
+            result = result.setdefault(parent, {})
+        result[name] = value
+
+    def put_value(self, result, structure, path, before, after, direction):
+        if direction != OUT:
+            self.put(result, path, before)
+        if self.failed:
+            return
+        if direction == OUT:
+            self.put(result, path, after)
+        elif direction == BOTH or (direction == ECHO and before != after):
+            self.put(result, path + "_out", after)
+
+    def put_flags(self, result, path, value, bits):
+        known = 0
+        names = []
+        for name, (bit, _) in sorted(bits.items(), key=lambda item: item[1]):
+            known |= 1 << bit
+            if value >> bit & 1:
+                names.append(name)
+        if value & ~known:
+            names.append(hex(value & ~known))
+        self.put(result, path + "_names", names)
+
+    def structure(self, name, before, after, directions, pointers, prefix, call_flags=0):
+        layout, result = LAYOUT[name], {}
+        flags = self.number(before, *layout.members["Flags"], "Flags") if "Flags" in layout.members else 0
+        for path, (offset, size) in layout.members.items():
+            arm = union_arm(name, path, flags, call_flags)
+            if path in pointers and arm is not False:
+                self.pointer(result, path, pointers[path], before, after, offset, layout, prefix, flags)
+                continue
+            if not arm:
+                continue
+            if size > 8:  # an array of 64-bit words
+                values = [int.from_bytes(before[at:at + 8], "little") for at in range(offset, offset + size, 8)]
+                self.put(result, path, values)
+                continue
+            old, new = (self.number(data, offset, size, path) for data in (before, after))
+            self.put_value(result, layout, path, old, new, directions.get(path))
+            if layout.bits.get(path):
+                self.put_flags(result, path, old, layout.bits[path])
+        return result
+
+    def pointer(self, result, path, how, before, after, offset, layout, prefix, flags):
+        address = self.number(before, offset, 8, path)
+        kind = how[0]
+        count = self.number(before, *layout.members[how[1]], path) if kind in ("blob", "handles", "structures") else 1
+        what = prefix + (how[3] if kind == "structures" else path)
+        blocks = self.memory.get(what)
+        if kind == "blob":
+            self.blob(result, path, address, count, blocks, how[2])
+        elif kind == "handles":
+            data = blocks[0] if blocks and count else b""
+            self.put(result, path, [int.from_bytes(data[i:i + 4], "little") for i in range(0, 4 * count, 4)] if address else None)
+        elif kind == "structure":
+            element = self.structure(how[1], *blocks, *ELEMENTS[how[1]], what + ".") if address else None
+            self.put(result, path, element)
+        else:
+            self.elements(result, path, how, address, count, blocks, after, layout, what, flags)
+
+    def blob(self, result, path, address, count, blocks, direction):
+        if not address:
+            self.put(result, path, None)
+        elif not blocks:  # the client's own log could not read it either
+            self.put(result, path, None)
+            self.put(result, path + "_error", "unreadable")
+        else:
+            self.put(result, path, blocks[0][:count].hex())
+            if direction == BOTH and blocks[0] != blocks[1]:
+                self.put(result, path + "_out", blocks[1][:count].hex())
+
+    def elements(self, result, path, how, address, count, blocks, after, layout, what, flags):
+        size = LAYOUT[how[2]].size
+        out_only = how[2] == "D3DKMT_ADAPTERINFO"
+        if path != how[3]:
+            self.put(result, path, address)
+        if not address:
+            self.put(result, how[3], None)
+            return
+        if out_only:  # as many as came back; none from a call that failed
+            count = 0 if self.failed else self.number(after, *layout.members[how[1]], path)
+        self.put(result, how[3], [
+            self.structure(how[2], blocks[0][at:at + size], blocks[1][at:at + size], *ELEMENTS[how[2]],
+                           "%s[%d]." % (what, at // size), flags) for at in range(0, count * size, size)])
+
+
+def memory_of(record):
+    """What the client logged behind pointers: name -> (before, after). "a.b[3]" becomes "a[3].b", as elements are walked."""
+    memory = {}
+    for block in record["memory"]:
+        what = block["what"]
+        if what.endswith("]") and "." in what:
+            name, _, index = what[:-1].partition("[")
+            parent, _, member = name.partition(".")
+            what = "%s[%s].%s" % (parent, index, member)
+        memory[what] = (bytes.fromhex(block["before"]), bytes.fromhex(block["after"]))
+    return memory
+
+
+def as_utf16(record, memory):
+    """A query with text, as the thunk passes it on: the structure's size member and the bytes in their UTF-16 form."""
+    before = bytearray.fromhex(record["before"])
+    kind, size = (int.from_bytes(before[at:at + 4], "little") for at in (4, 16))
+    if kind not in TEXTS:
+        return before
+    characters, head, tail = TEXTS[kind]
+    if size != head + 4 * characters + tail or "pPrivateDriverData" not in memory:
+        return before
+    narrow_size = head + 2 * characters + tail
+
+    def narrow(data, keep):
+        text = data[head:head + 4 * characters].decode("utf-32-le").encode("utf-16-le")
+        text = text if keep else b""
+        return data[:head] + text.ljust(2 * characters, b"\0") + data[size - tail:]
+
+    old, new = memory["pPrivateDriverData"]
+    memory["pPrivateDriverData"] = (narrow(old, False), narrow(new, True))
+    before[16:20] = narrow_size.to_bytes(4, "little")
+    return before
+
+
+def expected_of(record, by_ioctl):
+    event, structure, directions, pointers = CALLS[record["call"]]
+    failed = record["ret"] < 0
+    memory = memory_of(record)
+    before, after = bytes.fromhex(record["before"]), bytes.fromhex(record["after"])
+    if record["call"] == "D3DKMTQueryAdapterInfo" and not by_ioctl:
+        before = bytes(as_utf16(record, memory))
+    expectation = Expectation(memory, failed)
+    result = expectation.structure(structure, before, after, directions, pointers, "")
+    return "d3dkmt:" + event, result
+
+
+# ---- Comparing -----------------------------------------------------------------------------------------------------------------
+
+failures = 0
+
+
+def fail(where, text):
+    global failures
+    failures += 1
+    if failures <= 20:
+        print("%s: %s" % (where, text), file=sys.stderr)
+
+
+def shorten(value):
+    text = json.dumps(value)
+    return text if len(text) <= 200 else text[:200] + "…"
+
+
+def compare(where, expected, found):
+    if isinstance(expected, dict) and isinstance(found, dict):
+        for key in expected:
+            if key not in found:
+                fail(where, "%s is missing; the client has %s" % (key, shorten(expected[key])))
+            else:
+                compare("%s.%s" % (where, key), expected[key], found[key])
+        for key in found:
+            if key not in expected:
+                fail(where, "%s = %s, which the client does not have" % (key, shorten(found[key])))
+    elif isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
+        for i, (a, b) in enumerate(zip(expected, found)):
+            compare("%s[%d]" % (where, i), a, b)
+    elif expected != found:
+        fail(where, "recorded %s, the client has %s" % (shorten(found), shorten(expected)))
+
+
+def compare_result(where, record, found, by_ioctl):
+    if found["layer"] not in ("api", "ioctl"):
+        fail(where, "layer " + found["layer"])
+    if by_ioctl:
+        compare(where, {"layer": "ioctl", "ret": record["ret"], "errno": record["errno"]},
+                {key: found[key] for key in ("layer", "ret", "errno")})
+        return
+    compare(where, {"status": record["ret"] & 0xffffffff}, {"status": found["status"]})
+    if found["layer"] == "api":
+        compare(where, {"ret": record["ret"], "errno": 0}, {key: found[key] for key in ("ret", "errno")})
+
+
+def members_of(structure, data):
+    """The bytes of the members, one structure after the other, without padding and without the addresses of this run."""
+    layout = LAYOUT[structure]
+    addresses = {span for path, span in layout.members.items() if span[1] == 8 and path.startswith("p")}
+    spans = sorted(set(layout.members.values()) - addresses)
+    return [data[at + offset:at + offset + size].hex() for at in range(0, len(data), layout.size) for offset, size in spans]
+
+
+def results_of(record):
+    """What a call gave the program: its result, errno, and the bytes that it left."""
+    _, structure, _, pointers = CALLS.get(record["call"], (None, None, None, {}))
+    kinds = {"pStandardAllocation": "D3DKMT_CREATESTANDARDALLOCATION"}
+    for how in pointers.values():
+        if how[0] == "structures":
+            kinds[how[3]] = how[2]
+    result = {"ret": record["ret"], "errno": record["errno"]}
+    if structure:
+        result["structure"] = members_of(structure, bytes.fromhex(record["after"]))
+    for block in record["memory"]:
+        kind = kinds.get(block["what"])
+        result[block["what"]] = members_of(kind, bytes.fromhex(block["after"])) if kind else block["after"]
+    return result
+
+
+def by_thread(records):
+    """The calls of each thread, threads in the order in which they came."""
+    threads = {}
+    for record in records:
+        threads.setdefault(record["tid"], []).append(record)
+    return list(threads.values())
+
+
+def same(first, second):
+    one, other = (by_thread(read_lines(path)) for path in (first, second))
+    compare("threads", [len(calls) for calls in one], [len(calls) for calls in other])
+    for thread, (mine, theirs) in enumerate(zip(one, other)):
+        for i, (a, b) in enumerate(zip(mine, theirs)):
+            compare("thread %d call %d %s" % (thread, i + 1, a["call"]), results_of(a), results_of(b))
+    if not failures:
+        print("oracle: %d calls gave the same results twice" % sum(map(len, one)))
+    return 1 if failures else 0
+
+
+def read_lines(path, wanted=lambda record: True):
+    return [record for record in (json.loads(line) for line in open(path, encoding="utf-8")) if wanted(record)]
+
+
+def check_client(records):
+    for record in records:
+        if record["call"] not in CALLS and record["call"] not in UNRECORDED:
+            fail(record["call"], "the oracle does not know this call: add it to CALLS")
+
+
+def main():
+    arguments = sys.argv[1:]
+    if arguments[0] == "--same":
+        return same(*arguments[1:])
+    by_ioctl = "--ioctl" in arguments
+    client_path, list_path = [argument for argument in arguments if argument != "--ioctl"]
+    client = read_lines(client_path)
+    check_client(client)
+    client = [record for record in client if record["call"] in CALLS]
+    listed = read_lines(list_path)
+    compared = 0
+    # Within a thread the order is the program's; between threads it is not the log's to know.
+    for tid in sorted({record["tid"] for record in client} | {record["tid"] for record in listed}):
+        mine = [record for record in client if record["tid"] == tid]
+        theirs = [record for record in listed if record["tid"] == tid]
+        if len(mine) != len(theirs):
+            fail("thread %d" % tid, "%d calls recorded, the client made %d" % (len(theirs), len(mine)))
+        for i, (record, found) in enumerate(zip(mine, theirs)):
+            event, expected = expected_of(record, by_ioctl)
+            where = "thread %d call %d %s" % (tid, i + 1, record["call"])
+            if found["event"] != event:
+                fail(where, "recorded as %s" % found["event"])
+                break
+            compare_result(where, record, found, by_ioctl)
+            compare(where, expected, {key: value for key, value in found.items() if key not in META})
+            compared += 1
+    if failures or not compared:
+        print("oracle: %d differences in %d calls" % (failures, compared), file=sys.stderr)
+        return 1
+    failed = sum(record["ret"] < 0 for record in client)
+    blobs = sum(len(record["memory"]) for record in client)
+    print("oracle: %d calls (%d of them failing, %d memory blocks) equal the client's log" % (compared, failed, blobs))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
