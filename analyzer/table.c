@@ -13,6 +13,14 @@ struct table {
     char **cells; /* an element is null when memory ran out */
 };
 
+char *table_clean(char *text)
+{
+    for (unsigned char *c = (unsigned char *)text; *c; c++)
+        if (*c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)) /* the last: C1 controls in UTF-8 */
+            *c = '?';
+    return text;
+}
+
 size_t table_width(const char *text)
 {
     size_t width = 0;
@@ -50,7 +58,7 @@ void table_cell(struct table *table, const char *format, ...)
     if (vasprintf(&text, format, list) < 0)
         text = NULL;
     va_end(list);
-    table->cells[table->cell_count++] = text;
+    table->cells[table->cell_count++] = text ? table_clean(text) : NULL;
 }
 
 static const char *cell(const struct table *table, size_t row, size_t column)

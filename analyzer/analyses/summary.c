@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "analyzer/table.h"
+
 /* What a gpualloc:process event said. */
 struct process {
     uint64_t process;
@@ -160,23 +162,28 @@ static void line(const struct analysis_output *out, const char *word, const char
     __attribute__((format(printf, 3, 4)));
 static void line(const struct analysis_output *out, const char *word, const char *format, ...)
 {
+    char *text = NULL;
     va_list list;
     va_start(list, format);
-    fprintf(out->file, "%s%-9s%s ", out->colour && *word ? "\033[1m" : "", word, out->colour && *word ? "\033[0m" : "");
-    vfprintf(out->file, format, list);
-    fputc('\n', out->file);
+    if (vasprintf(&text, format, list) < 0)
+        text = NULL;
     va_end(list);
+    fprintf(out->file, "%s%-9s%s %s\n", out->colour && *word ? "\033[1m" : "", word, out->colour && *word ? "\033[0m" : "",
+            text ? table_clean(text) : "");
+    free(text);
 }
 
 static void warn(const struct analysis_output *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void warn(const struct analysis_output *out, const char *format, ...)
 {
+    char *text = NULL;
     va_list list;
     va_start(list, format);
-    fputs(out->colour ? "\033[1;31mWARNING\033[0m   " : "WARNING   ", out->file);
-    vfprintf(out->file, format, list);
-    fputc('\n', out->file);
+    if (vasprintf(&text, format, list) < 0)
+        text = NULL;
     va_end(list);
+    fprintf(out->file, "%s %s\n", out->colour ? "\033[1;31mWARNING\033[0m  " : "WARNING  ", text ? table_clean(text) : "");
+    free(text);
 }
 
 static const char *plural(uint64_t count)

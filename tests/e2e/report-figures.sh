@@ -33,8 +33,11 @@ expect_stdout '5 events.* discarded, 7 calls'
 
 # A recorded program, if what records is built.
 [ -e "$BUILD/lib/libgpualloc-trace.so" ] && [ -e "$BUILD/bin/d3dkmt_scene" ] || exit 0
-gpualloc record --softgpu -o scene -- d3dkmt_scene >/dev/null 2>&1
+gpualloc record --softgpu -o scene -- d3dkmt_scene >scene.log 2>/dev/null
 recompute scene
+# The device itself says how much was in use when all textures were alive, which is the scene's peak.
+in_use=$(sed -n 's/.*local memory in use with all textures: \([0-9]*\) KiB/\1/p' scene.log)
+assert_eq "$((in_use * 1024))" "$(figure "['summary']['memory']['peak_bytes']")" "peak bytes, by softgpu and by report"
 assert_eq 1 "$(figure "['summary']['memory']['ends']['with_owner']['count']")" "what the scene forgets ends with its device"
 assert_eq 0 "$(figure "['summary']['memory']['at_end']")" "nothing is left"
 

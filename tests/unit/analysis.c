@@ -310,6 +310,25 @@ static void tables_align_by_characters_and_leave_out_empty_columns(void **state)
     free(text);
 }
 
+static void names_cannot_drive_a_terminal(void **state)
+{
+    struct run *run = *state;
+    static const struct ga_gpualloc_process process = {.process = 7, .command_line = "a\033[2Jb\nWARNING c\x7f\xc2\x9b"};
+    static const struct ga_gpualloc_file file = {.process = 7, .file = 50, .path = "\033]0;title\a", .driver = "x\r"};
+    assert_int_equal(analysis_set_event(run->set, &ga_rows[GA_ROW_gpualloc_process], &process, EPOCH), 0);
+    assert_int_equal(analysis_set_event(run->set, &ga_rows[GA_ROW_gpualloc_file], &file, EPOCH), 0);
+    struct analysis_trace trace = finish(run);
+    char *text = NULL;
+    size_t size = 0;
+    struct analysis_output out = {open_memstream(&text, &size), false, 8, &trace};
+    analysis_set_text(run->set, &out);
+    fclose(out.file);
+    assert_non_null(strstr(text, "a?[2Jb?WARNING c??"));
+    for (const char *c = text; *c; c++)
+        assert_true(*c == '\n' || (unsigned char)*c >= 0x20);
+    free(text);
+}
+
 static void wide_tables_leave_out_what_can_be_spared(void **state)
 {
     (void)state;
@@ -358,6 +377,7 @@ int main(void)
         TEST(an_empty_trace_has_its_page_too),
         TEST(the_page_reads_as_agreed),
         cmocka_unit_test(tables_align_by_characters_and_leave_out_empty_columns),
+        TEST(names_cannot_drive_a_terminal),
         cmocka_unit_test(wide_tables_leave_out_what_can_be_spared),
         cmocka_unit_test(keys_beyond_the_limit_are_one_group),
     };
