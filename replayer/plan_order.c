@@ -214,6 +214,7 @@ static int stranger(struct walk *w, struct replay_call *call, struct replay_ref 
     if (ref->object == REPLAY_NONE)
         return -ENOMEM;
     w->plan->objects[ref->object].stranger = ref->kind != REPLAY_LUID;
+    w->plan->objects[ref->object].other_kind = ref->kind == REPLAY_DMA_BUF && call->error != EBADF;
     return ref->kind == REPLAY_LUID ? enter(w, ref, ref->object) : 0;
 }
 

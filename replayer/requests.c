@@ -33,6 +33,7 @@ int replay_requests_init(struct replay_requests *requests, const struct replay_p
         .values = calloc(plan->object_count + 1u, sizeof *requests->values),
         .scratch = calloc(plan->lane_count + 1u, sizeof *requests->scratch),
         .memories = calloc(plan->memory_count + 1u, sizeof *requests->memories),
+        .plain_file = memfd_create("gpualloc replay: no dma-buf", MFD_CLOEXEC),
     };
     if (!requests->values || !requests->scratch || !requests->memories)
         return ga_error_errno(error, ENOMEM, "replay");
@@ -54,23 +55,28 @@ void replay_requests_release(struct replay_requests *requests)
     for (uint32_t m = 0; plan && requests->memories && m < plan->memory_count; m++)
         if (requests->memories[m])
             munmap(requests->memories[m], plan->memories[m].size + 2 * PAGE);
+    if (plan && requests->plain_file >= 0)
+        close(requests->plain_file);
     free(requests->values);
     free(requests->scratch);
     free(requests->memories);
     *requests = (struct replay_requests){0};
 }
 
-/* A handle that no driver gives, so that what failed on a wrong handle fails again, and harms nothing. */
-static uint64_t stranger_value(const struct replay_object *object, uint32_t number)
+/* A handle that no driver gives, so that what failed on a wrong handle fails again, for the same reason, and harms nothing. */
+static uint64_t stranger_value(const struct replay_requests *requests, uint32_t number)
 {
-    return object->kind == REPLAY_DMA_BUF ? (uint32_t)-1 : 0xfffff000u | (number & 0xfff);
+    const struct replay_object *object = &requests->plan->objects[number];
+    if (object->kind != REPLAY_DMA_BUF)
+        return 0xfffff000u | (number & 0xfff);
+    return (uint32_t)(object->other_kind ? requests->plain_file : -1);
 }
 
 void replay_requests_reset(struct replay_requests *requests)
 {
     for (uint32_t o = 0; o < requests->plan->object_count; o++) {
-        const struct replay_object *object = &requests->plan->objects[o];
-        replay_set_value(requests, o, object->stranger ? stranger_value(object, o) : REPLAY_ABSENT);
+        bool stranger = requests->plan->objects[o].stranger;
+        replay_set_value(requests, o, stranger ? stranger_value(requests, o) : REPLAY_ABSENT);
     }
 }
 

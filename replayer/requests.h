@@ -17,6 +17,7 @@ struct replay_requests {
     _Atomic uint64_t *values; /* by object: handle, descriptor, name */
     unsigned char **scratch;  /* by lane */
     void **memories;          /* by plan.memories: what stands for the program's own memory */
+    int plain_file;           /* what stands for a descriptor that is no dma-buf */
 };
 
 /* Allocates all that runs need. Release it also after a failure; zeros are fine. */
