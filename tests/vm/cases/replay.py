@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+"""replay.py RESULTS CLIENT STEP [--on DRIVER]: the replay in STEP issued every call that was recorded, the kernel made the same
+objects in the same order, run by run, and nothing of it is left. With --on the calls were translated for another driver: buffers
+of the recorded sizes, up to a page (drivers add lines of their own)."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import kernel
+import tracing
+from verdict import Verdict
+
+RUNS = 3
+
+
+def judge_result(verdict, result, arguments):
+    verdict.equal(1, result["schema_version"], "schema_version")
+    verdict.equal("dumb" if arguments.on else "verbatim", result["mode"], "mode")
+    verdict.equal(RUNS, len(result["runs"]), "runs")
+    if arguments.on:
+        verdict.equal(arguments.on, result["device"]["driver"], "driver of the device")
+    for number, run in enumerate(result["runs"], 1):
+        print(f"        run {number}: {run['issued']} of {result['plan']['calls']} calls issued in {run['wall_ns'] / 1e6:.1f} ms, "
+              f"{run['differs']} with another outcome, skipped: {run['skipped']}")
+        verdict.equal(0, run["order_violations"], "order violations")
+        verdict.equal(result["plan"]["calls"], run["issued"] + sum(run["skipped"].values()), "calls issued or accounted for")
+        if not arguments.on:
+            verdict.equal({}, run["skipped"], "skipped calls")
+            verdict.equal(0, run["differs"], "calls with another outcome")
+
+
+def judge_objects(verdict, folder, arguments):
+    asked_for = kernel.objects_asked_for(tracing.listed(folder / "trace"))
+    made, left = kernel.objects_made(folder / f"{arguments.step}.gem")
+    runs = [made[i:i + len(asked_for)] for i in range(0, len(made), len(asked_for))]
+    verdict.equal(RUNS * len(asked_for), len(made), f"{RUNS} times {len(asked_for)} objects made, as the kernel noted it")
+    for number, sizes in enumerate(runs, 1):
+        if arguments.on:
+            good = len(sizes) == len(asked_for) and all(abs(asked - size) <= kernel.PAGE for asked, size in zip(asked_for, sizes))
+            verdict.check(good, f"run {number}: buffers of the recorded sizes, to a page: {sizes}")
+        else:
+            verdict.equal(asked_for, sizes, f"run {number}: the same objects, in order")
+    verdict.equal(0, left, "objects made and not freed")
+
+
+def judge_leftovers(verdict, before, after):
+    verdict.equal({}, kernel.named_sizes(after), "named objects afterwards")
+    verdict.equal({}, kernel.dma_bufs(after), "dma-bufs afterwards")
+    verdict.equal(kernel.driver_sizes(before), kernel.driver_sizes(after), "the driver's own list as it was before")
+    verdict.equal(kernel.vram_used_pages(before), kernel.vram_used_pages(after), "pages of VRAM in use as before")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("results", type=Path)
+    parser.add_argument("client")
+    parser.add_argument("step")
+    parser.add_argument("--on")
+    arguments = parser.parse_args()
+    folder = arguments.results / arguments.client
+    verdict = Verdict()
+    verdict.status(folder, arguments.step)
+    print((folder / f"{arguments.step}.out").read_text())
+    judge_result(verdict, json.loads((folder / f"{arguments.step}.json").read_text()), arguments)
+    judge_objects(verdict, folder, arguments)
+    device = arguments.results / (arguments.on or arguments.client)
+    judge_leftovers(verdict, device / "before", folder / f"{arguments.step}-after")
+    return verdict.finish()
+
+
+sys.exit(main())
