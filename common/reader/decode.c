@@ -262,7 +262,8 @@ int decoder_run(const struct decoder *decoder, const bt_event *event, void *reco
             store(to, (uint64_t)bt_field_integer_signed_get_value(field), step->width);
             break;
         case STEP_STRING:
-            *(const char **)to = bt_field_string_get_value(field);
+            /* libbabeltrace2 2.0 uses fields again, and leaves the text of the last one behind an empty one. */
+            *(const char **)to = bt_field_string_get_length(field) ? bt_field_string_get_value(field) : "";
             break;
         default:
             if (copy_list(step, field, record, lists) < 0)
