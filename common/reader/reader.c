@@ -33,6 +33,8 @@ struct ga_reader {
     struct file *files;
     struct decode_lists lists;
     union ga_record record;
+    char recording[256]; /* session of `gpualloc record` that wrote the trace, or empty */
+    size_t foreign_processes;
     struct ga_reader_totals totals;
     const struct ga_reader_ops *ops;
     void *user;
@@ -122,6 +124,39 @@ int ga_reader_open(struct ga_reader **out, const char *path, struct ga_error *er
     return 0;
 }
 
+/* Which recording this is. Sessions of `gpualloc record` are named gpualloc-PROGRAM-PID-TIME, and their programs say the name. */
+static void find_recording(struct ga_reader *reader, const bt_event *event)
+{
+    const bt_trace *trace = bt_stream_borrow_trace_const(bt_event_borrow_stream_const(event));
+    const bt_value *value = bt_trace_borrow_environment_entry_value_by_name_const(trace, "trace_name");
+    const char *name = value && bt_value_is_string(value) ? bt_value_string_get(value) : "";
+    int used = 0;
+    const char *tail = strrchr(name, '-');
+    while (tail && tail > name && tail[-1] != '-')
+        tail--;
+    if (!strncmp(name, "gpualloc-", 9) && tail && sscanf(tail, "%*u-%*u%n", &used) >= 0 && used && !tail[used])
+        snprintf(reader->recording, sizeof reader->recording, "%s", name);
+}
+
+/* Whether a name is one of a list separated by colons. */
+static bool is_in_list(const char *list, const char *name)
+{
+    size_t length = strlen(name);
+    for (const char *at = list; (at = strstr(at, name)); at += length)
+        if ((at == list || at[-1] == ':') && (!at[length] || at[length] == ':'))
+            return true;
+    return false;
+}
+
+/* Whether an event is of a program of another recording. All events but blobs begin with their process instance. */
+static bool is_foreign(struct ga_reader *reader, const struct ga_row *row)
+{
+    if (!reader->foreign_processes || ga_row_id(row) == GA_ROW_gpualloc_blob)
+        return false;
+    const struct process *process = threads_process(&reader->threads, reader->record.header.process);
+    return process && process->foreign;
+}
+
 /* Events that are no calls. */
 
 static char *keep(const char *text)
@@ -148,8 +183,15 @@ static int on_process(struct ga_reader *reader, const struct ga_gpualloc_process
         .command_line = keep(event->command_line),
         .kernel = keep(event->kernel),
         .tracer = keep(event->tracer),
+        .recording = keep(event->recording),
     };
-    bool kept = process->info.program && process->info.command_line && process->info.kernel && process->info.tracer;
+    bool kept = process->info.program && process->info.command_line && process->info.kernel && process->info.tracer &&
+                process->info.recording;
+    /* An LTTng session gets the events of all programs of its users. A recording is of one program and its children; a session
+       that somebody made with lttng is of all. */
+    process->foreign = kept && *reader->recording && !is_in_list(process->info.recording, reader->recording);
+    reader->foreign_processes += process->foreign;
+    *is_new = !process->foreign;
     return kept ? 0 : out_of_memory(reader);
 }
 
@@ -329,8 +371,10 @@ static int event(void *user, const bt_event *bt, const struct merge_clock *clock
     const struct decoder *decoder = find_decoder(reader, bt_event_borrow_class_const(bt));
     if (!decoder)
         return out_of_memory(reader);
-    if (!totals->events++)
+    if (!totals->events++) {
         totals->first_ns = ns;
+        find_recording(reader, bt);
+    }
     totals->last_ns = ns;
     if (!decoder->row) {
         totals->foreign_events++;
@@ -338,6 +382,10 @@ static int event(void *user, const bt_event *bt, const struct merge_clock *clock
     }
     if (decoder_run(decoder, bt, &reader->record, &reader->lists) < 0)
         return out_of_memory(reader);
+    if (is_foreign(reader, decoder->row)) {
+        totals->foreign_events++;
+        return 0;
+    }
     switch (decoder->row->kind) {
     case GA_ROW_CALL:
         return on_call(reader, decoder->row, clock);

@@ -19,7 +19,7 @@ enum { GA_CALL_ELEMENTS_MAX = 2 }; /* ELEMENTS members of one call */
 struct ga_process_info {
     uint64_t process, parent;
     uint32_t pid, schema_version;
-    char *program, *command_line, *kernel, *tracer;
+    char *program, *command_line, *kernel, *tracer, *recording;
 };
 
 /* What gpualloc:file said; lives as long as the reader. driver is never null ("" when unknown). */
@@ -56,7 +56,8 @@ struct ga_reader_totals {
     uint64_t missing_calls;     /* gaps in the call numbers of threads */
     uint64_t missing_elements;  /* elements that a call said it sent and that are not there */
     uint64_t unresolved_blobs;  /* distinct hashes that a call named and whose bytes are not there */
-    uint64_t foreign_events;    /* events of other providers, or of newer schema versions: passed over */
+    uint64_t foreign_events;    /* events of other providers, of newer schema versions, or of programs of another recording:
+                                   passed over */
     uint64_t blobs, blob_bytes; /* distinct contents of private data, whole ones */
     int64_t first_ns, last_ns;  /* epoch; 0 when there was no event */
 };

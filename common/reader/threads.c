@@ -32,6 +32,7 @@ void threads_release(struct threads *threads)
         free(process->info.command_line);
         free(process->info.kernel);
         free(process->info.tracer);
+        free(process->info.recording);
         free(process);
     }
     pending_destroy(threads->spare);

@@ -14,6 +14,7 @@
 struct process {
     struct ga_process_info info;
     bool known;                        /* its gpualloc:process came */
+    bool foreign;                      /* of another recording */
     uint32_t announcements, rundowns;  /* gpualloc:process and rundown_begin events */
     struct process *next;
 };

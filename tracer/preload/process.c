@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
@@ -24,7 +25,7 @@
 struct capture_process capture_process;
 
 /* What gpualloc:process says besides; cut so that the event fits the smallest sub-buffer of use. */
-static char program[1024], command_line[2048], kernel[256];
+static char program[1024], command_line[2048], kernel[256], recording[256];
 
 static const char *const trouble_texts[PROCESS_TROUBLE_COUNT] = {
     [PROCESS_TROUBLE_READ_FORBIDDEN] = "process_vm_readv is forbidden here (a sandbox?): arguments outside the stack were not read",
@@ -73,6 +74,8 @@ void process_init(void)
     ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
     program[length > 0 ? length : 0] = '\0';
     read_command_line();
+    const char *session = getenv("GPUALLOC_RECORDING");
+    snprintf(recording, sizeof recording, "%s", session ? session : "");
     struct utsname names;
     if (uname(&names) == 0)
         snprintf(kernel, sizeof kernel, "%.100s %.150s", names.release, names.version);
@@ -104,6 +107,7 @@ static void emit_process(void)
         .command_line = command_line,
         .kernel = kernel,
         .tracer = GPUALLOC_VERSION,
+        .recording = recording,
     };
     capture_ops->emit(GA_ROW_gpualloc_process, &record);
 }

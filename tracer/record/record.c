@@ -55,8 +55,12 @@ static char allow_blocking[] = "LTTNG_UST_ALLOW_BLOCKING=1";
 /* Runs the program in the session. 0, or a negative errno of ga_program_start. */
 static int run_program(struct recording *recording, char **argv, struct ga_error *error)
 {
-    char *environment[3] = {0};
+    char *environment[4] = {0}, names[512];
     size_t count = 0;
+    /* A session records all programs of the user; by this the reader tells which are of this recording. They can be nested. */
+    const char *outer = getenv("GPUALLOC_RECORDING");
+    snprintf(names, sizeof names, "GPUALLOC_RECORDING=%s%s%s", recording->session.name, outer ? ":" : "", outer ? outer : "");
+    environment[count++] = names;
     if (!getenv("LTTNG_UST_REGISTER_TIMEOUT"))
         environment[count++] = register_timeout;
     if (asked.lossless)

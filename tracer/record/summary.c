@@ -123,7 +123,7 @@ void record_summary_print(const struct record_summary *summary, const struct rec
 {
     const struct ga_reader_totals *totals = &summary->totals;
     fprintf(stderr, "gpualloc record: trace in %s: %s calls, %s events, %s allocations created\n", output->shown,
-            ga_count(totals->calls).text, ga_count(totals->events).text, ga_count(summary->created).text);
+            ga_count(totals->calls).text, ga_count(totals->events - totals->foreign_events).text, ga_count(summary->created).text);
     fprintf(stderr, "gpualloc record: ");
     ga_reader_print_loss(totals, stderr);
     if (session->lossless)
@@ -158,7 +158,7 @@ void record_summary_print_json(const struct record_summary *summary, const struc
     add(root, "processes", summary->processes);
     add(root, "files", summary->files);
     add(root, "calls", totals->calls);
-    add(root, "events", totals->events);
+    add(root, "events", totals->events - totals->foreign_events);
     add(root, "allocations_created", summary->created);
     add(root, "discarded_events", totals->discarded_events);
     add(root, "discarded_packets", totals->discarded_packets);
