@@ -253,7 +253,7 @@ int ctf_discard(struct ctf *ctf, unsigned number, uint64_t count, struct ga_erro
     if (result < 0)
         return result;
     stream->discarded += count;
-    packet_open(stream, stream->last);
+    packet_open(stream, stream->last + 1); /* never two packets of one time: readers sort them by it */
     return 0;
 }
 
@@ -263,7 +263,7 @@ int ctf_discard_packets(struct ctf *ctf, unsigned number, uint64_t count, struct
         return ga_error_set(error, EINVAL, "there is no CPU %u", number);
     int result = packet_close(ctf, number, error);
     ctf->streams[number].sequence += count;
-    packet_open(&ctf->streams[number], ctf->streams[number].last);
+    packet_open(&ctf->streams[number], ctf->streams[number].last + 1);
     return result;
 }
 
@@ -288,6 +288,8 @@ static int streams_open(struct ctf *ctf, struct ga_error *error)
     for (unsigned i = 0; i < ctf->options.streams; i++) {
         char path[4096];
         snprintf(path, sizeof path, "%s/gpualloc_%u", ctf->folder, i);
+        ctf->streams[i].sequence = ctf->options.packets_before;
+        ctf->streams[i].discarded = ctf->options.discarded_before;
         ctf->streams[i].fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (ctf->streams[i].fd < 0)
             return ga_error_errno(error, errno, "%s", path);
