@@ -16,6 +16,7 @@ def main():
     folder = Path(sys.argv[1]) / sys.argv[2]
     verdict = Verdict()
     verdict.status(folder, "record")
+    print((folder / "record.out").read_text())
     listed = tracing.listed(folder / "trace")
     recorded = Counter((line["request"], line["ret"] == -1) for line in listed)
     ours, others = straced.requests(folder / "strace")
