@@ -37,6 +37,7 @@ static void wait_unlocked(struct softgpu *gpu, uint64_t delay_ns)
 
 long softgpu_ioctl(struct softgpu *gpu, int place, unsigned long request, uint64_t argument, const struct softgpu_memory *memory)
 {
+    request = (uint32_t)request; /* as the kernel takes it, whatever C made of the constant's sign */
     unsigned number = _IOC_NR(request);
     /* The real driver compares the whole request: one with another size is unknown to it. */
     if (number >= sizeof requests / sizeof *requests || !requests[number].make || requests[number].request != request)

@@ -301,6 +301,7 @@ int device_open(int flags)
         errno = flags & O_DIRECTORY ? ENOTDIR : EEXIST;
         return -1;
     }
+    int before = errno;
     uint64_t signals = block_signals();
     struct softgpu *gpu = attach();
     int fd = -1, error = errno;
@@ -317,7 +318,7 @@ int device_open(int flags)
         softgpu_unlock(gpu);
     }
     restore_signals(signals);
-    errno = error;
+    errno = fd < 0 ? error : before;
     return fd;
 }
 
