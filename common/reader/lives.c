@@ -242,14 +242,24 @@ static struct object *owner_of(struct ga_lives *lives, const struct ga_call *cal
     return above ? objects_add(&lives->objects, kind, scope, handle, INT64_MIN, above) : NULL;
 }
 
-/* Generations of a new object's handle whose destroy must have been lost. */
+static bool owns(const struct object *object, const struct object *other)
+{
+    while (other && other != object)
+        other = other->owner;
+    return other;
+}
+
+/* Ends the generations of a new object's handle whose destroy must have been lost. One that owns it is in use, not lost. */
 static int end_lost(struct ga_lives *lives, const struct object *newest)
 {
     int result = 0;
-    for (struct object *object = newest->older, *older; object && !result; object = older) {
-        older = object->older;
-        if (object->born_ns != INT64_MIN && object->given_ns < newest->born_ns - wait_limit_ns)
+    for (struct object *object = newest->older; object && !result;) {
+        if (object->born_ns == INT64_MIN || object->given_ns >= newest->born_ns - wait_limit_ns || owns(object, newest)) {
+            object = object->older;
+        } else {
             result = end_object(lives, object, GA_END_LOST, object->given_ns, NULL);
+            object = newest->older; /* what ended may have owned an older generation */
+        }
     }
     return result;
 }

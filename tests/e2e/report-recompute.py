@@ -107,8 +107,12 @@ class Lives:
 
     def lost(self, newest):
         things = self.generations[self.space(newest.kind), newest.scope, newest.handle]
-        for thing in list(things[:things.index(newest)]):
-            if thing.born != float("-inf") and thing.given < newest.born - LOST_AFTER_NS:
+        owners, owner = [], newest.owner
+        while owner:
+            owners, owner = owners + [owner], owner.owner
+        for thing in list(reversed(things[:things.index(newest)])):
+            if thing in things and thing not in owners and thing.born != float("-inf") and \
+                    thing.given < newest.born - LOST_AFTER_NS:
                 self.end(thing, "lost", thing.given)
 
     def end(self, thing, how, ns):

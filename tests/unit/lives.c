@@ -202,6 +202,19 @@ static void a_lost_destroy_is_noticed_and_does_not_pile_up(void **state)
     assert_non_null(strstr(run->told, "lost"));
 }
 
+/* Found by fuzz-lives: the device waits for a destroy that never comes, yet is named as the owner of what takes its handle. */
+static void an_owner_in_use_is_not_lost(void **state)
+{
+    struct run *run = *state;
+    const uint64_t second = 1000000000;
+    FEED(made_device(MADE, WHEN(0, 1, 2), 1, 9));
+    FEED(made_create(MADE, WHEN(0, 11 * second, 11 * second), 5, 0, 0, 0, 9, 1));
+    FEED(made_create(MADE, WHEN(0, 25 * second, 25 * second), 9, 0, 9, 0, 11, 1));
+    expect(run, "+9#0 +11#1 ");
+    FEED(made_destroy_device(MADE, WHEN(0, 26 * second, 26 * second), 9));
+    expect(run, "-11#1@26000000000with_owner ");
+}
+
 static void failed_calls_change_nothing(void **state)
 {
     struct run *run = *state;
@@ -433,6 +446,7 @@ int main(void)
         TEST(destroy_of_an_unrecorded_older_generation_spares_the_newer),
         TEST(a_resource_handle_has_generations_too),
         TEST(a_lost_destroy_is_noticed_and_does_not_pile_up),
+        TEST(an_owner_in_use_is_not_lost),
         TEST(failed_calls_change_nothing),
         TEST(devices_and_adapters_take_what_they_own),
         TEST(devices_end_with_the_last_handle_of_their_adapter),
