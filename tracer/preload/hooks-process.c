@@ -75,7 +75,9 @@ static int clone_started(void *data)
     process_renew();
     files_fork_child();
     after(&start->signals, true);
-    return start->function(start->argument);
+    /* Returning from here ends the thread alone (the C library's clone uses exit, not exit_group): LTTng's threads, which the child
+       now has, would keep the process. */
+    _exit(start->function(start->argument));
 }
 
 /* A child with memory of its own is a fork; with shared memory it is a thread, or a vfork, and none of our business. */

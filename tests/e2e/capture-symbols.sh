@@ -1,0 +1,48 @@
+# The preload library shows the program its wrappers and nothing else: a symbol too many would take a place in somebody's program,
+# one too few would leave a hole in the capture.
+need_built libgpualloc-trace.so
+need nm readelf
+library=$BUILD/lib/libgpualloc-trace.so
+
+cat >expected <<'SYMBOLS'
+D3DKMTCreateAllocation
+D3DKMTCreateAllocation2
+D3DKMTDestroyAllocation
+D3DKMTDestroyAllocation2
+__open64_2
+__open_2
+__openat64_2
+__openat_2
+clone
+close
+close_range
+closefrom
+daemon
+dup
+dup2
+dup3
+fcntl
+fcntl64
+fork
+forkpty
+ioctl
+open
+open64
+openat
+openat64
+pidfd_getfd
+recvmmsg
+recvmsg
+SYMBOLS
+# Sanitizers and coverage add their own.
+nm -D --defined-only "$library" | awk '{ print $3 }' | grep -vE '^(__asan_|__odr_asan|__ubsan_|__tsan_|__llvm_|__sanitizer)' | LC_ALL=C sort >found
+diff expected found || fail "other symbols than the wrappers"
+
+# LTTng and the C library only; static TLS only, as the first use in a signal handler must not allocate.
+readelf -d "$library" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' >needed
+if grep -vE '^(liblttng-ust(-common)?\.so\.1|libc\.so\.6|ld-linux.*|lib(asan|ubsan|tsan)\.so.*)$' needed; then
+    fail "the library needs more than LTTng and the C library"
+fi
+if nm -D --undefined-only "$library" | grep -q __tls_get_addr; then
+    readelf -d "$library" | grep -q 'libasan\|libtsan' || fail "dynamic TLS: __tls_get_addr is used"
+fi

@@ -1,0 +1,41 @@
+# A session daemon that is stopped (SIGSTOP), before the program starts or while it runs, delays nobody: not a plain LD_PRELOAD with
+# LTTng's own timeout, nor `gpualloc run`, which sets one; and the program's output is the same.
+#
+# Fails without the cure: without LTTNG_UST_REGISTER_TIMEOUT the start takes 3 s.
+need_built dxg_churn libgpualloc-trace.so libgpualloc-softgpu.so
+daemon=$(cat "$place/sessiond.pid")
+trap 'kill -CONT $daemon 2>/dev/null' EXIT
+preload=$BUILD/lib/libgpualloc-trace.so:$BUILD/lib/libgpualloc-softgpu.so
+env LD_PRELOAD="$BUILD/lib/libgpualloc-softgpu.so" dxg_churn 50 >plain
+
+# Runs a command: same output as plain, within ms milliseconds.
+timely() {
+    local ms=$1 begin took; shift
+    begin=$(date +%s%N)
+    "$@" >out 2>err || fail "exit status $?: $*: $(cat err)"
+    took=$((($(date +%s%N) - begin) / 1000000))
+    cmp plain out && [ ! -s err ] || fail "other output: $*"
+    [ $took -lt "$ms" ] || fail "took $took ms: $*"
+}
+
+lttng create running --output="$PWD/T" >lttng.log
+lttng enable-event --userspace 'gpualloc:*,d3dkmt:*' >>lttng.log
+lttng start >>lttng.log
+kill -STOP "$daemon"
+timely 1500 env LTTNG_UST_REGISTER_TIMEOUT=0 LD_PRELOAD="$preload" dxg_churn 50
+timely 2500 gpualloc run --softgpu -- dxg_churn 50
+kill -CONT "$daemon"
+timely 2500 env LD_PRELOAD="$preload" dxg_churn 50
+
+# Stopped while the program runs: the buffers fill and the rest is discarded, but nothing waits.
+mkfifo gate
+(env LD_PRELOAD="$preload" sh -c 'read -r go <gate; exec dxg_churn 20000 256' >late) &
+program=$!
+sleep 0.3
+kill -STOP "$daemon"
+echo go >gate
+wait_until 20 eval "! alive $program"
+wait $program || fail "the program ended with $?"
+kill -CONT "$daemon"
+assert_eq "made 20000 allocations" "$(cat late)" "output"
+lttng destroy >>lttng.log
