@@ -253,7 +253,7 @@ static void print_kind(const struct replay_statistics *s, uint32_t k, double *va
     snprintf(name, sizeof name, "%s%s", s->kinds[k].name, s->kinds[k].failed ? " (fails)" : "");
     snprintf(size, sizeof size, "%s", replay_size_class_text(s->kinds[k].size_class).text);
     /* ≤ is three bytes and one column; so is µ two */
-    fprintf(out, "%-32s %-*s %9s", name, *size ? 12 : 10, size, ga_count(n / s->run_count).text);
+    fprintf(out, "%-36s %-*s %9s", name, *size ? 12 : 10, size, ga_count(n / s->run_count).text);
     double mean = 0;
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
         double value = over_runs(s, k, columns[i], values);
@@ -312,7 +312,7 @@ void replay_result_print(const struct replay_report *report, FILE *out)
         return;
     print_header(report, out);
     print_fidelity(report, out);
-    fprintf(out, "\n%-32s %-10s %9s %9s %9s %9s %9s %9s %9s %11s\n", "call", "size", "n a run", "mean", "p50", "p90", "p99",
+    fprintf(out, "\n%-36s %-10s %9s %9s %9s %9s %9s %9s %9s %11s\n", "call", "size", "n a run", "mean", "p50", "p90", "p99",
             "p99.9", "max", "per second");
     for (uint32_t k = 0; k < s->kind_count; k++)
         print_kind(s, k, values, out);

@@ -1,0 +1,47 @@
+# A driver's own creates become dumb buffers of the same size on any card node; what was translated is said, and such a result is
+# not compared with a verbatim one.
+need python3
+export GPUALLOC_FAKE_DRM="qxl bochs-drm virtio_gpu"
+fake="env LD_PRELOAD=$BUILD/lib/libfake-drm.so"
+$fake gpualloc record -o T -- drm_scene /dev/dri/card2 >/dev/null 2>&1 || fail "recording"
+
+# virtio_gpu's requests mean nothing to qxl: refused with the way out
+expect_status 0 $fake gpualloc replay T --device /dev/dri/card0
+expect_stdout 'skipped [0-9]+: a request of another driver'
+expect_status 0 $fake gpualloc replay T --device /dev/dri/card0 --backend dumb --json dumb.json --runs 4
+expect_stdout 'dumb, order memory'
+[ ! -s "$stderr" ] || fail "stderr: $(cat "$stderr")"
+expect_status 0 $fake gpualloc replay T --json verbatim.json --runs 4
+
+python3 - <<'END' || fail "the result"
+import json
+r = json.load(open('dumb.json'))
+assert r['mode'] == 'dumb' and r['backend'] == 'dumb' and r['device']['driver'] == 'qxl' and r['device']['software']
+assert r['translated'] == {'virtgpu_resource_create': 6, 'virtgpu_resource_create_blob': 3, 'virtgpu_map': 9}, r['translated']
+for run in r['runs']:
+    # what has no counterpart: resource info, and the native requests that failed
+    assert run['skipped'] == {'no_counterpart': 12} and run['differs'] == 0 and run['order_violations'] == 0, run
+v = json.load(open('verbatim.json'))
+assert v['mode'] == 'verbatim' and v['translated'] == {} and all(run['skipped'] == {} for run in v['runs'])
+END
+expect_status 1 gpualloc compare verbatim.json dumb.json
+expect_one_line_stderr
+expect_stderr 'one result is verbatim and the other dumb'
+
+# the buffers have the recorded sizes: the replay is recorded, and its creates are as large as the client's
+$fake gpualloc record -o D -- gpualloc replay T --device /dev/dri/card1 --backend dumb >/dev/null 2>&1 || true
+gpualloc list --format jsonl T >T.jsonl 2>/dev/null
+gpualloc list --format jsonl D >D.jsonl 2>/dev/null
+python3 - <<'END' || fail "the sizes"
+import json
+def sizes(path):
+    calls = [json.loads(line) for line in open(path)]
+    return [(c['size'] + 4095) // 4096 * 4096 for c in calls if 'create' in c['event'] and c['ret'] == 0]
+assert sizes('T.jsonl') == sizes('D.jsonl'), (sizes('T.jsonl'), sizes('D.jsonl'))
+END
+
+# A recording of dumb buffers alone is verbatim on any driver.
+$fake gpualloc record -o B -- drm_scene /dev/dri/card1 >/dev/null 2>&1 || fail "recording bochs-drm"
+expect_status 0 $fake gpualloc replay B --device /dev/dri/card2
+expect_stdout 'verbatim, order memory'
+expect_stdout '0 skipped'

@@ -1,0 +1,31 @@
+# Whatever ends a replay, all that it made is freed: a signal in the middle, and a device that goes out of memory.
+export GPUALLOC_FAKE_DRM="virtio_gpu" GPUALLOC_FAKE_DRM_LOG=$work/fake.log
+fake="env LD_PRELOAD=$BUILD/lib/libfake-drm.so"
+$fake gpualloc record -o T -- drm_scene /dev/dri/card0 >/dev/null 2>&1 || fail "recording"
+gpualloc record --softgpu -o S -- d3dkmt_scene >/dev/null 2>&1 || fail "recording"
+
+interrupted() { # SIGNAL STATUS COMMAND…
+    local signal=$1 expected=$2 status=0; shift 2
+    rm -f fake.log
+    "$@" >out 2>err &
+    local pid=$!
+    sleep 0.7
+    alive $pid || fail "it ended by itself: $(cat err)"
+    kill -"$signal" $pid
+    wait $pid || status=$?
+    assert_eq "$expected" "$status" "exit status after SIG$signal"
+    assert_eq 1 "$(wc -l <err)" "lines on stderr"
+    grep -q 'stopped; what the run had made is freed' err || fail "stderr: $(cat err)"
+    [ ! -s out ] || fail "a stopped replay printed a result"
+    [ ! -e r.json ] || fail "a stopped replay wrote a result"
+}
+for signal in "INT 130" "TERM 143" "HUP 129"; do
+    interrupted $signal env LD_PRELOAD="$BUILD/lib/libfake-drm.so" "$BUILD/bin/gpualloc" replay T --runs 90000 --json r.json
+    assert_eq 'exit with 0 files and 0 dma-bufs open' "$(tail -1 fake.log)" "what is open at exit"
+done
+interrupted INT 130 gpualloc replay S --softgpu --runs 90000 --json r.json
+
+# Out of memory in the middle: what could not be made is counted, the rest goes on and is freed.
+expect_status 0 env GPUALLOC_FAKE_DRM_BYTES=200000 $fake gpualloc replay T
+expect_stdout 'skipped [0-9]+: its object could not be made in this run'
+assert_eq 'exit with 0 files and 0 dma-bufs open' "$(tail -1 fake.log)" "what is open at exit"

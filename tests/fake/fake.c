@@ -1,0 +1,470 @@
+/*
+ * The fake DRM core and the preload: see fake.h. GPUALLOC_FAKE_DRM names the devices, "virtio_gpu radeon": the first is
+ * /dev/dri/card0 and /dev/dri/renderD128, and so on. GPUALLOC_FAKE_DRM_LOG names a file that is told what was left open: one line
+ * a closed file ("closed /dev/dri/card0 with 3 handles") and one at exit ("exit with 0 files and 0 dma-bufs open").
+ *
+ * GPUALLOC_FAKE_DRM_BYTES is how much memory a process can have of them.
+ *
+ * A device's file is a memfd named after the node, and its buffers' mmap offsets are offsets in it, so that mmap is the kernel's.
+ */
+#include "fake.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <libdrm/drm.h>
+#include <libdrm/drm_mode.h>
+
+#define PUBLIC __attribute__((visibility("default")))
+#define PAGE 4096ull
+enum { FDS = 4096, HANDLES = 8192, BUFFERS = 16384, FILES = 64, DEVICES = 8 };
+
+#define DRIVER(name) extern const struct fake_driver fake_driver_##name;
+#include "generated/fake-drivers.inc"
+#undef DRIVER
+static const struct fake_driver *const drivers[] = {
+#define DRIVER(name) &fake_driver_##name,
+#include "generated/fake-drivers.inc"
+#undef DRIVER
+};
+
+struct buffer {
+    uint64_t size, offset;
+    uint32_t holders; /* handles, and one for its dma-buf while a descriptor is open */
+    uint32_t name;    /* flink, 0: none */
+    ino_t inode;      /* of its dma-buf, 0: none */
+    uint32_t dma_bufs; /* open descriptors */
+    int device;
+};
+
+struct fake_file {
+    bool used, render;
+    int device;
+    uint32_t references;
+    char node[64];
+    uint32_t handles[HANDLES]; /* buffer number + 1 */
+};
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static const struct fake_driver *devices[DEVICES];
+static int device_count = -1;
+static struct fake_file files[FILES];
+static struct buffer buffers[BUFFERS];
+static uint64_t next_offset[DEVICES];
+static uint32_t next_name = 1;
+static uint64_t alive_bytes;
+static struct {
+    struct fake_file *file;
+    struct buffer *dma_buf;
+} fds[FDS];
+
+#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+
+static void say(const char *format, ...)
+{
+    const char *path = getenv("GPUALLOC_FAKE_DRM_LOG");
+    int fd = path ? REAL(open)(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666) : -1;
+    if (fd < 0)
+        return;
+    va_list list;
+    va_start(list, format);
+    vdprintf(fd, format, list);
+    va_end(list);
+    REAL(close)(fd);
+}
+
+static void find_devices(void)
+{
+    if (device_count >= 0)
+        return;
+    device_count = 0;
+    const char *wanted = getenv("GPUALLOC_FAKE_DRM");
+    while (wanted && *wanted && device_count < DEVICES) {
+        size_t length = strcspn(wanted, " ");
+        for (size_t d = 0; d < sizeof drivers / sizeof *drivers; d++)
+            if (strlen(drivers[d]->name) == length && strncmp(drivers[d]->name, wanted, length) == 0)
+                devices[device_count++] = drivers[d];
+        wanted += length + (wanted[length] == ' ');
+    }
+}
+
+/* ---- Buffers ------------------------------------------------------------------------------------------------------------ */
+
+static void put_buffer(struct buffer *buffer)
+{
+    if (--buffer->holders)
+        return;
+    alive_bytes -= buffer->size;
+    *buffer = (struct buffer){0};
+}
+
+static struct buffer *buffer_of(struct fake_file *file, uint32_t handle)
+{
+    return handle && handle < HANDLES && file->handles[handle] ? &buffers[file->handles[handle] - 1] : NULL;
+}
+
+static int add_handle(struct fake_file *file, struct buffer *buffer, uint32_t *handle)
+{
+    for (uint32_t h = 1; h < HANDLES; h++) /* the lowest that is free, as the kernel gives */
+        if (!file->handles[h]) {
+            file->handles[h] = (uint32_t)(buffer - buffers) + 1;
+            buffer->holders++;
+            *handle = h;
+            return 0;
+        }
+    return ENOSPC;
+}
+
+int fake_create(struct fake_file *file, uint64_t size, uint32_t *handle)
+{
+    if (!size)
+        return EINVAL;
+    const char *limit = getenv("GPUALLOC_FAKE_DRM_BYTES");
+    if (size > 1ull << 40 || (limit && alive_bytes + size > strtoull(limit, NULL, 10)))
+        return ENOMEM;
+    for (struct buffer *buffer = buffers; buffer < buffers + BUFFERS; buffer++) {
+        if (buffer->holders)
+            continue;
+        *buffer = (struct buffer){.size = (size + PAGE - 1) & ~(PAGE - 1), .offset = next_offset[file->device] + PAGE,
+                                  .device = file->device};
+        next_offset[file->device] = buffer->offset + buffer->size - PAGE;
+        alive_bytes += buffer->size;
+        return add_handle(file, buffer, handle);
+    }
+    return ENOMEM;
+}
+
+int fake_find(struct fake_file *file, uint32_t handle, uint64_t *offset, uint64_t *size, uint32_t *resource)
+{
+    struct buffer *buffer = buffer_of(file, handle);
+    if (!buffer)
+        return ENOENT;
+    if (offset)
+        *offset = buffer->offset;
+    if (size)
+        *size = buffer->size;
+    if (resource)
+        *resource = (uint32_t)(buffer - buffers) + 1;
+    return 0;
+}
+
+/* ---- DRM core ------------------------------------------------------------------------------------------------------------ */
+
+static void copy_text(char *to, size_t *room, const char *text)
+{
+    size_t length = strlen(text);
+    if (to && *room)
+        memcpy(to, text, length < *room ? length : *room);
+    *room = length;
+}
+
+static int core_version(struct fake_file *file, void *argument)
+{
+    struct drm_version *v = argument;
+    v->version_major = v->version_minor = v->version_patchlevel = 0;
+    size_t name = v->name_len, date = v->date_len, desc = v->desc_len;
+    copy_text(v->name, &name, devices[file->device]->name);
+    copy_text(v->date, &date, "fake");
+    copy_text(v->desc, &desc, "a fake device for tests");
+    v->name_len = name, v->date_len = date, v->desc_len = desc;
+    return 0;
+}
+
+static int core_create_dumb(struct fake_file *file, void *argument)
+{
+    struct drm_mode_create_dumb *a = argument;
+    if (!a->width || !a->height || !a->bpp || a->flags)
+        return EINVAL;
+    uint64_t pitch = (uint64_t)a->width * ((a->bpp + 7) / 8);
+    if (pitch > UINT32_MAX || pitch * a->height > UINT32_MAX)
+        return EINVAL;
+    a->pitch = (uint32_t)pitch;
+    a->size = (pitch * a->height + PAGE - 1) & ~(PAGE - 1);
+    return fake_create(file, a->size, &a->handle);
+}
+
+static int core_map_dumb(struct fake_file *file, void *argument)
+{
+    struct drm_mode_map_dumb *a = argument;
+    return a->pad ? EINVAL : fake_find(file, a->handle, (uint64_t *)&a->offset, NULL, NULL);
+}
+
+static int drop_handle(struct fake_file *file, uint32_t handle)
+{
+    struct buffer *buffer = buffer_of(file, handle);
+    if (!buffer)
+        return EINVAL;
+    file->handles[handle] = 0;
+    put_buffer(buffer);
+    return 0;
+}
+
+static int core_destroy_dumb(struct fake_file *file, void *argument)
+{
+    return drop_handle(file, ((struct drm_mode_destroy_dumb *)argument)->handle);
+}
+
+static int core_gem_close(struct fake_file *file, void *argument)
+{
+    struct drm_gem_close *a = argument;
+    return a->pad ? EINVAL : drop_handle(file, a->handle);
+}
+
+static int core_flink(struct fake_file *file, void *argument)
+{
+    struct drm_gem_flink *a = argument;
+    struct buffer *buffer = buffer_of(file, a->handle);
+    if (!buffer)
+        return ENOENT;
+    if (!buffer->name)
+        buffer->name = next_name++;
+    a->name = buffer->name;
+    return 0;
+}
+
+static int core_open(struct fake_file *file, void *argument)
+{
+    struct drm_gem_open *a = argument;
+    for (struct buffer *buffer = buffers; a->name && buffer < buffers + BUFFERS; buffer++)
+        if (buffer->holders && buffer->name == a->name && buffer->device == file->device) {
+            a->size = buffer->size;
+            return add_handle(file, buffer, &a->handle);
+        }
+    return ENOENT;
+}
+
+static int core_export(struct fake_file *file, void *argument)
+{
+    struct drm_prime_handle *a = argument;
+    if (devices[file->device]->no_prime)
+        return ENOSYS;
+    if (a->flags & ~(uint32_t)(DRM_CLOEXEC | DRM_RDWR))
+        return EINVAL;
+    struct buffer *buffer = buffer_of(file, a->handle);
+    if (!buffer)
+        return ENOENT;
+    int fd = -1;
+    for (int i = 0; buffer->dma_bufs && fd < 0 && i < FDS; i++)
+        if (fds[i].dma_buf == buffer)
+            fd = REAL(fcntl)(i, a->flags & DRM_CLOEXEC ? F_DUPFD_CLOEXEC : F_DUPFD, 0);
+    struct stat status;
+    if (fd < 0)
+        fd = memfd_create("fake-dmabuf", a->flags & DRM_CLOEXEC ? MFD_CLOEXEC : 0);
+    if (fd < 0 || fd >= FDS || fstat(fd, &status) < 0 || ftruncate(fd, (off_t)buffer->size) < 0)
+        return EMFILE;
+    buffer->inode = status.st_ino;
+    buffer->holders += !buffer->dma_bufs++;
+    fds[fd].dma_buf = buffer;
+    a->fd = fd;
+    return 0;
+}
+
+static int core_import(struct fake_file *file, void *argument)
+{
+    struct drm_prime_handle *a = argument;
+    if (devices[file->device]->no_prime)
+        return ENOSYS;
+    if (a->fd < 0 || REAL(fcntl)(a->fd, F_GETFD) < 0)
+        return EBADF;
+    struct buffer *buffer = a->fd < FDS ? fds[a->fd].dma_buf : NULL;
+    if (!buffer)
+        return EINVAL;
+    for (uint32_t h = 1; h < HANDLES; h++)
+        if (file->handles[h] == (uint32_t)(buffer - buffers) + 1) {
+            a->handle = h;
+            return 0;
+        }
+    return add_handle(file, buffer, &a->handle);
+}
+
+static const struct fake_request core[] = {
+    {0x00, sizeof(struct drm_version), true, core_version},
+    {0xb2, sizeof(struct drm_mode_create_dumb), false, core_create_dumb},
+    {0xb3, sizeof(struct drm_mode_map_dumb), false, core_map_dumb},
+    {0xb4, sizeof(struct drm_mode_destroy_dumb), false, core_destroy_dumb},
+    {0x09, sizeof(struct drm_gem_close), true, core_gem_close},
+    {0x0a, sizeof(struct drm_gem_flink), false, core_flink},
+    {0x0b, sizeof(struct drm_gem_open), false, core_open},
+    {0x2d, sizeof(struct drm_prime_handle), true, core_export},
+    {0x2e, sizeof(struct drm_prime_handle), true, core_import},
+    {0},
+};
+
+static int dispatch(struct fake_file *file, unsigned long request, void *argument)
+{
+    unsigned number = _IOC_NR(request);
+    bool own = number >= DRM_COMMAND_BASE && number < DRM_COMMAND_END;
+    for (const struct fake_request *r = own ? devices[file->device]->requests : core; r->handle; r++) {
+        if (r->number != number)
+            continue;
+        if (_IOC_TYPE(request) != DRM_IOCTL_BASE || _IOC_SIZE(request) != r->size)
+            return EINVAL;
+        if (file->render && !r->render)
+            return EACCES;
+        return r->handle(file, argument);
+    }
+    return EINVAL;
+}
+
+/* ---- The preload --------------------------------------------------------------------------------------------------------- */
+
+/* "/dev/dri/card1" and "/dev/dri/renderD129" are of device 1. */
+static int device_of_node(const char *path, bool *render)
+{
+    static const char card[] = "/dev/dri/card", render_node[] = "/dev/dri/renderD";
+    find_devices();
+    *render = strncmp(path, render_node, sizeof render_node - 1) == 0;
+    if (!*render && strncmp(path, card, sizeof card - 1) != 0)
+        return -1;
+    int number = *render ? atoi(path + sizeof render_node - 1) - 128 : atoi(path + sizeof card - 1);
+    return number >= 0 && number < device_count ? number : -1;
+}
+
+static int open_node(const char *path, int flags)
+{
+    bool render;
+    int device = device_of_node(path, &render);
+    if (device < 0)
+        return -2;
+    int fd = memfd_create(path, flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
+    if (fd < 0 || fd >= FDS || ftruncate(fd, (off_t)1 << 42) < 0)
+        return -1;
+    pthread_mutex_lock(&mutex);
+    struct fake_file *file = files;
+    while (file < files + FILES && file->used)
+        file++;
+    if (file < files + FILES) {
+        *file = (struct fake_file){.used = true, .render = render, .device = device, .references = 1};
+        snprintf(file->node, sizeof file->node, "%s", path);
+        fds[fd].file = file;
+    }
+    pthread_mutex_unlock(&mutex);
+    return fd;
+}
+
+static void forget(int fd)
+{
+    if (fd < 0 || fd >= FDS || (!fds[fd].file && !fds[fd].dma_buf))
+        return;
+    pthread_mutex_lock(&mutex);
+    struct fake_file *file = fds[fd].file;
+    struct buffer *buffer = fds[fd].dma_buf;
+    fds[fd].file = NULL;
+    fds[fd].dma_buf = NULL;
+    if (buffer && --buffer->dma_bufs == 0)
+        put_buffer(buffer);
+    if (file && --file->references == 0) {
+        unsigned left = 0;
+        for (uint32_t h = 1; h < HANDLES; h++)
+            left += file->handles[h] && drop_handle(file, h) == 0;
+        say("closed %s with %u handles\n", file->node, left);
+        file->used = false;
+    }
+    pthread_mutex_unlock(&mutex);
+}
+
+static void share(int from, int to)
+{
+    if (from < 0 || to < 0 || from >= FDS || to >= FDS || from == to)
+        return;
+    pthread_mutex_lock(&mutex);
+    fds[to] = fds[from];
+    if (fds[to].file)
+        fds[to].file->references++;
+    if (fds[to].dma_buf)
+        fds[to].dma_buf->dma_bufs++;
+    pthread_mutex_unlock(&mutex);
+}
+
+#define OPEN(name)                                                                                                          \
+    PUBLIC int name(const char *path, int flags, ...)                                                                       \
+    {                                                                                                                       \
+        va_list list;                                                                                                       \
+        va_start(list, flags);                                                                                              \
+        mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(list, mode_t) : 0;                                             \
+        va_end(list);                                                                                                       \
+        int fd = open_node(path, flags);                                                                                    \
+        return fd != -2 ? fd : REAL(name)(path, flags, mode);                                                               \
+    }
+OPEN(open)
+OPEN(open64)
+
+PUBLIC int close(int fd)
+{
+    forget(fd);
+    return REAL(close)(fd);
+}
+
+PUBLIC int dup(int fd)
+{
+    int copy = REAL(dup)(fd);
+    share(fd, copy);
+    return copy;
+}
+
+PUBLIC int ioctl(int fd, unsigned long request, ...)
+{
+    va_list list;
+    va_start(list, request);
+    void *argument = va_arg(list, void *);
+    va_end(list);
+    if (fd < 0 || fd >= FDS || !fds[fd].file)
+        return REAL(ioctl)(fd, request, argument);
+    pthread_mutex_lock(&mutex);
+    int error = fds[fd].file ? dispatch(fds[fd].file, request, argument) : EBADF;
+    pthread_mutex_unlock(&mutex);
+    if (!error)
+        return 0;
+    errno = error;
+    return -1;
+}
+
+/* Who lists /dev/dri sees the fakes: a directory of our own, whose entries are counted. */
+static struct {
+    int next;
+    struct dirent entry;
+} listing;
+
+PUBLIC DIR *opendir(const char *path)
+{
+    find_devices();
+    if (strcmp(path, "/dev/dri") != 0 || device_count == 0)
+        return REAL(opendir)(path);
+    listing.next = 0;
+    return (DIR *)&listing;
+}
+
+PUBLIC struct dirent *readdir(DIR *folder)
+{
+    if (folder != (DIR *)&listing)
+        return REAL(readdir)(folder);
+    int n = listing.next++;
+    if (n >= 2 * device_count)
+        return NULL;
+    snprintf(listing.entry.d_name, sizeof listing.entry.d_name, n % 2 ? "renderD%d" : "card%d", n % 2 ? n / 2 + 128 : n / 2);
+    return &listing.entry;
+}
+
+PUBLIC int closedir(DIR *folder) { return folder == (DIR *)&listing ? 0 : REAL(closedir)(folder); }
+
+__attribute__((destructor)) static void at_exit(void)
+{
+    unsigned open_files = 0, dma_bufs = 0;
+    for (int i = 0; i < FDS; i++) {
+        open_files += fds[i].file != NULL;
+        dma_bufs += fds[i].dma_buf != NULL;
+    }
+    if (device_count > 0)
+        say("exit with %u files and %u dma-bufs open\n", open_files, dma_bufs);
+}

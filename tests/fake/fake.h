@@ -1,0 +1,35 @@
+/*
+ * Fake DRM devices for tests: a preload that answers for /dev/dri from tables, one file a driver in drivers/.
+ *
+ * A driver's file ends in a const struct fake_driver named fake_driver_FILE. Handlers return 0 or a positive errno, that of the
+ * kernel driver. They are stricter than the kernel where it is lenient: a structure of another size, a pad that is not zero and an
+ * unknown flag give EINVAL, so that nobody passes rubbish unseen. All handlers run under one lock.
+ */
+#ifndef GPUALLOC_TESTS_FAKE_H
+#define GPUALLOC_TESTS_FAKE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct fake_file; /* an open file description */
+
+struct fake_request {
+    uint8_t number; /* _IOC_NR */
+    uint16_t size;  /* bytes of its structure */
+    bool render;    /* allowed on render nodes */
+    int (*handle)(struct fake_file *file, void *argument);
+};
+
+struct fake_driver {
+    const char *name;                    /* as DRM_IOCTL_VERSION says it */
+    const struct fake_request *requests; /* its own; ends with a null handler */
+    bool no_prime;
+};
+
+/* A buffer of at least size bytes, rounded to pages: its handle, or an errno. */
+int fake_create(struct fake_file *file, uint64_t size, uint32_t *handle);
+/* Offset for mmap, size, and a number of the memory (the same through every handle); ENOENT. Null results are fine. */
+int fake_find(struct fake_file *file, uint32_t handle, uint64_t *offset, uint64_t *size, uint32_t *resource);
+
+#endif
