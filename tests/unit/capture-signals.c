@@ -45,6 +45,9 @@ static int is_interrupted(int fd, unsigned long request, void *argument)
 static void a_handlers_call_leaves_the_interrupted_one_whole(void **state)
 {
     (void)state;
+#ifdef __SANITIZE_THREAD__
+    skip(); /* the thread sanitizer puts a signal off until the handler that raised it has returned: nothing would nest */
+#endif
     struct sigaction action = {.sa_handler = makes_a_call, .sa_flags = SA_NODEFER};
     sigaction(SIGUSR1, &action, NULL);
     memset(outer_data, 'o', sizeof outer_data);

@@ -47,6 +47,18 @@ static bool row_disabled[GA_ROW_COUNT];
 
 static bool test_enabled(enum ga_row_id row) { return !row_disabled[row]; }
 
+/* Room for copies of lists. Events come from signal handlers too, so nothing here may call malloc. */
+static _Alignas(8) char list_room[64 << 20];
+static atomic_size_t list_used;
+
+static void *list_copy(const void *from, size_t size)
+{
+    size_t place = atomic_fetch_add(&list_used, (size + 7) & ~(size_t)7);
+    if (place + size > sizeof list_room)
+        abort();
+    return memcpy(list_room + place, from, size);
+}
+
 /* Keeps what a list member points to: the tracer's buffer is gone when emit returns. */
 static void keep_list(struct event *event)
 {
@@ -60,8 +72,7 @@ static void keep_list(struct event *event)
         memcpy(&list, record + m->in, sizeof list);
         if (!length)
             continue;
-        event->list = malloc(length * (words ? 8 : 4));
-        memcpy(event->list, list, length * (words ? 8 : 4));
+        event->list = list_copy(list, length * (words ? 8u : 4u));
     }
 }
 
@@ -85,9 +96,8 @@ static uint64_t test_clock(void)
 
 static inline void events_clear(void)
 {
-    unsigned count = atomic_exchange(&event_count, 0);
-    for (unsigned i = 0; i < count; i++)
-        free(events[i].list);
+    atomic_store(&event_count, 0);
+    atomic_store(&list_used, 0);
 }
 
 /* The n-th event of a row from the first on, or null. */
@@ -137,7 +147,7 @@ static inline void assert_blob(uint64_t hash, const void *expected, uint32_t exp
 
 /* --- devices ------------------------------------------------------------------------------------------------------------- */
 
-static unsigned probes;
+static atomic_uint probes;
 
 /* memfd:dxg is a dxg device; memfd:DRIVER-N is node N of a DRM driver. */
 static int test_probe(int fd, struct capture_probe *probe)
@@ -175,7 +185,7 @@ static inline void hooked_close(int fd)
 /* --- the real ioctl ------------------------------------------------------------------------------------------------------ */
 
 static int (*answer)(int fd, unsigned long request, void *argument); /* set by a test; null: returns 0 */
-static unsigned answered;
+static atomic_uint answered;
 
 static int test_ioctl(int fd, unsigned long request, ...)
 {
