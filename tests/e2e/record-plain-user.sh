@@ -8,7 +8,7 @@ expect_status 0 as_user 65534 gpualloc record --softgpu --json -o T -- d3dkmt_sc
 assert_eq True "$(json "['complete']" "$stderr")" "complete"
 assert_eq True "$(json "['session_daemon_started']" "$stderr")" "daemon started"
 assert_eq "" "$(processes_named lttng-sessiond)" "session daemons left"
-assert_eq 65534 "$(stat -c %u "$work/home-65534/T/gpualloc.json")" "owner of the output"
+[ "$(id -u)" != 0 ] || assert_eq 65534 "$(stat -c %u "$work/home-65534/T/gpualloc.json")" "owner of the output"
 
 as_user 65534 lttng-sessiond --daemonize --no-kernel --pidfile="$work/home-65534/pid"
 expect_status 0 as_user 65534 gpualloc record --softgpu -o T2 -- d3dkmt_scene

@@ -1,5 +1,5 @@
-# record, as root: the figures are the trace's own, the program's output is its own, and nothing of the session stays.
-[ "$(id -u)" = 0 ] || skip "not root"
+# record, as whoever runs the tests (root, where it is tested every time): the figures are the trace's own, the program's output is
+# its own, and nothing of the session stays.
 need_built d3dkmt_scene libgpualloc-trace.so libgpualloc-softgpu.so
 need babeltrace2
 
@@ -32,7 +32,8 @@ expect_status 0 gpualloc record --softgpu -- d3dkmt_scene
 cd ..
 expect_status 0 gpualloc record --softgpu -o "a b:c'd" -- d3dkmt_scene
 expect_stderr "next: gpualloc report 'a b:c'\\\\''d'$"
-babeltrace2 "a b:c'd" | grep -q d3dkmt:create_allocation || fail "no calls in a directory with an odd name"
+babeltrace2 "a b:c'd" >events
+grep -q d3dkmt:create_allocation events || fail "no calls in a directory with an odd name"
 
 lttng list 2>&1 | grep -q gpualloc- && fail "a session stayed"
 true

@@ -23,8 +23,8 @@ both() {
     wait_until 5 none
 }
 sessions() { [ "$(lttng list 2>/dev/null | grep -cE '[0-9]\) gpualloc-')" = "$1" ]; }
-both first 1.5 3
-both second 3 1.5
+both first 1 2
+both second 2 1
 
 # A session of the user's keeps the daemon; the next recording to leave it alone stops it.
 expect_status 0 gpualloc record -o T3 -- sh -c 'lttng create mine --no-output >/dev/null'
