@@ -20,6 +20,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <xf86drm.h>
 
@@ -130,6 +131,8 @@ static const struct request requests[] = {
 
 static FILE *client_log;
 static const char *driver;
+static unsigned file_of[64]; /* by descriptor: which open file it leads to, numbered from 1 in the order of opening */
+static unsigned file_count;
 
 static void die(const char *format, ...)
 {
@@ -215,7 +218,7 @@ static void log_call(int fd, const struct request *request, const char *before, 
     size_t size = _IOC_SIZE(request->number);
     if (!client_log)
         return;
-    fprintf(client_log, "{\"driver\": \"%s\", \"request\": \"%s\", \"fd\": %d, ", driver, request->name, fd);
+    fprintf(client_log, "{\"driver\": \"%s\", \"request\": \"%s\", \"file\": %u, ", driver, request->name, file_of[fd]);
     log_members("before", request, before);
     log_members("after", request, after);
     log_outputs(request);
@@ -348,6 +351,24 @@ static void wrong_part(int fd)
     call_must_fail(fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &import_foreign, "PRIME import of a descriptor that is no dma-buf");
 }
 
+static int note_file(int fd, unsigned file, const char *what)
+{
+    if (fd < 0 || (size_t)fd >= sizeof file_of / sizeof *file_of)
+        die("%s: %s", what, fd < 0 ? strerror(errno) : "too many open files");
+    file_of[fd] = file;
+    return fd;
+}
+
+/* The last close of a file is in the log, too: it ends what is left in the file. */
+static void close_file(int fd)
+{
+    if (client_log)
+        fprintf(client_log, "{\"request\": \"close\", \"file\": %u}\n", file_of[fd]);
+    close(fd);
+}
+
+static int open_node(const char *node) { return note_file(open(node, O_RDWR | O_CLOEXEC), ++file_count, node); }
+
 /* A global name, opened by another file of the same device: one buffer, two handles. */
 static void flink_part(int fd, int other)
 {
@@ -356,6 +377,10 @@ static void flink_part(int fd, int other)
     struct drm_gem_open opened = {.name = flink.name};
     call_must(other, DRM_IOCTL_GEM_OPEN, &opened, "GEM_OPEN");
     close_handle(other, opened.handle);
+    /* By the same file: a second handle, each of which keeps the buffer. */
+    struct drm_gem_open second = {.name = flink.name};
+    call_must(fd, DRM_IOCTL_GEM_OPEN, &second, "GEM_OPEN by the same file");
+    close_handle(fd, second.handle);
 }
 
 /* A dma-buf, imported twice where it came from (the handle it has already) and once by another file of the device. */
@@ -376,6 +401,68 @@ static void prime_part(int fd, int other)
         die("%s: a dma-buf came back as handle %u and %u, not as its own %u", driver, again.handle, twice.handle, object->handle);
     call_must(other, DRM_IOCTL_PRIME_FD_TO_HANDLE, &there, "PRIME_FD_TO_HANDLE in another file");
     close_handle(other, there.handle);
+}
+
+/* A buffer that its dma-buf alone keeps, and that comes back under a new handle; the descriptor is a duplicate by then. */
+static void outlive_part(int fd)
+{
+    struct drm_mode_create_dumb create = {.width = 256, .height = 16, .bpp = 32};
+    call_must(fd, DRM_IOCTL_MODE_CREATE_DUMB, &create, "CREATE_DUMB");
+    struct drm_prime_handle share = {.handle = create.handle, .flags = DRM_CLOEXEC, .fd = -1};
+    int error = call(fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &share);
+    close_handle(fd, create.handle);
+    if (error)
+        return;
+    int duplicate = dup(share.fd);
+    close(share.fd);
+    struct drm_prime_handle back = {.fd = duplicate};
+    call_must(fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &back, "PRIME_FD_TO_HANDLE of a buffer without a handle");
+    close(duplicate);
+    close_handle(fd, back.handle);
+}
+
+/* A file that is closed with a buffer in it, and its descriptor's number again for another file, where handles start anew. */
+static void reopen_part(const char *node)
+{
+    int first = open_node(node);
+    struct drm_mode_create_dumb left = {.width = 48, .height = 48, .bpp = 32};
+    call_must(first, DRM_IOCTL_MODE_CREATE_DUMB, &left, "CREATE_DUMB");
+    close_file(first);
+    int second = open_node(node);
+    struct drm_mode_create_dumb create = {.width = 96, .height = 48, .bpp = 32};
+    call_must(second, DRM_IOCTL_MODE_CREATE_DUMB, &create, "CREATE_DUMB");
+    if (second != first || create.handle != left.handle)
+        die("%s: descriptor %d and handle %u are %d and %u the second time", driver, first, left.handle, second, create.handle);
+    int duplicate = note_file(dup(second), file_of[second], "dup");
+    close(second);
+    close_handle(duplicate, create.handle); /* the file lives on under the duplicate */
+    close_file(duplicate);
+}
+
+/* A forked child shares the file, so its handles, and leaves a buffer behind for its parent to free. */
+static void fork_part(int fd)
+{
+    struct drm_mode_create_dumb create = {.width = 80, .height = 48, .bpp = 32};
+    int status, ends[2];
+    if (pipe2(ends, O_CLOEXEC))
+        die("pipe: %s", strerror(errno));
+    if (client_log)
+        fflush(client_log);
+    pid_t child = fork();
+    if (child < 0)
+        die("fork: %s", strerror(errno));
+    if (child == 0) {
+        call_must(fd, DRM_IOCTL_MODE_CREATE_DUMB, &create, "CREATE_DUMB in a child");
+        close(fd); /* its own descriptor; the file lives on in the parent */
+        if (client_log)
+            fflush(client_log);
+        _exit(write(ends[1], &create.handle, sizeof create.handle) != sizeof create.handle);
+    }
+    if (waitpid(child, &status, 0) != child || status || read(ends[0], &create.handle, sizeof create.handle) < 0)
+        die("%s: the child failed", driver);
+    close(ends[0]);
+    close(ends[1]);
+    close_handle(fd, create.handle);
 }
 
 /* A handle's number is used again once it is free: two lives, one handle. */
@@ -509,18 +596,13 @@ static void hold(int fd)
         call_must(fd, DRM_IOCTL_GEM_FLINK, &flink, "GEM_FLINK");
         printf("object handle %u size %" PRIu64 " name %u\n", objects[i].handle, objects[i].size, flink.name);
     }
+    struct stat status;
+    if (shared >= 0 && fstat(shared, &status) == 0)
+        printf("dma-buf %ju\n", (uintmax_t)status.st_ino);
     puts("holding");
     fflush(stdout);
     if (read(STDIN_FILENO, &byte, 1) < 0)
         die("standard input: %s", strerror(errno));
-}
-
-static int open_node(const char *node)
-{
-    int fd = open(node, O_RDWR | O_CLOEXEC);
-    if (fd < 0)
-        die("%s: %s", node, strerror(errno));
-    return fd;
 }
 
 static void scene(const char *node, bool holding)
@@ -538,7 +620,10 @@ static void scene(const char *node, bool holding)
     wrong_part(fd);
     flink_part(fd, other);
     prime_part(fd, other);
+    outlive_part(fd);
     reuse_part(fd);
+    reopen_part(node);
+    fork_part(fd);
     printf("%s: %zu objects alive\n", driver, object_count);
     if (holding)
         hold(fd);
@@ -550,8 +635,8 @@ static void scene(const char *node, bool holding)
         destroy(fd, &objects[--object_count]);
     if (shared >= 0)
         close(shared);
-    close(other);
-    close(fd);
+    close_file(other);
+    close_file(fd);
     drmFreeVersion(version);
 }
 

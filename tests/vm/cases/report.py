@@ -21,8 +21,8 @@ def main():
     verdict.equal(lives.bytes_made, memory["bytes_made"], "bytes in all")
     verdict.equal(lives.peak, memory["peak_bytes"], f"peak of {lives.peak} bytes")
     verdict.equal(lives.freed, memory["ends"]["freed"]["count"], f"{lives.freed} freed by a call")
-    verdict.equal(len(lives.alive), memory["ends"]["closed"]["count"], "freed when the device was closed")
-    verdict.equal(0, memory["at_end"], "alive at the end")
+    verdict.equal(lives.closed, memory["ends"]["closed"]["count"], f"{lives.closed} freed when a file was closed")
+    verdict.equal(len(lives.alive), memory["at_end"], "alive at the end")
     verdict.equal(False, summary["loss"]["lossy"], "lossy")
     return verdict.finish()
 
