@@ -77,6 +77,13 @@ bool ga_map_erase(struct ga_map *map, uint64_t a, uint64_t b)
         return false;
     slot->state = ERASED;
     map->count--;
+    /* An erased slot only keeps a row of slots together: before a free one it can go, and so can those before it. */
+    size_t last = map->capacity - 1, i = (size_t)(slot - map->slots);
+    if (map->slots[(i + 1) & last].state == FREE)
+        for (; map->slots[i].state == ERASED; i = (i - 1) & last) {
+            map->slots[i].state = FREE;
+            map->used--;
+        }
     return true;
 }
 
