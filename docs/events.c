@@ -8,12 +8,14 @@ static const char *const directions[] = {
 
 static const char *type_name(const struct ga_member *member, char *buffer, size_t size)
 {
-    static const char *const names[] = {[GA_PTR] = "address", [GA_BLOB] = "private data", [GA_ARRAY] = "array of u32",
+    static const char *const names[] = {[GA_PTR] = "address", [GA_BLOB] = "private data", 
                                         [GA_ELEMENTS] = "array of", [GA_INODE] = "inode number", [GA_STR] = "string",
                                         [GA_WORDS] = "array of u64"};
     if (member->kind == GA_INT || member->kind == GA_FLAGS)
         snprintf(buffer, size, "%s%u%s", member->is_signed ? "s" : "u", member->width * 8u,
                  member->kind == GA_FLAGS ? " flags" : "");
+    else if (member->kind == GA_ARRAY)
+        snprintf(buffer, size, "%s u%u%s", member->one ? "one" : "array of", member->entry * 8u, member->room ? " in place" : "");
     else if (member->kind == GA_ELEMENTS)
         snprintf(buffer, size, "%s %s", member->one ? "one" : names[GA_ELEMENTS], ga_rows[member->element].event);
     else
@@ -32,8 +34,9 @@ static void print_member(const struct ga_row *row, const struct ga_member *membe
     if (member->older_name)
         printf("; older form: `%s`, elements of %u bytes", member->older_name, member->older_size);
     if (member->arm)
-        printf("; only %s `%s` %s 0x%x", member->arm_set ? "with" : "without", member->arm,
-               member->arm_of_call ? "of the call at" : "at", member->arm_mask);
+        printf("; only %s `%s`%s %s 0x%x", member->arm_test == GA_ARM_NONE ? "without" : "with", member->arm,
+               member->arm_of_call ? " of the call" : "",
+               member->arm_test == GA_ARM_IS ? "=" : member->arm_test == GA_ARM_ABOVE ? ">" : "at", member->arm_value);
     for (const struct ga_flag_name *flag = member->flags; flag && flag->name; flag++)
         printf("%s %u %s", flag == member->flags ? "; bits:" : ",", flag->bit, flag->name);
     puts(" |");

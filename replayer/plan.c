@@ -252,25 +252,29 @@ static int add_blob(struct pass *p, const struct ga_row *row, const struct ga_me
 static int add_array(struct pass *p, const struct ga_row *row, const struct ga_member *member, const void *record, uint32_t place)
 {
     uint32_t length = (uint32_t)ga_load((const char *)record + member->length, 4, false);
-    const uint32_t *list = (const uint32_t *)(uintptr_t)ga_load((const char *)record + member->in, 8, false);
-    if (!load_address(member, record))
+    const char *list = (const char *)(uintptr_t)ga_load((const char *)record + member->in, 8, false);
+    if (!member->room && !load_address(member, record))
         return 0;
     if (length > GA_ARRAY_MAX)
         return -EINVAL;
-    if (!length && member_value(row, member->count, record))
+    uint64_t wanted = member->one ? 1 : member_value(row, member->count, record);
+    if (member->direction == GA_OUT) /* room for the results, and no more than that */
+        length = wanted > GA_ARRAY_MAX ? GA_ARRAY_MAX : wanted || !member->least_one ? (uint32_t)wanted : 1;
+    else if (!length && wanted)
         return unreadable(p, place);
-    uint32_t array;
-    int result = image_extend(p, (size_t)length * sizeof *list, &array);
+    uint32_t array = place;
+    int result = member->room ? 0 : image_extend(p, (size_t)length * member->entry, &array);
     struct replay_reference reference;
     bool handles = replay_reference_of(row, member, true, 0, &reference);
-    for (uint32_t i = 0; result == 0 && i < length; i++) {
-        uint32_t at = array + i * (uint32_t)sizeof *list;
+    for (uint32_t i = 0; result == 0 && i < length && member->direction != GA_OUT; i++) {
+        uint32_t at = array + i * member->entry;
+        uint64_t value = ga_load(list + (size_t)i * member->entry, member->entry, false);
         if (!handles)
-            image_store(p, at, list[i], sizeof *list);
-        else if (list[i])
-            result = add_ref(p, &reference, at, sizeof *list, list[i]);
+            image_store(p, at, value, member->entry);
+        else if (value)
+            result = add_ref(p, &reference, at, member->entry, (uint32_t)value);
     }
-    return result < 0 ? result : add_relocation(p, place, REPLAY_TO_IMAGE, array);
+    return result < 0 || member->room ? result : add_relocation(p, place, REPLAY_TO_IMAGE, array);
 }
 
 static int add_members(struct pass *p, const struct ga_row *row, const void *record, uint32_t size, uint32_t base);

@@ -114,7 +114,7 @@ static void blob(void *user, struct walk_key key, uint64_t hash)
     text(list, key, trouble);
 }
 
-static void words(void *user, struct walk_key key, const uint32_t *values, uint32_t count)
+static void words(void *user, struct walk_key key, const struct ga_member *member, const void *values, uint32_t count)
 {
     struct list *list = user;
     put_key(list, key);
@@ -122,7 +122,11 @@ static void words(void *user, struct walk_key key, const uint32_t *values, uint3
     for (uint32_t i = 0; i < count; i++) {
         if (i)
             writer_char(&list->writer, ',');
-        writer_unsigned(&list->writer, values[i]);
+        uint64_t value = ga_load((const char *)values + (size_t)i * member->entry, member->entry, false);
+        if (member->entry == 8)
+            put_u64(list, value, false);
+        else
+            writer_unsigned(&list->writer, value);
     }
     writer_char(&list->writer, ']');
 }

@@ -126,8 +126,8 @@ static bool present(const struct shape_member *at, const void *record, uint32_t 
         return false;
     if (!member->arm)
         return true;
-    uint64_t flags = at->arm ? ga_member_in(at->arm, member->arm_of_call ? call_record : record) : 0;
-    return ((flags & member->arm_mask) != 0) == member->arm_set;
+    uint64_t value = at->arm ? ga_member_in(at->arm, member->arm_of_call ? call_record : record) : 0;
+    return ga_arm_active((enum ga_arm_test)member->arm_test, value, member->arm_value);
 }
 
 static void put_integer(struct walk *walk, const struct shape_member *at, const void *record)
@@ -149,8 +149,13 @@ static void put_blob(struct walk *walk, const struct shape_member *at, const voi
 {
     const struct ga_member *member = at->member;
     uint64_t in = ga_member_in(member, record), out = ga_member_out(member, record);
-    walk->ops->blob(walk->user, enter(walk, at, ""), in);
-    if (member->out != GA_NONE && !walk->call->failed && in != out && out != GA_BLOB_NULL)
+    if (member->in != GA_NONE)
+        walk->ops->blob(walk->user, enter(walk, at, ""), in);
+    if (member->out == GA_NONE || walk->call->failed)
+        return;
+    if (member->in == GA_NONE)
+        walk->ops->blob(walk->user, enter(walk, at, ""), out);
+    else if (in != out && out != GA_BLOB_NULL)
         walk->ops->blob(walk->user, enter(walk, at, "_out"), out);
 }
 
@@ -159,15 +164,19 @@ static void put_array(struct walk *walk, const struct shape_member *at, const vo
     const struct ga_member *member = at->member;
     const char *base = record;
     uint32_t length = (uint32_t)ga_load(base + member->length, 4, false);
-    uint64_t wanted = at->count ? ga_member_in(at->count, record) : length;
-    if (!ga_load(base + member->address, 8, false)) {
+    uint64_t wanted = member->one ? 1 : at->count ? ga_member_in(at->count, record) : length;
+    if (member->room && wanted > member->room)
+        wanted = member->room;
+    if (member->direction == GA_OUT && walk->call->failed)
+        return;
+    if (!member->room && !ga_load(base + member->address, 8, false)) {
         walk->ops->null(walk->user, enter(walk, at, ""));
         return;
     }
     if (!length && wanted)
         walk->ops->null(walk->user, enter(walk, at, ""));
     else
-        walk->ops->words(walk->user, enter(walk, at, ""), *(const uint32_t *const *)(base + member->in), length);
+        walk->ops->words(walk->user, enter(walk, at, ""), member, *(const void *const *)(base + member->in), length);
     if (length < wanted)
         walk->ops->text(walk->user, enter(walk, at, "_error"), length ? "cut" : "unreadable");
 }

@@ -21,7 +21,8 @@ struct walk_ops {
     void (*integer)(void *user, struct walk_key key, const struct ga_member *member, uint64_t value);
     /* Private data: hash may be a state (enum ga_blob_state). */
     void (*blob)(void *user, struct walk_key key, uint64_t hash);
-    void (*words)(void *user, struct walk_key key, const uint32_t *words, uint32_t count);
+    /* Integers, member->entry bytes each. */
+    void (*words)(void *user, struct walk_key key, const struct ga_member *member, const void *words, uint32_t count);
     void (*null)(void *user, struct walk_key key);
     void (*text)(void *user, struct walk_key key, const char *text);
     /* bracket: '{' or '['; close gets its partner. */

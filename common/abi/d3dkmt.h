@@ -129,16 +129,30 @@ struct D3DKMT_ADAPTERTYPE {
     uint32_t Value;
 };
 #define D3DKMT_ADAPTERTYPE_RenderSupported (1u << 0)
+#define D3DKMT_ADAPTERTYPE_DisplaySupported (1u << 1)
 #define D3DKMT_ADAPTERTYPE_SoftwareDevice (1u << 2)
+#define D3DKMT_ADAPTERTYPE_PostDevice (1u << 3)
+#define D3DKMT_ADAPTERTYPE_HybridDiscrete (1u << 4)
+#define D3DKMT_ADAPTERTYPE_HybridIntegrated (1u << 5)
+#define D3DKMT_ADAPTERTYPE_IndirectDisplayDevice (1u << 6)
 #define D3DKMT_ADAPTERTYPE_Paravirtualized (1u << 7)
+#define D3DKMT_ADAPTERTYPE_ACGSupported (1u << 8)
+#define D3DKMT_ADAPTERTYPE_SupportSetTimingsFromVidPn (1u << 9)
+#define D3DKMT_ADAPTERTYPE_Detachable (1u << 10)
 #define D3DKMT_ADAPTERTYPE_ComputeOnly (1u << 11)
+#define D3DKMT_ADAPTERTYPE_Prototype (1u << 12)
+#define D3DKMT_ADAPTERTYPE_RuntimePowerManagement (1u << 13)
 
 struct D3DKMT_WDDM_2_0_CAPS {
     uint32_t Value; /* bit 0 Support64BitAtomics, 1 GpuMmuSupported, 2 IoMmuSupported */
 };
 struct D3DKMT_WDDM_2_7_CAPS {
-    uint32_t Value; /* bit 0 HwSchSupported, 1 HwSchEnabled, 2 HwSchEnabledByDefault */
+    uint32_t Value;
 };
+#define D3DKMT_WDDM_2_7_CAPS_HwSchSupported (1u << 0)
+#define D3DKMT_WDDM_2_7_CAPS_HwSchEnabled (1u << 1)
+#define D3DKMT_WDDM_2_7_CAPS_HwSchEnabledByDefault (1u << 2)
+#define D3DKMT_WDDM_2_7_CAPS_IndependentVidPnVSyncControl (1u << 3)
 
 struct DXGK_NODEMETADATA {
     uint32_t EngineType; /* DXGK_ENGINE_TYPE: 1 is 3D */
@@ -393,6 +407,542 @@ struct D3DKMT_DESTROYALLOCATION2 {
     const D3DKMT_HANDLE *phAllocationList;
     uint32_t AllocationCount;
     uint32_t Flags;
+};
+
+/* What opening a resource gives: an element of D3DKMTOpenResource, and the newer form that the ioctls carry. */
+struct D3DDDI_OPENALLOCATIONINFO {
+    D3DKMT_HANDLE hAllocation;
+    const void *pPrivateDriverData; /* out: in the caller's pTotalPrivateDriverDataBuffer */
+    uint32_t PrivateDriverDataSize;
+};
+
+struct D3DDDI_OPENALLOCATIONINFO2 {
+    D3DKMT_HANDLE hAllocation;
+    const void *pPrivateDriverData;
+    uint32_t PrivateDriverDataSize;
+    uint64_t GpuVirtualAddress;
+    uint64_t Reserved[6];
+};
+
+struct D3DKMT_OPENRESOURCE {
+    D3DKMT_HANDLE hDevice;
+    D3DKMT_HANDLE hGlobalShare;
+    uint32_t NumAllocations;
+    union {
+        struct D3DDDI_OPENALLOCATIONINFO *pOpenAllocationInfo;
+        struct D3DDDI_OPENALLOCATIONINFO2 *pOpenAllocationInfo2;
+    };
+    void *pPrivateRuntimeData;
+    uint32_t PrivateRuntimeDataSize;
+    void *pResourcePrivateDriverData;
+    uint32_t ResourcePrivateDriverDataSize;
+    void *pTotalPrivateDriverDataBuffer;
+    uint32_t TotalPrivateDriverDataBufferSize; /* in: room; out: bytes used */
+    D3DKMT_HANDLE hResource;
+};
+
+struct D3DKMT_OPENRESOURCEFROMNTHANDLE {
+    D3DKMT_HANDLE hDevice;
+    uint64_t hNtHandle; /* on Linux a file descriptor */
+    uint32_t NumAllocations;
+    struct D3DDDI_OPENALLOCATIONINFO2 *pOpenAllocationInfo2;
+    uint32_t PrivateRuntimeDataSize;
+    void *pPrivateRuntimeData;
+    uint32_t ResourcePrivateDriverDataSize;
+    void *pResourcePrivateDriverData;
+    uint32_t TotalPrivateDriverDataBufferSize; /* in: room; out: bytes used */
+    void *pTotalPrivateDriverDataBuffer;
+    D3DKMT_HANDLE hResource;
+    D3DKMT_HANDLE hKeyedMutex;
+    void *pKeyedMutexPrivateRuntimeData;
+    uint32_t KeyedMutexPrivateRuntimeDataSize;
+    D3DKMT_HANDLE hSyncObject;
+};
+
+struct D3DKMT_QUERYRESOURCEINFO {
+    D3DKMT_HANDLE hDevice;
+    D3DKMT_HANDLE hGlobalShare;
+    void *pPrivateRuntimeData;
+    uint32_t PrivateRuntimeDataSize;
+    uint32_t TotalPrivateDriverDataSize;
+    uint32_t ResourcePrivateDriverDataSize;
+    uint32_t NumAllocations;
+};
+
+struct D3DKMT_QUERYRESOURCEINFOFROMNTHANDLE {
+    D3DKMT_HANDLE hDevice;
+    uint64_t hNtHandle;
+    void *pPrivateRuntimeData;
+    uint32_t PrivateRuntimeDataSize;
+    uint32_t TotalPrivateDriverDataSize;
+    uint32_t ResourcePrivateDriverDataSize;
+    uint32_t NumAllocations;
+};
+
+/* The ioctl's; the thunk D3DKMTShareObjects takes the members as five arguments. */
+struct D3DKMT_SHAREOBJECTS {
+    uint32_t ObjectCount;
+    const D3DKMT_HANDLE *ObjectHandleArray;
+    void *pObjectAttributes;
+    uint32_t DesiredAccess;
+    uint64_t *pSharedNtHandle;
+};
+
+struct D3DKMT_SHAREOBJECTWITHHOST {
+    D3DKMT_HANDLE hDevice;
+    D3DKMT_HANDLE hObject;
+    uint64_t Reserved;
+    uint64_t hVailProcessNtHandle;
+};
+
+/* Residency. */
+struct D3DDDI_MAKERESIDENT {
+    D3DKMT_HANDLE hPagingQueue;
+    uint32_t NumAllocations; /* in; out: how many were made resident */
+    const D3DKMT_HANDLE *AllocationList;
+    const uint32_t *PriorityList;
+    uint32_t Flags;
+    uint64_t PagingFenceValue;
+    uint64_t NumBytesToTrim;
+};
+
+struct D3DKMT_EVICT {
+    D3DKMT_HANDLE hDevice;
+    uint32_t NumAllocations;
+    const D3DKMT_HANDLE *AllocationList;
+    uint32_t Flags;
+    uint64_t NumBytesToTrim;
+};
+
+struct D3DKMT_SETALLOCATIONPRIORITY {
+    D3DKMT_HANDLE hDevice;
+    D3DKMT_HANDLE hResource;
+    const D3DKMT_HANDLE *phAllocationList;
+    uint32_t AllocationCount;
+    const uint32_t *pPriorities;
+};
+
+struct D3DKMT_GETALLOCATIONPRIORITY {
+    D3DKMT_HANDLE hDevice;
+    D3DKMT_HANDLE hResource;
+    const D3DKMT_HANDLE *phAllocationList;
+    uint32_t AllocationCount;
+    uint32_t *pPriorities;
+};
+
+/* D3DKMT_ALLOCATIONRESIDENCYSTATUS */
+#define D3DKMT_ALLOCATIONRESIDENCYSTATUS_RESIDENTINGPUMEMORY 1
+#define D3DKMT_ALLOCATIONRESIDENCYSTATUS_RESIDENTINSHAREDMEMORY 2
+#define D3DKMT_ALLOCATIONRESIDENCYSTATUS_NOTRESIDENT 3
+
+struct D3DKMT_QUERYALLOCATIONRESIDENCY {
+    D3DKMT_HANDLE hDevice;
+    D3DKMT_HANDLE hResource;
+    const D3DKMT_HANDLE *phAllocationList;
+    uint32_t AllocationCount;
+    uint32_t *pResidencyStatus;
+};
+
+/* D3DKMT_OFFER_PRIORITY */
+#define D3DKMT_OFFER_PRIORITY_LOW 1
+#define D3DKMT_OFFER_PRIORITY_NORMAL 2
+#define D3DKMT_OFFER_PRIORITY_HIGH 3
+#define D3DKMT_OFFER_PRIORITY_AUTO 4
+
+struct D3DKMT_OFFERALLOCATIONS {
+    D3DKMT_HANDLE hDevice;
+    const D3DKMT_HANDLE *pResources; /* this list or the next */
+    const D3DKMT_HANDLE *HandleList;
+    uint32_t NumAllocations;
+    uint32_t Priority;
+    uint32_t Flags;
+};
+
+/* D3DDDI_RECLAIM_RESULT */
+#define D3DDDI_RECLAIM_RESULT_OK 0
+#define D3DDDI_RECLAIM_RESULT_DISCARDED 1
+#define D3DDDI_RECLAIM_RESULT_NOT_COMMITTED 2
+
+struct D3DKMT_RECLAIMALLOCATIONS2 {
+    D3DKMT_HANDLE hPagingQueue;
+    uint32_t NumAllocations;
+    const D3DKMT_HANDLE *pResources;
+    const D3DKMT_HANDLE *HandleList;
+    union {
+        uint32_t *pDiscarded; /* BOOL */
+        uint32_t *pResults;   /* D3DDDI_RECLAIM_RESULT */
+    };
+    uint64_t PagingFenceValue;
+};
+
+struct D3DDDI_UPDATEALLOCPROPERTY {
+    D3DKMT_HANDLE hPagingQueue;
+    D3DKMT_HANDLE hAllocation;
+    uint32_t SupportedSegmentSet;
+    uint32_t PreferredSegment; /* five times SegmentId (5 bits) and Direction (1 bit) */
+    uint32_t Flags;
+    uint64_t PagingFenceValue;
+    uint32_t PropertyMaskValue;
+};
+
+struct D3DKMT_CHANGEVIDEOMEMORYRESERVATION {
+    uint64_t hProcess;
+    D3DKMT_HANDLE hAdapter;
+    uint32_t MemorySegmentGroup;
+    uint64_t Reservation;
+    uint32_t PhysicalAdapterIndex;
+};
+
+/* The CPU's view. */
+struct D3DKMT_LOCK2 {
+    D3DKMT_HANDLE hDevice;
+    D3DKMT_HANDLE hAllocation;
+    uint32_t Flags;
+    void *pData;
+};
+
+struct D3DKMT_UNLOCK2 {
+    D3DKMT_HANDLE hDevice;
+    D3DKMT_HANDLE hAllocation;
+};
+
+struct D3DKMT_INVALIDATECACHE {
+    D3DKMT_HANDLE hDevice;
+    D3DKMT_HANDLE hAllocation;
+    uint64_t Offset;
+    uint64_t Length;
+};
+
+/* The GPU's address space. D3DGPU_VIRTUAL_ADDRESS is 64 bits; sizes are in bytes unless the name says pages (of 4096). */
+#define D3DDDIGPUVIRTUALADDRESS_PROTECTION_Write (1u << 0)
+#define D3DDDIGPUVIRTUALADDRESS_PROTECTION_Execute (1u << 1)
+#define D3DDDIGPUVIRTUALADDRESS_PROTECTION_Zero (1u << 2)
+#define D3DDDIGPUVIRTUALADDRESS_PROTECTION_NoAccess (1u << 3)
+#define D3DDDIGPUVIRTUALADDRESS_PROTECTION_SystemUseOnly (1u << 4)
+
+struct D3DDDI_MAPGPUVIRTUALADDRESS {
+    D3DKMT_HANDLE hPagingQueue;
+    uint64_t BaseAddress;
+    uint64_t MinimumAddress;
+    uint64_t MaximumAddress;
+    D3DKMT_HANDLE hAllocation;
+    uint64_t OffsetInPages;
+    uint64_t SizeInPages;
+    uint64_t Protection;
+    uint64_t DriverProtection;
+    uint32_t Reserved0;
+    uint64_t Reserved1;
+    uint64_t VirtualAddress;
+    uint64_t PagingFenceValue;
+};
+
+struct D3DDDI_RESERVEGPUVIRTUALADDRESS {
+    union {
+        D3DKMT_HANDLE hPagingQueue;
+        D3DKMT_HANDLE hAdapter;
+    };
+    uint64_t BaseAddress;
+    uint64_t MinimumAddress;
+    uint64_t MaximumAddress;
+    uint64_t Size;
+    union {
+        uint32_t ReservationType;
+        uint32_t Reserved0;
+    };
+    union {
+        uint64_t DriverProtection;
+        uint64_t Reserved1;
+    };
+    uint64_t VirtualAddress;
+    union {
+        uint64_t PagingFenceValue;
+        uint64_t Reserved2;
+    };
+};
+
+struct D3DKMT_FREEGPUVIRTUALADDRESS {
+    D3DKMT_HANDLE hAdapter;
+    uint64_t BaseAddress;
+    uint64_t Size;
+};
+
+/* D3DDDI_UPDATEGPUVIRTUALADDRESS_OPERATION_TYPE */
+#define D3DDDI_UPDATEGPUVIRTUALADDRESS_MAP 0
+#define D3DDDI_UPDATEGPUVIRTUALADDRESS_UNMAP 1
+#define D3DDDI_UPDATEGPUVIRTUALADDRESS_COPY 2
+#define D3DDDI_UPDATEGPUVIRTUALADDRESS_MAP_PROTECT 3
+
+struct D3DDDI_UPDATEGPUVIRTUALADDRESS_OPERATION {
+    uint32_t OperationType; /* selects the arm */
+    union {
+        struct {
+            uint64_t BaseAddress;
+            uint64_t SizeInBytes;
+            D3DKMT_HANDLE hAllocation;
+            uint64_t AllocationOffsetInBytes;
+            uint64_t AllocationSizeInBytes;
+        } Map;
+        struct {
+            uint64_t BaseAddress;
+            uint64_t SizeInBytes;
+            D3DKMT_HANDLE hAllocation;
+            uint64_t AllocationOffsetInBytes;
+            uint64_t AllocationSizeInBytes;
+            uint64_t Protection;
+            uint64_t DriverProtection;
+        } MapProtect;
+        struct {
+            uint64_t BaseAddress;
+            uint64_t SizeInBytes;
+            uint64_t Protection;
+        } Unmap;
+        struct {
+            uint64_t SourceAddress;
+            uint64_t SizeInBytes;
+            uint64_t DestAddress;
+        } Copy;
+    };
+};
+
+struct D3DKMT_UPDATEGPUVIRTUALADDRESS {
+    D3DKMT_HANDLE hDevice;
+    D3DKMT_HANDLE hContext;
+    D3DKMT_HANDLE hFenceObject;
+    uint32_t NumOperations;
+    const struct D3DDDI_UPDATEGPUVIRTUALADDRESS_OPERATION *Operations;
+    uint64_t Reserved0;
+    uint64_t Reserved1;
+    uint64_t FenceValue;
+    uint32_t Flags;
+};
+
+/* Hardware contexts and queues. */
+struct D3DKMT_CREATEHWCONTEXT {
+    D3DKMT_HANDLE hDevice;
+    uint32_t NodeOrdinal;
+    uint32_t EngineAffinity;
+    uint32_t Flags;
+    uint32_t PrivateDriverDataSize;
+    void *pPrivateDriverData;
+    D3DKMT_HANDLE hHwContext;
+};
+
+struct D3DKMT_DESTROYHWCONTEXT {
+    D3DKMT_HANDLE hHwContext;
+};
+
+struct D3DKMT_CREATEHWQUEUE {
+    D3DKMT_HANDLE hHwContext;
+    uint32_t Flags;
+    uint32_t PrivateDriverDataSize;
+    void *pPrivateDriverData;
+    D3DKMT_HANDLE hHwQueue;
+    D3DKMT_HANDLE hHwQueueProgressFence;
+    void *HwQueueProgressFenceCPUVirtualAddress;
+    uint64_t HwQueueProgressFenceGPUVirtualAddress;
+};
+
+struct D3DKMT_DESTROYHWQUEUE {
+    D3DKMT_HANDLE hHwQueue;
+};
+
+/* Synchronization objects. */
+enum D3DDDI_SYNCHRONIZATIONOBJECT_TYPE {
+    D3DDDI_SYNCHRONIZATION_MUTEX = 1,
+    D3DDDI_SEMAPHORE = 2,
+    D3DDDI_FENCE = 3,
+    D3DDDI_CPU_NOTIFICATION = 4,
+    D3DDDI_MONITORED_FENCE = 5,
+    D3DDDI_PERIODIC_MONITORED_FENCE = 6,
+};
+
+#define D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS_Shared (1u << 0)
+#define D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS_NtSecuritySharing (1u << 1)
+
+struct D3DDDI_SYNCHRONIZATIONOBJECTINFO2 {
+    uint32_t Type; /* selects the arm */
+    uint32_t Flags;
+    union {
+        struct {
+            uint32_t InitialState; /* BOOL */
+        } SynchronizationMutex;
+        struct {
+            uint32_t MaxCount;
+            uint32_t InitialCount;
+        } Semaphore;
+        struct {
+            uint64_t FenceValue;
+        } Fence;
+        struct {
+            uint64_t Event; /* on Linux an eventfd */
+        } CPUNotification;
+        struct {
+            uint64_t InitialFenceValue;
+            void *FenceValueCPUVirtualAddress;
+            uint64_t FenceValueGPUVirtualAddress;
+            uint32_t EngineAffinity;
+            uint32_t Padding;
+        } MonitoredFence;
+        struct {
+            D3DKMT_HANDLE hAdapter;
+            uint32_t VidPnTargetId;
+            uint64_t Time;
+            void *FenceValueCPUVirtualAddress;
+            uint64_t FenceValueGPUVirtualAddress;
+            uint32_t EngineAffinity;
+            uint32_t Padding;
+        } PeriodicMonitoredFence;
+        struct {
+            uint64_t Reserved[8];
+        } Reserved;
+    };
+    D3DKMT_HANDLE SharedHandle;
+};
+
+struct D3DKMT_CREATESYNCHRONIZATIONOBJECT2 {
+    D3DKMT_HANDLE hDevice;
+    struct D3DDDI_SYNCHRONIZATIONOBJECTINFO2 Info;
+    D3DKMT_HANDLE hSyncObject;
+};
+
+struct D3DKMT_DESTROYSYNCHRONIZATIONOBJECT {
+    D3DKMT_HANDLE hSyncObject;
+};
+
+struct D3DKMT_OPENSYNCHRONIZATIONOBJECT {
+    D3DKMT_HANDLE hSharedHandle;
+    D3DKMT_HANDLE hSyncObject;
+    uint64_t Reserved[8];
+};
+
+struct D3DKMT_OPENSYNCOBJECTFROMNTHANDLE2 {
+    uint64_t hNtHandle;
+    D3DKMT_HANDLE hDevice;
+    uint32_t Flags;
+    D3DKMT_HANDLE hSyncObject;
+    union {
+        struct {
+            void *FenceValueCPUVirtualAddress;
+            uint64_t FenceValueGPUVirtualAddress;
+            uint32_t EngineAffinity;
+        } MonitoredFence;
+        uint64_t Reserved[8];
+    };
+};
+
+struct D3DKMT_WAITFORSYNCHRONIZATIONOBJECTFROMCPU {
+    D3DKMT_HANDLE hDevice;
+    uint32_t ObjectCount;
+    const D3DKMT_HANDLE *ObjectHandleArray;
+    const uint64_t *FenceValueArray;
+    uint64_t hAsyncEvent; /* 0: the call waits; on Linux an eventfd */
+    uint32_t Flags;
+};
+#define D3DDDI_WAITFORSYNCHRONIZATIONOBJECTFROMCPU_FLAGS_WaitAny (1u << 0)
+
+struct D3DKMT_SIGNALSYNCHRONIZATIONOBJECTFROMCPU {
+    D3DKMT_HANDLE hDevice;
+    uint32_t ObjectCount;
+    const D3DKMT_HANDLE *ObjectHandleArray;
+    const uint64_t *FenceValueArray;
+    uint32_t Flags;
+};
+
+struct D3DKMT_WAITFORSYNCHRONIZATIONOBJECTFROMGPU {
+    D3DKMT_HANDLE hContext;
+    uint32_t ObjectCount;
+    const D3DKMT_HANDLE *ObjectHandleArray;
+    union {
+        const uint64_t *MonitoredFenceValueArray;
+        uint64_t FenceValue;
+        uint64_t Reserved[8];
+    };
+};
+
+struct D3DKMT_SIGNALSYNCHRONIZATIONOBJECTFROMGPU {
+    D3DKMT_HANDLE hContext;
+    uint32_t ObjectCount;
+    const D3DKMT_HANDLE *ObjectHandleArray;
+    union {
+        const uint64_t *MonitoredFenceValueArray;
+        uint64_t Reserved[8];
+    };
+};
+
+#define D3DDDICB_SIGNALFLAGS_EnqueueCpuEvent (1u << 1)
+
+struct D3DKMT_SIGNALSYNCHRONIZATIONOBJECTFROMGPU2 {
+    uint32_t ObjectCount;
+    const D3DKMT_HANDLE *ObjectHandleArray;
+    uint32_t Flags;
+    uint32_t BroadcastContextCount;
+    const D3DKMT_HANDLE *BroadcastContextArray;
+    union {
+        uint64_t FenceValue;
+        uint64_t CpuEventHandle;
+        const uint64_t *MonitoredFenceValueArray;
+        uint64_t Reserved[8];
+    };
+};
+
+struct D3DKMT_SUBMITWAITFORSYNCOBJECTSTOHWQUEUE {
+    D3DKMT_HANDLE hHwQueue;
+    uint32_t ObjectCount;
+    const D3DKMT_HANDLE *ObjectHandleArray;
+    const uint64_t *FenceValueArray;
+};
+
+struct D3DKMT_SUBMITSIGNALSYNCOBJECTSTOHWQUEUE {
+    uint32_t Flags;
+    uint32_t BroadcastHwQueueCount;
+    const D3DKMT_HANDLE *BroadcastHwQueueArray;
+    uint32_t ObjectCount;
+    const D3DKMT_HANDLE *ObjectHandleArray;
+    const uint64_t *FenceValueArray;
+};
+
+/* Submission. */
+#define D3DDDI_MAX_BROADCAST_CONTEXT 64
+#define D3DDDI_MAX_WRITTEN_PRIMARIES 16
+
+struct D3DKMT_SUBMITCOMMAND {
+    uint64_t Commands;
+    uint32_t CommandLength;
+    uint32_t Flags;
+    uint64_t PresentHistoryToken;
+    uint32_t BroadcastContextCount;
+    D3DKMT_HANDLE BroadcastContext[D3DDDI_MAX_BROADCAST_CONTEXT];
+    const void *pPrivateDriverData;
+    uint32_t PrivateDriverDataSize;
+    uint32_t NumPrimaries;
+    D3DKMT_HANDLE WrittenPrimaries[D3DDDI_MAX_WRITTEN_PRIMARIES];
+    uint32_t NumHistoryBuffers;
+    const D3DKMT_HANDLE *HistoryBufferArray;
+};
+
+struct D3DKMT_SUBMITCOMMANDTOHWQUEUE {
+    D3DKMT_HANDLE hHwQueue;
+    uint64_t HwQueueProgressFenceId;
+    uint64_t CommandBuffer;
+    uint32_t CommandLength;
+    uint32_t PrivateDriverDataSize;
+    const void *pPrivateDriverData;
+    uint32_t NumPrimaries;
+    const D3DKMT_HANDLE *WrittenPrimaries;
+};
+
+struct D3DKMT_ESCAPE {
+    D3DKMT_HANDLE hAdapter;
+    D3DKMT_HANDLE hDevice;
+    uint32_t Type;
+    uint32_t Flags;
+    void *pPrivateDriverData;
+    uint32_t PrivateDriverDataSize;
+    D3DKMT_HANDLE hContext;
+};
+
+struct D3DKMT_FLUSHHEAPTRANSITIONS {
+    D3DKMT_HANDLE hAdapter;
 };
 
 /* Request numbers are in common/schema/d3dkmt.def; this makes the request of one. */

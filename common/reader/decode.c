@@ -82,7 +82,7 @@ static void add_member(struct places *places, const struct ga_member *member)
     case GA_ARRAY:
     case GA_WORDS:
         add(places, member->name, "", member->address, 8);
-        add(places, member->name, "_list", member->in, member->kind == GA_ARRAY ? 4 : 8);
+        add(places, member->name, "_list", member->in, member->entry);
         places->list[places->count - 1].length = member->length;
         places->list[places->count - 1].is_list = true;
         break;
@@ -159,6 +159,7 @@ static int decoder_compile(struct decoder *decoder, const bt_field_class *payloa
         if (step_make(step, &places, bt_field_class_structure_member_get_name(field),
                       bt_field_class_structure_member_borrow_field_class_const(field))) {
             step->field = (uint16_t)i;
+            decoder->has_lists |= step->kind == STEP_LIST;
             decoder->step_count++;
         }
     }
@@ -209,26 +210,6 @@ void decode_lists_release(struct decode_lists *lists)
     *lists = (struct decode_lists){0};
 }
 
-/* A row has one list at most (test reader_decode asserts it), so that it can begin at the room's first word. */
-static int copy_list(const struct decode_step *step, const bt_field *field, char *record, struct decode_lists *lists)
-{
-    uint64_t count = bt_field_array_get_length(field);
-    if (count > GA_BLOB_MAX / 8)
-        return 0; /* no writer of ours: leave the list empty */
-    if (lists_reserve(lists, count) < 0)
-        return -ENOMEM;
-    for (uint64_t i = 0; i < count; i++) {
-        uint64_t value = bt_field_integer_unsigned_get_value(bt_field_array_borrow_element_field_by_index_const(field, i));
-        if (step->width == 4)
-            ((uint32_t *)lists->words)[i] = (uint32_t)value;
-        else
-            lists->words[i] = value;
-    }
-    *(const void **)(record + step->offset) = lists->words;
-    *(uint32_t *)(record + step->length) = (uint32_t)count;
-    return 0;
-}
-
 /* Records are C structures: every member is aligned. */
 static void store(char *to, uint64_t value, unsigned width)
 {
@@ -247,10 +228,42 @@ static void store(char *to, uint64_t value, unsigned width)
     }
 }
 
+/* Entries of a list that are taken: none of one so long that no writer of ours made it. */
+static uint64_t list_length(const bt_field *field)
+{
+    uint64_t count = bt_field_array_get_length(field);
+    return count > GA_BLOB_MAX / 8 ? 0 : count;
+}
+
+/* Room for all lists of the event, so that it does not move while they are copied. */
+static int reserve_lists(const struct decoder *decoder, const bt_field *payload, struct decode_lists *lists)
+{
+    size_t words = 0;
+    lists->used = 0;
+    for (const struct decode_step *step = decoder->steps, *end = step + decoder->step_count; step < end; step++)
+        if (step->kind == STEP_LIST)
+            words += list_length(bt_field_structure_borrow_member_field_by_index_const(payload, step->field));
+    return lists_reserve(lists, words);
+}
+
+static void copy_list(const struct decode_step *step, const bt_field *field, char *record, struct decode_lists *lists)
+{
+    uint64_t count = list_length(field);
+    char *list = (char *)(lists->words + lists->used);
+    for (uint64_t i = 0; i < count; i++)
+        store(list + i * step->width,
+              bt_field_integer_unsigned_get_value(bt_field_array_borrow_element_field_by_index_const(field, i)), step->width);
+    lists->used += (count * step->width + 7) / 8;
+    *(const void **)(record + step->offset) = list;
+    *(uint32_t *)(record + step->length) = (uint32_t)count;
+}
+
 int decoder_run(const struct decoder *decoder, const bt_event *event, void *record, struct decode_lists *lists)
 {
     const bt_field *payload = bt_event_borrow_payload_field_const(event);
     memset(record, 0, decoder->row->record_size);
+    if (decoder->has_lists && reserve_lists(decoder, payload, lists) < 0)
+        return -ENOMEM;
     for (const struct decode_step *step = decoder->steps, *end = step + decoder->step_count; step < end; step++) {
         const bt_field *field = bt_field_structure_borrow_member_field_by_index_const(payload, step->field);
         char *to = (char *)record + step->offset;
@@ -266,8 +279,7 @@ int decoder_run(const struct decoder *decoder, const bt_event *event, void *reco
             *(const char **)to = bt_field_string_get_length(field) ? bt_field_string_get_value(field) : "";
             break;
         default:
-            if (copy_list(step, field, record, lists) < 0)
-                return -ENOMEM;
+            copy_list(step, field, record, lists);
         }
     }
     return 0;

@@ -16,12 +16,13 @@ struct decoder {
     const struct ga_row *row;          /* null: an event that the schema does not have; nothing is decoded */
     struct decode_step *steps;
     uint32_t step_count;
+    bool has_lists;
 };
 
 /* Room for the lists of one record; grows. Zeros are empty room. */
 struct decode_lists {
-    uint64_t *words; /* also holds lists of 32-bit entries */
-    size_t capacity; /* of words */
+    uint64_t *words;       /* each list begins at one, whatever its entries are */
+    size_t capacity, used; /* of words */
 };
 
 /* 0 or -ENOMEM. */

@@ -20,19 +20,27 @@
 #define GA_FIELD_INOUT(type, name) type name, name##_out;
 #define GA_FIELD_ECHO(type, name) type name, name##_out;
 #define GA_HASH_IN(name) uint64_t name, name##_hash;
+#define GA_HASH_OUT(name) uint64_t name, name##_out_hash;
 #define GA_HASH_INOUT(name) uint64_t name, name##_hash, name##_out_hash;
 #define GA_HASH_ECHO(name) uint64_t name, name##_hash, name##_out_hash;
 
 #define INT(dir, type, name, ...) GA_FIELD_##dir(GA_C_##type, name)
 #define INT_AT(dir, type, name, ...) GA_FIELD_##dir(GA_C_##type, name)
 #define FLAGS(dir, name, ...) GA_FIELD_##dir(uint32_t, name)
+#define FLAGS_AT(dir, name, ...) GA_FIELD_##dir(uint32_t, name)
+#define FLAGS64(dir, name, ...) GA_FIELD_##dir(uint64_t, name)
 #define FLAGS64_AT(dir, name, ...) GA_FIELD_##dir(uint64_t, name)
 #define PTR(dir, name, ...) GA_FIELD_##dir(uint64_t, name)
+#define PTR_AT(dir, name, ...) GA_FIELD_##dir(uint64_t, name)
 #define BLOB(dir, name, ...) GA_HASH_##dir(name)
-#define ARRAY(dir, name, ...)                                                                                               \
+#define ARRAY(dir, type, name, ...)                                                                                         \
     uint64_t name;                                                                                                          \
+    INLINE(dir, type, name)
+#define ARRAY_ONE ARRAY
+#define INLINE(dir, type, name, ...)                                                                                        \
     uint32_t name##_length;                                                                                                 \
-    const uint32_t *name##_list;
+    const GA_C_##type *name##_list;
+#define INLINE_ALL_AT INLINE
 #define ELEMENTS(dir, name, ...)                                                                                            \
     uint64_t name;                                                                                                          \
     uint32_t name##_captured;

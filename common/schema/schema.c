@@ -33,34 +33,52 @@
 #define VALUE_INOUT(name) .direction = GA_INOUT, .in = offsetof(rec, name), .out = offsetof(rec, name##_out)
 #define VALUE_ECHO(name) .direction = GA_ECHO, .in = offsetof(rec, name), .out = offsetof(rec, name##_out)
 #define HASH_IN(name) .direction = GA_IN, .in = offsetof(rec, name##_hash), .out = GA_NONE
+#define HASH_OUT(name) .direction = GA_OUT, .in = GA_NONE, .out = offsetof(rec, name##_out_hash)
 #define HASH_INOUT(name) .direction = GA_INOUT, .in = offsetof(rec, name##_hash), .out = offsetof(rec, name##_out_hash)
 #define HASH_ECHO(name) .direction = GA_ECHO, .in = offsetof(rec, name##_hash), .out = offsetof(rec, name##_out_hash)
 #define POINTED(k, name_) .kind = k, .name = #name_, .path = #name_, .width = 8, .show = GA_HEX, .address = offsetof(rec, name_)
 
-#define IF(flags_member, mask) .arm = #flags_member, .arm_mask = (mask), .arm_set = true
-#define UNLESS(flags_member, mask) .arm = #flags_member, .arm_mask = (mask)
+#define ARM(member, test, value) .arm = #member, .arm_test = GA_ARM_##test, .arm_value = (value)
+#define IF(flags_member, mask) ARM(flags_member, ANY, mask)
+#define UNLESS(flags_member, mask) ARM(flags_member, NONE, mask)
+#define IF_IS(member, value) ARM(member, IS, value)
+#define IF_ABOVE(member, value) ARM(member, ABOVE, value)
 #define IF_CALL(flags_member, mask) IF(flags_member, mask), .arm_of_call = true
 #define UNLESS_CALL(flags_member, mask) UNLESS(flags_member, mask), .arm_of_call = true
+#define AT_LEAST_ONE .least_one = true
 #define OLDER(size, pointer) .older_size = (size), .older_name = (pointer)
 
 #define INT_AT(dir, type, name_, path_, show_, doc_, ...)                                                                   \
     {.kind = GA_INT, .name = #name_, .path = #path_, .show = GA_##show_, .doc = doc_, VALUE_##dir(name_), W_##type,         \
      .offset = OFFSET(path_), .address = GA_NONE, ##__VA_ARGS__},
 #define INT(dir, type, name_, ...) INT_AT(dir, type, name_, name_, __VA_ARGS__)
-#define FLAGS(dir, name_, table, doc_, ...)                                                                                 \
-    {.kind = GA_FLAGS, .name = #name_, .path = #name_, .show = GA_HEX, .doc = doc_, VALUE_##dir(name_), W_u32,              \
-     .offset = OFFSET(name_), .address = GA_NONE, .flags = flags_##table, ##__VA_ARGS__},
-#define FLAGS64_AT(dir, name_, path_, table, doc_, ...)                                                                     \
-    {.kind = GA_FLAGS, .name = #name_, .path = #path_, .show = GA_HEX, .doc = doc_, VALUE_##dir(name_), W_u64,              \
+#define FLAG_WORD(dir, width_, name_, path_, table, doc_, ...)                                                              \
+    {.kind = GA_FLAGS, .name = #name_, .path = #path_, .show = GA_HEX, .doc = doc_, VALUE_##dir(name_), width_,             \
      .offset = OFFSET(path_), .address = GA_NONE, .flags = flags_##table, ##__VA_ARGS__},
-#define PTR(dir, name_, doc_, ...)                                                                                          \
-    {.kind = GA_PTR, .name = #name_, .path = #name_, .show = GA_HEX, .doc = doc_, VALUE_##dir(name_), W_u64,                \
-     .offset = OFFSET(name_), .address = GA_NONE, ##__VA_ARGS__},
+#define FLAGS(dir, name_, ...) FLAG_WORD(dir, W_u32, name_, name_, __VA_ARGS__)
+#define FLAGS_AT(dir, name_, path_, ...) FLAG_WORD(dir, W_u32, name_, path_, __VA_ARGS__)
+#define FLAGS64(dir, name_, ...) FLAG_WORD(dir, W_u64, name_, name_, __VA_ARGS__)
+#define FLAGS64_AT(dir, name_, path_, ...) FLAG_WORD(dir, W_u64, name_, path_, __VA_ARGS__)
+#define PTR_AT(dir, name_, path_, doc_, ...)                                                                                \
+    {.kind = GA_PTR, .name = #name_, .path = #path_, .show = GA_HEX, .doc = doc_, VALUE_##dir(name_), W_u64,                \
+     .offset = OFFSET(path_), .address = GA_NONE, ##__VA_ARGS__},
+#define PTR(dir, name_, ...) PTR_AT(dir, name_, name_, __VA_ARGS__)
 #define BLOB(dir, name_, count_, doc_, ...)                                                                                 \
     {POINTED(GA_BLOB, name_), HASH_##dir(name_), .doc = doc_, .count = #count_, .offset = OFFSET(name_), ##__VA_ARGS__},
-#define ARRAY(dir, name_, count_, doc_, ...)                                                                                \
-    {POINTED(GA_ARRAY, name_), .direction = GA_##dir, .in = offsetof(rec, name_##_list), .out = GA_NONE, .doc = doc_,       \
-     .length = offsetof(rec, name_##_length), .count = #count_, .offset = OFFSET(name_), ##__VA_ARGS__},
+#define LIST(dir, type, name_, path_, show_, doc_)                                                                          \
+    .kind = GA_ARRAY, .name = #name_, .path = #path_, .direction = GA_##dir, .in = offsetof(rec, name_##_list),             \
+    .out = GA_NONE, .show = GA_##show_, .doc = doc_, .entry = sizeof(GA_C_##type), .length = offsetof(rec, name_##_length), \
+    .offset = OFFSET(path_)
+#define ARRAY(dir, type, name_, count_, show_, doc_, ...)                                                                   \
+    {LIST(dir, type, name_, name_, show_, doc_), .width = 8, .address = offsetof(rec, name_), .count = #count_, ##__VA_ARGS__},
+#define ARRAY_ONE(dir, type, name_, show_, doc_, ...)                                                                       \
+    {LIST(dir, type, name_, name_, show_, doc_), .width = 8, .address = offsetof(rec, name_), .one = true, ##__VA_ARGS__},
+#define ROOM(type, path_)                                                                                                   \
+    .width = sizeof(GA_C_##type), .address = GA_NONE, .room = sizeof(((abi *)0)->path_) / sizeof(GA_C_##type)
+#define INLINE(dir, type, name_, count_, show_, doc_, ...)                                                                  \
+    {LIST(dir, type, name_, name_, show_, doc_), ROOM(type, name_), .count = #count_, ##__VA_ARGS__},
+#define INLINE_ALL_AT(dir, type, name_, path_, show_, doc_, ...)                                                            \
+    {LIST(dir, type, name_, path_, show_, doc_), ROOM(type, path_), ##__VA_ARGS__},
 #define ELEMENTS(dir, name_, count_, element_, json_, doc_, ...)                                                            \
     {POINTED(GA_ELEMENTS, name_), .direction = GA_##dir, .in = offsetof(rec, name_##_captured), .out = GA_NONE,             \
      .doc = doc_, .count = #count_, .json = #json_, .offset = OFFSET(name_),                                                \
@@ -76,7 +94,7 @@
     {.kind = GA_STR, .name = #name_, .path = #name_, .doc = doc_, VALUE_IN(name_), .offset = GA_NONE, .address = GA_NONE},
 #define WORDS(name_, doc_)                                                                                                  \
     {.kind = GA_WORDS, .name = #name_, .path = #name_, .doc = doc_, VALUE_IN(name_##_list), .offset = GA_NONE,              \
-     .address = GA_NONE, .length = offsetof(rec, name_##_length)},
+     .address = GA_NONE, .length = offsetof(rec, name_##_length), .entry = 8},
 
 #define OFFSET(path) offsetof(abi, path)
 #define MEMBERS(event, structure, ...)                                                                                      \
@@ -210,9 +228,9 @@ bool ga_member_present(const struct ga_row *row, const struct ga_member *member,
         return false;
     if (!member->arm)
         return true;
-    const struct ga_member *flags = ga_row_member(member->arm_of_call ? call_row : row, member->arm);
-    uint64_t value = ga_member_in(flags, member->arm_of_call ? call_record : record);
-    return ((value & member->arm_mask) != 0) == member->arm_set;
+    const struct ga_member *arm = ga_row_member(member->arm_of_call ? call_row : row, member->arm);
+    uint64_t value = ga_member_in(arm, member->arm_of_call ? call_record : record);
+    return ga_arm_active((enum ga_arm_test)member->arm_test, value, member->arm_value);
 }
 
 bool ga_call_failed(const struct ga_row *row, const struct ga_call_header *header)

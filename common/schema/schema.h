@@ -14,15 +14,20 @@
  * driver may write back: NAME_out is shown only when it changed):
  *   INT(DIR, type, NAME, HEX|DEC|BYTES, doc)           type is u8 u16 u32 s32 u64 s64
  *   INT_AT(DIR, type, name, path, …)                   the same where the member's path is not a C identifier (A.B, A[1])
- *   FLAGS(DIR, NAME, table, doc)  FLAGS64_AT(DIR, name, path, table, doc)
- *   PTR(DIR, NAME, doc)                                an address that is recorded and not followed
+ *   FLAGS(DIR, NAME, table, doc)  FLAGS_AT(DIR, name, path, table, doc)   32 bits;  FLAGS64, FLAGS64_AT: 64
+ *   PTR(DIR, NAME, doc)  PTR_AT(DIR, name, path, doc)  an address that is recorded and not followed
  *   BLOB(DIR, NAME, SIZE_MEMBER, doc)                  bytes at a pointer: kept as gpualloc:blob, named here by their hash
- *   ARRAY(DIR, NAME, COUNT_MEMBER, doc)                32-bit words at a pointer (handles)
+ *   ARRAY(DIR, type, NAME, COUNT_MEMBER, HEX|DEC, doc) integers at a pointer (handles, fence values); ARRAY_ONE: exactly one
+ *   INLINE(DIR, type, NAME, COUNT_MEMBER, HEX|DEC, doc)     integers in the structure itself: as many as the count says and fit;
+ *                                                      INLINE_ALL_AT(DIR, type, name, path, HEX|DEC, doc): all of them
  *   ELEMENTS(DIR, NAME, COUNT_MEMBER, element, json, doc)   structures at a pointer; ELEMENTS_ONE: exactly one
  *   INODE(NAME, FD_MEMBER, doc)                        inode number behind a descriptor, asked after the call (a dma-buf's id)
  *   STR(NAME, doc)  WORDS(NAME, doc)                   in EVENT only: text; an array of 64-bit words
- * After doc may stand IF(FLAGS_MEMBER, mask) or UNLESS(…): the arm of a union; IF_CALL and UNLESS_CALL in an element ask its
- * call's member; OLDER(size, "name") names the older form of an ELEMENTS member, whose elements are a prefix of that size.
+ * BLOB and ARRAY may be OUT: then the memory is read after the call alone.
+ * After doc may stand the arm of a union: IF(MEMBER, mask), UNLESS(MEMBER, mask) ask for bits, IF_IS(MEMBER, value) for a value,
+ * IF_ABOVE(MEMBER, value) for a greater one; IF_CALL and UNLESS_CALL in an element ask its call's member. Other annotations:
+ * OLDER(size, "name") names the older form of an ELEMENTS member, whose elements are a prefix of that size; AT_LEAST_ONE says that
+ * an ARRAY has one entry when its count is 0.
  */
 #ifndef GPUALLOC_SCHEMA_H
 #define GPUALLOC_SCHEMA_H
@@ -41,8 +46,8 @@ enum ga_member_kind {
     GA_INT,      /* integer of member.width bytes */
     GA_FLAGS,    /* integer with named bits */
     GA_PTR,      /* 64-bit address, not followed */
-    GA_BLOB,     /* record: uint64_t NAME (address), NAME_hash, and unless IN NAME_out_hash */
-    GA_ARRAY,    /* record: uint64_t NAME (address), uint32_t NAME_length, const uint32_t *NAME_list */
+    GA_BLOB,     /* record: uint64_t NAME (address), NAME_hash unless OUT, NAME_out_hash unless IN */
+    GA_ARRAY,    /* record: uint64_t NAME (address, unless inline), uint32_t NAME_length, const uintN_t *NAME_list */
     GA_ELEMENTS, /* record: uint64_t NAME (address), uint32_t NAME_captured (elements sent before the call) */
     GA_INODE,    /* record: uint64_t NAME; 0 when unknown */
     GA_STR,      /* record: const char *NAME */
@@ -50,6 +55,25 @@ enum ga_member_kind {
 };
 enum ga_direction { GA_IN = 1, GA_OUT = 2, GA_INOUT = 3, GA_ECHO = 7 };
 enum ga_show { GA_DEC, GA_HEX, GA_BYTES };
+
+/* When a member of a union is the active one: what the member that ga_member.arm names must be. */
+enum ga_arm_test {
+    GA_ARM_ALWAYS,
+    GA_ARM_ANY,   /* has a bit of arm_value */
+    GA_ARM_NONE,  /* has no bit of it */
+    GA_ARM_IS,    /* equals it */
+    GA_ARM_ABOVE, /* is greater */
+};
+static inline bool ga_arm_active(enum ga_arm_test test, uint64_t value, uint64_t arm_value)
+{
+    switch (test) {
+    case GA_ARM_ANY: return (value & arm_value) != 0;
+    case GA_ARM_NONE: return (value & arm_value) == 0;
+    case GA_ARM_IS: return value == arm_value;
+    case GA_ARM_ABOVE: return value > arm_value;
+    default: return true;
+    }
+}
 
 /* What a call does to the life of an object. CREATE, IMPORT and OPEN take effect at the call's end, DESTROY and CLOSE at its
    begin. The objects of d3dkmt calls are found from their members by common/reader/lives.c. */
@@ -82,19 +106,24 @@ struct ga_member {
     const struct ga_flag_name *flags;
     const char *count;      /* BLOB: member that holds the bytes; ARRAY, ELEMENTS: the elements; INODE: the descriptor */
     const char *json;       /* ELEMENTS: name of the array in JSON */
-    const char *arm;        /* flags member that selects this union arm, or null: always */
+    const char *arm;        /* member that selects this union arm, or null: always */
     const char *older_name; /* ELEMENTS: the pointer's name in the older form */
-    uint32_t arm_mask;
+    uint32_t arm_value;
     uint16_t element;    /* ELEMENTS: enum ga_row_id of the element's row */
     uint16_t older_size; /* ELEMENTS: bytes of an older element */
     uint16_t offset;     /* in the interface's structure; GA_NONE: derived, not in it */
     uint16_t in, out;    /* in the record: the value before the call, after it; GA_NONE where the direction has none.
                             BLOB: in and out are the hashes. INODE: out. EVENT rows: in */
-    uint16_t address;    /* in the record: BLOB, ARRAY, ELEMENTS: the pointer itself */
+    uint16_t address;    /* in the record: BLOB, ARRAY, ELEMENTS: the pointer itself; GA_NONE: an inline array */
     uint16_t length;     /* in the record: ARRAY, WORDS: the entries of the list at in */
     uint8_t kind, direction, show;
-    uint8_t width;       /* bytes of an integer, in the structure and in the record alike */
-    bool is_signed, arm_set, arm_of_call, one;
+    uint8_t width;       /* bytes of an integer, in the structure and in the record alike; 8 of a pointer; an inline array: entry */
+    uint8_t entry;       /* ARRAY, WORDS: bytes of an entry */
+    uint8_t arm_test;    /* enum ga_arm_test */
+    uint16_t room;       /* inline ARRAY: entries that the structure has room for; 0: the array is at a pointer */
+    bool is_signed, arm_of_call;
+    bool one;            /* ELEMENTS, ARRAY: exactly one, there is no count */
+    bool least_one;      /* ARRAY: one when the count is 0 */
 };
 
 struct ga_row {

@@ -65,7 +65,7 @@ static void add_member(struct layout *layout, const struct ga_member *member)
     case GA_ARRAY:
     case GA_WORDS:
         add(layout, address, member->name, "");
-        add(layout, (struct layout_field){.kind = FIELD_LIST, .width = member->kind == GA_ARRAY ? 4 : 8, .base = 16, .offset = member->in,
+        add(layout, (struct layout_field){.kind = FIELD_LIST, .width = member->entry, .base = 16, .offset = member->in,
                                    .length = member->length}, member->name, "_list");
         break;
     case GA_STR:

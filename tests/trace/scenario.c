@@ -194,7 +194,7 @@ static int set_blob(struct scenario *scenario, const struct ga_member *member, b
 
 static int set_list(struct scenario *scenario, const struct ga_member *member, char *value)
 {
-    size_t count = 1, width = member->kind == GA_ARRAY ? 4 : 8;
+    size_t count = 1, width = member->entry;
     for (const char *at = value; *at; at++)
         count += *at == ',';
     char *list = keep(scenario, calloc(count, width));

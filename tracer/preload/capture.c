@@ -159,9 +159,9 @@ static bool is_present(const struct shape_step *step, uint32_t size, const char 
         return true;
     const char *holder = step->arm_of_call ? call->in.bytes : structure;
     uint32_t holder_size = step->arm_of_call ? call->size : size;
-    if ((uint32_t)step->arm_offset + step->arm_width > holder_size)
-        return !step->arm_set;
-    return ((ga_load(holder + step->arm_offset, step->arm_width, false) & step->arm_mask) != 0) == step->arm_set;
+    bool there = (uint32_t)step->arm_offset + step->arm_width <= holder_size;
+    uint64_t value = there ? ga_load(holder + step->arm_offset, step->arm_width, false) : 0;
+    return ga_arm_active((enum ga_arm_test)step->arm_test, value, step->arm_value);
 }
 
 /* The count member of a pointer: 0 when it lies beyond the structure. */
@@ -169,9 +169,14 @@ static uint64_t count_of(const struct shape_step *step, const char *structure, u
 {
     if (step->one)
         return 1;
+    if (step->room && !step->count_width)
+        return step->room;
     if ((uint32_t)step->count_offset + step->count_width > size)
         return 0;
-    return ga_load(structure + step->count_offset, step->count_width, false);
+    uint64_t count = ga_load(structure + step->count_offset, step->count_width, false);
+    if (step->room && count > step->room)
+        return step->room;
+    return step->least_one && !count ? 1 : count;
 }
 
 static void store(void *record, uint16_t offset, const char *from, unsigned width)
@@ -189,20 +194,25 @@ static void store_u32(void *record, uint16_t offset, uint32_t value) { memcpy((c
 
 /* Before the call. */
 
-static void begin_array(struct capture_call *call, const struct shape_step *step, uint64_t address)
+/* The integers of an array, at a pointer or in the structure itself; before the call, or after it when they are a result. */
+static void take_array(struct capture_call *call, const struct shape_step *step, const char *structure)
 {
-    uint64_t count = count_of(step, call->in.bytes, call->size);
-    if (!address || !count)
+    uint64_t count = count_of(step, structure, call->size);
+    uint64_t address = step->room ? 0 : ga_load(structure + step->offset, 8, false);
+    if ((!address && !step->room) || !count)
         return;
     if (count > GA_ARRAY_MAX) {
         process_trouble(PROCESS_TROUBLE_ARRAY_SIZE);
         count = GA_ARRAY_MAX;
     }
-    uint32_t *list = take(call, count * sizeof *list);
-    if (!list)
+    uint32_t size = (uint32_t)count * step->entry;
+    char *list = take(call, size);
+    if (!list || (step->room && step->offset + size > call->size))
         return;
     /* A list that cannot be read has length 0, whatever the count member says. */
-    if (memory_read_one(address, list, (uint32_t)(count * sizeof *list), call->stack) == MEMORY_OK) {
+    if (step->room)
+        memcpy(list, structure + step->offset, size);
+    if (step->room || memory_read_one(address, list, size, call->stack) == MEMORY_OK) {
         store_u32(&call->record, step->length, (uint32_t)count);
         memcpy((char *)&call->record + step->in, &list, sizeof list);
     }
@@ -278,13 +288,14 @@ static void begin_step(struct capture_call *call, const struct shape_step *step)
             store(record, step->in, in + step->offset, step->width);
         return;
     }
-    uint64_t address = ga_load(in + step->offset, 8, false);
-    store_u64(record, step->address, address);
-    if (step->kind == GA_ARRAY)
-        begin_array(call, step, address);
+    uint64_t address = step->room ? 0 : ga_load(in + step->offset, 8, false);
+    if (!step->room)
+        store_u64(record, step->address, address);
+    if (step->kind == GA_ARRAY && step->direction & GA_IN)
+        take_array(call, step, in);
     else if (step->kind == GA_ELEMENTS)
         begin_elements(call, step, address);
-    else
+    else if (step->kind == GA_BLOB && step->in != GA_NONE)
         blob_add(call, address, count_of(step, in, call->size), (uint64_t *)((char *)record + step->in));
 }
 
@@ -413,9 +424,17 @@ static void end_read(struct capture_call *call, bool failed)
     char *record = (char *)&call->record;
     for (unsigned s = 0; s < call->shape->step_count; s++) {
         const struct shape_step *step = &call->shape->steps[s];
-        if (step->kind == GA_BLOB && step->out != GA_NONE && is_present(step, call->size, call->in.bytes, call))
-            blob_add_after(call, ga_load(call->in.bytes + step->offset, 8, false), count_of(step, call->in.bytes, call->size),
-                           ga_load(record + step->in, 8, false), (uint64_t *)(record + step->out));
+        if (!is_present(step, call->size, call->in.bytes, call))
+            continue;
+        if (step->kind == GA_ARRAY && step->direction == GA_OUT && !failed)
+            take_array(call, step, call->in.bytes);
+        if (step->kind != GA_BLOB || step->out == GA_NONE || (step->in == GA_NONE && failed))
+            continue;
+        uint64_t from = ga_load(call->in.bytes + step->offset, 8, false), size = count_of(step, call->in.bytes, call->size);
+        if (step->in == GA_NONE)
+            blob_add(call, from, size, (uint64_t *)(record + step->out));
+        else
+            blob_add_after(call, from, size, ga_load(record + step->in, 8, false), (uint64_t *)(record + step->out));
     }
     for (unsigned i = 0; i < SHAPE_ELEMENTS; i++)
         if (call->elements[i].step)

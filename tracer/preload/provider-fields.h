@@ -12,6 +12,7 @@
 #define GA_TP_INOUT(show, type, name) GA_TP_##show(type, name) GA_TP_##show(type, name##_out)
 #define GA_TP_ECHO GA_TP_INOUT
 #define GA_TP_HASH_IN(name) GA_TP_HEX(uint64_t, name) GA_TP_HEX(uint64_t, name##_hash)
+#define GA_TP_HASH_OUT(name) GA_TP_HEX(uint64_t, name) GA_TP_HEX(uint64_t, name##_out_hash)
 #define GA_TP_HASH_INOUT(name) GA_TP_HASH_IN(name) GA_TP_HEX(uint64_t, name##_out_hash)
 #define GA_TP_HASH_ECHO GA_TP_HASH_INOUT
 
@@ -19,11 +20,17 @@
 #define INT(dir, type, name, show, ...) GA_TP_##dir(show, GA_C_##type, name)
 #define INT_AT(dir, type, name, path, show, ...) GA_TP_##dir(show, GA_C_##type, name)
 #define FLAGS(dir, name, ...) GA_TP_##dir(HEX, uint32_t, name)
+#define FLAGS_AT(dir, name, ...) GA_TP_##dir(HEX, uint32_t, name)
+#define FLAGS64(dir, name, ...) GA_TP_##dir(HEX, uint64_t, name)
 #define FLAGS64_AT(dir, name, ...) GA_TP_##dir(HEX, uint64_t, name)
 #define PTR(dir, name, ...) GA_TP_##dir(HEX, uint64_t, name)
+#define PTR_AT(dir, name, ...) GA_TP_##dir(HEX, uint64_t, name)
 #define BLOB(dir, name, ...) GA_TP_HASH_##dir(name)
-#define ARRAY(dir, name, ...)                                                                                               \
-    GA_TP_HEX(uint64_t, name) lttng_ust_field_sequence_hex(uint32_t, name##_list, r->name##_list, uint32_t, r->name##_length)
+#define INLINE(dir, type, name, ...)                                                                                        \
+    lttng_ust_field_sequence_hex(GA_C_##type, name##_list, r->name##_list, uint32_t, r->name##_length)
+#define INLINE_ALL_AT INLINE
+#define ARRAY(dir, type, name, ...) GA_TP_HEX(uint64_t, name) INLINE(dir, type, name)
+#define ARRAY_ONE ARRAY
 #define ELEMENTS(dir, name, ...) GA_TP_HEX(uint64_t, name) GA_TP_DEC(uint32_t, name##_captured)
 #define ELEMENTS_ONE ELEMENTS
 #define INODE(name, ...) GA_TP_DEC(uint64_t, name)

@@ -27,7 +27,8 @@ static void step_fill(struct shape_step *step, const struct ga_row *row, const s
     *step = (struct shape_step){
         .offset = m->offset, .in = m->in, .out = m->out, .address = m->address, .kind = m->kind, .width = m->width,
         .direction = m->direction, .one = m->one, .element = m->element, .older_size = m->older_size,
-        .arm_set = m->arm_set, .arm_mask = m->arm_mask, .arm_of_call = m->arm_of_call,
+        .arm_test = m->arm_test, .arm_value = m->arm_value, .arm_of_call = m->arm_of_call,
+        .length = m->length, .entry = m->entry, .room = m->room, .least_one = m->least_one,
     };
     const struct ga_member *count = member_of(row, m->count);
     if (count) {
@@ -40,8 +41,6 @@ static void step_fill(struct shape_step *step, const struct ga_row *row, const s
         step->arm_offset = arm->offset;
         step->arm_width = arm->width;
     }
-    if (m->kind == GA_ARRAY)
-        step->length = (uint16_t)(m->address + sizeof(uint64_t)); /* as records.h lays out an ARRAY */
 }
 
 static bool has_output(const struct ga_row *row)

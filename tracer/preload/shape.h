@@ -13,7 +13,7 @@
 #undef GA_SCHEMA_INCLUDES
 
 enum {
-    SHAPE_STEPS = 24,     /* members of a row */
+    SHAPE_STEPS = 32,     /* members of a row */
     SHAPE_BLOBS = 1,      /* BLOB members of an element */
     SHAPE_ELEMENTS = 2,   /* ELEMENTS members of a call */
 };
@@ -23,11 +23,14 @@ struct shape_step {
     uint16_t offset;  /* in the interface's structure */
     uint16_t in, out, address; /* in the record; GA_NONE: not there */
     uint16_t length;  /* ARRAY: in the record, its length */
+    uint16_t room;    /* ARRAY: entries in the structure itself; 0: at a pointer */
+    uint8_t entry;    /* ARRAY: bytes of an entry */
     uint8_t kind, width, direction;
     uint8_t count_width, arm_width;
-    bool arm_set, arm_of_call, one;
+    uint8_t arm_test;
+    bool arm_of_call, one, least_one;
     uint16_t count_offset, arm_offset; /* in the structure (arm_of_call: in the call's) */
-    uint64_t arm_mask;
+    uint64_t arm_value;
     uint16_t element; /* ELEMENTS: row */
     uint16_t older_size;
     uint8_t index;    /* ELEMENTS, BLOB: which of the row's */
