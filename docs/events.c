@@ -8,7 +8,7 @@ static const char *const directions[] = {
 
 static const char *type_name(const struct ga_member *member, char *buffer, size_t size)
 {
-    static const char *const names[] = {[GA_PTR] = "address", [GA_BLOB] = "private data", 
+    static const char *const names[] = {[GA_PTR] = "address", [GA_BLOB] = "private data",
                                         [GA_ELEMENTS] = "array of", [GA_INODE] = "inode number", [GA_STR] = "string",
                                         [GA_WORDS] = "array of u64"};
     if (member->kind == GA_INT || member->kind == GA_FLAGS)

@@ -37,7 +37,7 @@
 struct event {
     enum ga_row_id row;
     union ga_record record;
-    void *list; /* a copy of what its list member pointed to */
+    void *list; /* a copy of what its first list member pointed to; the record points to the copies */
 };
 
 enum { EVENTS = 20000 };
@@ -59,20 +59,22 @@ static void *list_copy(const void *from, size_t size)
     return memcpy(list_room + place, from, size);
 }
 
-/* Keeps what a list member points to: the tracer's buffer is gone when emit returns. */
-static void keep_list(struct event *event)
+/* Keeps what list members point to: the tracer's buffer is gone when emit returns. */
+static void keep_lists(struct event *event)
 {
     for (const struct ga_member *m = ga_rows[event->row].members(); m->name; m++) {
-        bool words = m->kind == GA_WORDS;
-        if (!words && m->kind != GA_ARRAY)
+        if (m->kind != GA_WORDS && m->kind != GA_ARRAY)
             continue;
         char *record = (char *)&event->record;
-        uint32_t length = (uint32_t)ga_load(record + (words ? m->in - 8 : m->address + 8), 4, false);
+        size_t size = (size_t)ga_load(record + m->length, 4, false) * m->entry;
         void *list;
         memcpy(&list, record + m->in, sizeof list);
-        if (!length)
+        if (!size)
             continue;
-        event->list = list_copy(list, length * (words ? 8u : 4u));
+        void *copy = list_copy(list, size);
+        memcpy(record + m->in, &copy, sizeof copy);
+        if (!event->list)
+            event->list = copy;
     }
 }
 
@@ -84,7 +86,7 @@ static void test_emit(enum ga_row_id row, const void *record)
     events[place].row = row;
     events[place].list = NULL;
     memcpy(&events[place].record, record, ga_rows[row].record_size);
-    keep_list(&events[place]);
+    keep_lists(&events[place]);
 }
 
 static uint64_t test_clock(void)
