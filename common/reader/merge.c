@@ -1,6 +1,7 @@
 /* The graph that reads a trace, and the merge of its streams. */
 #include "merge.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -30,6 +31,7 @@ struct merge {
     int result; /* of a callback */
     struct ga_error broken;
     unsigned broken_count;
+    uint64_t array_limit; /* elements */
 };
 
 /* Errors. */
@@ -71,6 +73,22 @@ static void stream_break(struct merge *merge, const struct stream *stream, const
     if (!merge->broken_count++)
         ga_error_set(&merge->broken, EIO, "stream %s is broken after %llu events: %s", stream->name ? stream->name : "(unnamed)",
                      (unsigned long long)stream->events, cause);
+}
+
+/* A guard. */
+
+/* Elements that an array of the trace being read on this thread may have. */
+static _Thread_local uint64_t array_limit = UINT64_MAX;
+enum { ARRAY_MAX = 4 << 20 }; /* elements: about 300 MiB of field objects */
+
+/* source.ctf.fs believes an array's length field and makes its field objects, about 80 bytes each, before it looks whether the
+   packet has that many: four broken bytes would take 300 GiB. The plugin finds this function before the library's own. */
+bt_field_array_dynamic_set_length_status bt_field_array_dynamic_set_length(bt_field *field, uint64_t length)
+{
+    static bt_field_array_dynamic_set_length_status (*real)(bt_field *, uint64_t);
+    if (!real)
+        real = (bt_field_array_dynamic_set_length_status(*)(bt_field *, uint64_t))dlsym(RTLD_NEXT, __func__);
+    return real && length <= array_limit ? real(field, length) : BT_FIELD_DYNAMIC_ARRAY_SET_LENGTH_STATUS_MEMORY_ERROR;
 }
 
 /* Time. */
@@ -361,7 +379,7 @@ static int connect(struct merge *merge, const bt_component_source *const *source
     return good ? 0 : bt_failed(error, EINVAL, "cannot read the trace");
 }
 
-int merge_create(struct merge **out, const char *const *folders, size_t count, struct ga_error *error)
+int merge_create(struct merge **out, const char *const *folders, size_t count, uint64_t size, struct ga_error *error)
 {
     bt_logging_set_global_level(BT_LOGGING_LEVEL_NONE);
     struct merge *merge = calloc(1, sizeof *merge);
@@ -371,6 +389,7 @@ int merge_create(struct merge **out, const char *const *folders, size_t count, s
         ga_error_set(error, ENOMEM, "out of memory");
         goto fail;
     }
+    merge->array_limit = size < ARRAY_MAX ? size : ARRAY_MAX;
     result = add_sources(merge, folders, count, sources, error);
     if (result < 0)
         goto fail;
@@ -396,11 +415,13 @@ int merge_run(struct merge *merge, const struct merge_ops *ops, void *user, bool
 {
     merge->ops = ops;
     merge->user = user;
+    array_limit = merge->array_limit;
     bt_graph_run_once_status status = BT_GRAPH_RUN_ONCE_STATUS_END;
     if (merge->stream_count)
         do
             status = bt_graph_run_once(merge->graph);
         while (status == BT_GRAPH_RUN_ONCE_STATUS_OK || status == BT_GRAPH_RUN_ONCE_STATUS_AGAIN);
+    array_limit = UINT64_MAX;
     if (merge->result < 0)
         return merge->result;
     if (status != BT_GRAPH_RUN_ONCE_STATUS_END)

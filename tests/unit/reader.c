@@ -532,6 +532,35 @@ static void test_a_cut_stream_is_read_up_to_the_cut(void **state)
     assert_non_null(strstr(f->error.text, "gpualloc_0 is cut off"));
 }
 
+/* babeltrace2 would make four thousand million field objects. */
+static void test_an_array_length_is_not_believed(void **state)
+{
+    struct fixture *f = *state;
+    static const uint32_t list[] = {0x11223344, 0x55667788, 0x99aabbcc};
+    struct ga_d3dkmt_destroy_allocation record = {.header = {.process = 1, .call = 2, .size = 40}, .phAllocationList = 0x1000,
+                                                  .phAllocationList_length = 3, .phAllocationList_list = list};
+    begin(f, 1);
+    put_close(f, 0, 1000, 0, 1);
+    put(f, 0, 1100, GA_ROW_d3dkmt_destroy_allocation, &record);
+    assert_int_equal(ctf_finish(f->ctf, 0, &f->error), 0);
+    f->ctf = NULL;
+    char path[160];
+    unsigned char bytes[8192];
+    snprintf(path, sizeof path, "%s/ust/uid/0/64-bit/gpualloc_0", f->path);
+    FILE *file = fopen(path, "r+");
+    size_t size = fread(bytes, 1, sizeof bytes, file);
+    unsigned char *place = memmem(bytes, size, list, sizeof list);
+    assert_non_null(place);
+    memset(place - 4, 0xff, 4);
+    rewind(file);
+    fwrite(bytes, 1, size, file);
+    fclose(file);
+    read_trace(f);
+    assert_int_equal(f->result, -EIO);
+    assert_int_equal(f->call_count, 1);
+    assert_non_null(strstr(f->error.text, "gpualloc_0 is broken"));
+}
+
 static int refuse(struct fixture *f, const struct ga_call *call)
 {
     (void)call;
@@ -608,6 +637,7 @@ int main(void)
         TEST(test_a_trace_without_our_events),
         TEST(test_damaged_metadata),
         TEST(test_a_cut_stream_is_read_up_to_the_cut),
+        TEST(test_an_array_length_is_not_believed),
         TEST(test_a_callback_ends_the_run),
         TEST(test_an_event_may_have_several_lists),
     };
