@@ -402,6 +402,14 @@ static void discarded(void *user, bool packets, uint64_t count)
     *(packets ? &reader->totals.discarded_packets : &reader->totals.discarded_events) += count;
 }
 
+static int broken_off(const struct ga_reader *reader, struct ga_error *error)
+{
+    struct ga_error what = *reader->error;
+    if (reader->salvage) /* knows better than the decoder that meets the cut */
+        snprintf(what.text, sizeof what.text, "%s", salvage_text(reader->salvage));
+    return ga_error_set(error, EIO, "%.400s; %" PRIu64 " calls could be read", what.text, reader->totals.calls);
+}
+
 int ga_reader_run(struct ga_reader *reader, const struct ga_reader_ops *ops, void *user, struct ga_error *error)
 {
     static const struct merge_ops merge_ops = {.event = event, .discarded = discarded};
@@ -414,8 +422,7 @@ int ga_reader_run(struct ga_reader *reader, const struct ga_reader_ops *ops, voi
     reader->totals.blobs = reader->blobs.count;
     reader->totals.blob_bytes = reader->blobs.bytes;
     if (broken || (result >= 0 && reader->salvage))
-        return ga_error_set(error, EIO, "%s; %" PRIu64 " calls could be read",
-                            reader->salvage ? salvage_text(reader->salvage) : reader->error->text, reader->totals.calls);
+        return broken_off(reader, error);
     if (result < 0)
         return result;
     if (reader->totals.events == reader->totals.foreign_events)
