@@ -283,8 +283,11 @@ static void text_warnings(const struct state *state, const struct analysis_outpu
         warn(out, "the trace is damaged; this is what could be read of it: %s", state->incomplete);
     if (ga_reader_lossy(&state->totals))
         warn(out, "calls or data were lost: figures above are too small, and some ends may be missing");
-    if (!state->calls && state->file_count)
-        warn(out, "a device was open, but no allocation call was recorded");
+    if (!state->calls)
+        warn(out, state->file_count ? "a device was open, but no call was recorded" : "no call was recorded");
+    if (!state->calls && state->totals.foreign_events)
+        line(out, "", "%s event%s of other programs, or of a newer gpualloc, passed over", ga_count(state->totals.foreign_events).text,
+             plural(state->totals.foreign_events));
     uint64_t requests = 0;
     for (size_t i = 0; i < state->told_count; i++)
         requests += state->told[i].what ? 0 : state->told[i].count;

@@ -249,6 +249,7 @@ static void an_empty_trace_has_its_page_too(void **state)
     analysis_set_text(run->set, &out);
     fclose(out.file);
     assert_non_null(strstr(text, "no allocation was made"));
+    assert_non_null(strstr(text, "WARNING   no call was recorded"));
     assert_non_null(strstr(text, "Never freed: nothing"));
     assert_int_equal(number(run, "/summary/memory/made"), 0);
     free(text);
