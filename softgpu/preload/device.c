@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <linux/memfd.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -135,9 +134,18 @@ static struct softgpu *map_state(int fd)
     return (struct softgpu *)(void *)base;
 }
 
+extern void *__libc_stack_end; /* of the dynamic linker: where the kernel put argc, argv and the environment */
+
+/* As getenv; also before the C library has been initialised, when a static initialiser of the program opens the device. */
 static const char *from_environment(const char *name)
 {
-    return getenv(name);
+    uintptr_t *start = __libc_stack_end;
+    char **variables = environ ? environ : (char **)(start + 1 + *start + 1);
+    size_t length = strlen(name);
+    for (; *variables; variables++)
+        if (strncmp(*variables, name, length) == 0 && (*variables)[length] == '=')
+            return *variables + length + 1;
+    return NULL;
 }
 
 /* Maps the state in fd and formats it when it is new. Null and errno: EINVAL when the file is something else. */
@@ -169,10 +177,10 @@ static struct softgpu *prepare_state(int fd)
     return gpu;
 }
 
-/* The file that the environment names, locked until closed so that one process formats it; or a memfd. */
+/* The file that the environment names, locked so that one process formats it; or a memfd. */
 static int open_state(void)
 {
-    const char *path = getenv(SOFTGPU_ENV_STATE);
+    const char *path = from_environment(SOFTGPU_ENV_STATE);
     if (!path || !*path)
         return (int)syscall(SYS_memfd_create, "softgpu:state", MFD_CLOEXEC);
     int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -206,6 +214,7 @@ static struct softgpu *attach(void)
         return NULL;
     struct softgpu *fresh = prepare_state(fd);
     int error = errno;
+    syscall(SYS_flock, fd, LOCK_UN); /* the mapping keeps the file open, and would keep it locked */
     syscall(SYS_close, fd);
     errno = error;
     if (fresh && !places) /* of two at once, one is lost: a page */
