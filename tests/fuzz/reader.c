@@ -63,8 +63,7 @@ static void write_base(void)
     struct ga_error error;
     struct ctf *ctf;
     char path[100];
-    static const uint32_t handles[] = {1, 2, 3};
-    static const uint64_t words[] = {0x1111, 0x2222};
+    static const uint64_t entries[] = {0x1111, 0x2222};
     uint64_t ticks = 1000;
     snprintf(path, sizeof path, "%s/base", folder);
     if (ctf_create(&ctf, path, &options, &error) < 0)
@@ -78,10 +77,10 @@ static void write_base(void)
                 if (member->kind == GA_STR)
                     *(const char **)(base + member->in) = "text";
                 if (member->kind == GA_ARRAY || member->kind == GA_WORDS) {
-                    *(const void **)(base + member->in) = member->kind == GA_ARRAY ? (const void *)handles : words;
-                    *(uint32_t *)(base + member->length) = member->kind == GA_ARRAY ? 3 : 2;
+                    *(const void **)(base + member->in) = entries;
+                    *(uint32_t *)(base + member->length) = 2;
                 }
-                if (member->kind == GA_BLOB)
+                if (member->kind == GA_BLOB && member->in != GA_NONE)
                     *(uint64_t *)(base + member->in) = 0x1234;
                 if (member->kind == GA_ELEMENTS)
                     *(uint32_t *)(base + member->in) = 1;
