@@ -18,13 +18,13 @@ struct decode_step {
 
 /* Where a field name of the trace goes. */
 struct place {
-    char name[64];
+    const char *name, *suffix; /* together the name */
     uint16_t offset, length;
     uint8_t width;
     bool is_string, is_list;
 };
 
-#define HEADER(type, name_, member) {.name = name_, .offset = offsetof(type, member), .width = sizeof((type){0}.member)}
+#define HEADER(type, name_, member) {.name = name_, .suffix = "", .offset = offsetof(type, member), .width = sizeof((type){0}.member)}
 static const struct place call_places[] = {
     HEADER(struct ga_call_header, "process", process),
     HEADER(struct ga_call_header, "call", call),
@@ -61,10 +61,7 @@ static void add(struct places *places, const char *name, const char *suffix, uin
 {
     if (offset == GA_NONE)
         return;
-    struct place *place = &places->list[places->count++];
-    *place = (struct place){.offset = offset, .width = width};
-    strncat(place->name, name, sizeof place->name - 1);
-    strncat(place->name, suffix, sizeof place->name - 1 - strlen(place->name));
+    places->list[places->count++] = (struct place){.name = name, .suffix = suffix, .offset = offset, .width = width};
 }
 
 static void add_member(struct places *places, const struct ga_member *member)
@@ -121,12 +118,18 @@ static int places_init(struct places *places, const struct ga_row *row)
     return 0;
 }
 
+static bool is_named(const struct place *place, const char *name)
+{
+    size_t length = strlen(place->name);
+    return !strncmp(place->name, name, length) && !strcmp(place->suffix, name + length);
+}
+
 /* Whether a field of this class can be put there, and how. A header's name wins over a member's of the same name: it came first. */
 static bool step_make(struct decode_step *step, const struct places *places, const char *name, const bt_field_class *field_class)
 {
     bt_field_class_type type = bt_field_class_get_type(field_class);
     const struct place *place = places->list, *end = place + places->count;
-    while (place < end && strcmp(place->name, name))
+    while (place < end && !is_named(place, name))
         place++;
     if (place == end)
         return false;

@@ -3,13 +3,14 @@
 need_built make-trace emit-trace
 need babeltrace2 lttng python3
 
-# The fields of each event in a trace's metadata, one line each, whatever the order and the numbers of events.
+# The fields of each event in a trace's metadata, one a line, whatever the order and the numbers of events.
 fields_of() {
     babeltrace2 --output-format=ctf-metadata "$(dirname "$(find "$1" -name metadata)")" | python3 -c '
 import re, sys
 for event in re.findall(r"event \{(.*?)\n\};", sys.stdin.read(), re.S):
     name = re.search(r"name = \"(.*?)\"", event).group(1)
-    print(name, " ".join(event[event.index("struct {"):].split()))' | sort
+    for number, field in enumerate(event[event.index("struct {") + 8:].strip().split("\n")):
+        print(name, "%03d" % number, field.strip())' | sort
 }
 # Packet header and context, and the event header, without the names that differ.
 headers_of() {
@@ -20,7 +21,7 @@ values_of() { babeltrace2 --no-delta "$1" | sed -E 's/^\[[^]]*\] [^ ]+ //; s/\{ 
 calls_of() { gpualloc list --format jsonl "$1" 2>"$1.loss" | sed -E 's/"ts":[0-9]+,//'; }
 texts_of() { gpualloc list "$1" 2>/dev/null | cut -d' ' -f2-; }
 
-for name in d3dkmt drm; do
+for name in d3dkmt drm d3dkmt-life; do
     scenario=$SOURCE/tests/golden/$name.scenario
     make-trace --scenario="$scenario" made-$name
     lttng create "$name" --output="$work/real-$name" >lttng.log

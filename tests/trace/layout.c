@@ -2,13 +2,15 @@
 #include "trace/layout.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void add(struct layout *layout, struct layout_field field, const char *name, const char *suffix)
 {
     if (field.offset == GA_NONE)
         return;
-    snprintf(field.name, sizeof field.name, "%.48s%s", name, suffix);
+    if ((size_t)snprintf(field.name, sizeof field.name, "%s%s", name, suffix) >= sizeof field.name || layout->count == LAYOUT_FIELDS_MAX)
+        abort(); /* the limits are ours to raise */
     layout->fields[layout->count++] = field;
 }
 
@@ -88,7 +90,7 @@ const struct layout *layout_get(const struct ga_row *row)
         add_call_header(layout, !strcmp(row->provider, "drm"));
     if (row->kind == GA_ROW_ELEMENT)
         add_element_header(layout);
-    for (const struct ga_member *member = row->members(); member->name && layout->count < LAYOUT_FIELDS_MAX - 3; member++)
+    for (const struct ga_member *member = row->members(); member->name; member++)
         add_member(layout, member);
     return layout;
 }

@@ -11,7 +11,7 @@ enum { LAYOUT_FIELDS_MAX = 128 };
 enum field_kind { FIELD_INTEGER, FIELD_STRING, FIELD_LIST };
 
 struct layout_field {
-    char name[64];
+    char name[96];
     enum field_kind kind;
     uint8_t width, base; /* bytes of an integer or a list's entry; 10 or 16 */
     bool is_signed;

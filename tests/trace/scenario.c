@@ -240,7 +240,7 @@ static const struct ga_member *find_member(const struct ga_row *row, const char 
     *output = false;
     if (member || length < 5 || strcmp(name + length - 4, "_out"))
         return member;
-    char base[64];
+    char base[96];
     snprintf(base, sizeof base, "%.*s", (int)(length - 4), name);
     *output = true;
     return ga_row_member(row, base);
@@ -282,7 +282,7 @@ static int set_value(struct scenario *scenario, const char *name, char *value)
 
 static int set_word(struct scenario *scenario, char *word, bool is_default)
 {
-    char *equals = strchr(word, '='), name[64];
+    char *equals = strchr(word, '='), name[96];
     uint64_t v;
     if (!equals || (size_t)(equals - word) >= sizeof name)
         return bad(scenario, "not NAME=VALUE", word);
