@@ -47,6 +47,7 @@ enum replay_order { REPLAY_ORDER_MEMORY, REPLAY_ORDER_RESOURCE };
 struct replay_object {
     uint8_t kind;        /* enum replay_object_kind */
     bool stranger;       /* never made: named by a failing call, it gets a handle that no driver gives */
+    bool supplied;       /* made before the recording, or told by nobody: an adapter, its id or a device, which the backend supplies */
     bool other_kind;     /* a stranger that was there, but no such object: a descriptor that is no dma-buf */
     uint32_t owner;      /* object that takes it along when it ends, or REPLAY_NONE */
     uint32_t maker;      /* call, or REPLAY_NONE */

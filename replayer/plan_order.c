@@ -201,11 +201,17 @@ static bool resolves(const struct replay_call *call)
     return call->skip != REPLAY_SKIP_NESTED && call->skip != REPLAY_SKIP_RETRY && call->skip != REPLAY_SKIP_UNREADABLE;
 }
 
-/* A name that nothing made. A failing call gets a handle that no driver gives, so that it fails again; a LUID is the backend's to
-   know; any other call cannot be issued. */
+/* What every device has, made before the recording began: the backend supplies one of its own. */
+static bool supplied(const struct replay_call *call, const struct replay_ref *ref)
+{
+    return ref->kind == REPLAY_LUID || (!call->failed && (ref->kind == REPLAY_ADAPTER || ref->kind == REPLAY_DEVICE));
+}
+
+/* A name that nothing made. A failing call gets a handle that no driver gives, so that it fails again; what the backend cannot
+   supply makes that any other call cannot be issued. */
 static int stranger(struct walk *w, struct replay_call *call, struct replay_ref *ref)
 {
-    if (!call->failed && ref->kind != REPLAY_LUID) {
+    if (!call->failed && !supplied(call, ref)) {
         if (!call->skip)
             call->skip = ref->kind == REPLAY_DMA_BUF ? REPLAY_SKIP_OUTSIDE : REPLAY_SKIP_STRANGER;
         return 0;
@@ -213,9 +219,11 @@ static int stranger(struct walk *w, struct replay_call *call, struct replay_ref 
     ref->object = new_object(w, ref, REPLAY_NONE);
     if (ref->object == REPLAY_NONE)
         return -ENOMEM;
-    w->plan->objects[ref->object].stranger = ref->kind != REPLAY_LUID;
-    w->plan->objects[ref->object].other_kind = ref->kind == REPLAY_DMA_BUF && call->error != EBADF;
-    return ref->kind == REPLAY_LUID ? enter(w, ref, ref->object) : 0;
+    struct replay_object *object = &w->plan->objects[ref->object];
+    object->supplied = supplied(call, ref);
+    object->stranger = !object->supplied;
+    object->other_kind = ref->kind == REPLAY_DMA_BUF && call->error != EBADF;
+    return object->supplied ? enter(w, ref, ref->object) : 0;
 }
 
 static void count_bytes(struct replay_call *call, uint64_t bytes)
@@ -239,13 +247,14 @@ static int resolve_before(struct walk *w, uint32_t number, struct replay_ref *re
 {
     struct replay_call *call = &w->plan->calls[number];
     uint64_t *known = ref->kind == REPLAY_FILE ? NULL : find(w, ref);
+    int result = 0;
     if (ref->kind == REPLAY_FILE)
         ref->object = w->plan->files[call->file].object;
     else if (known && w->plan->objects[*known].kind == ref->kind)
         ref->object = (uint32_t)*known;
-    else
-        return stranger(w, call, ref);
-    int result = add_edge(w, number, w->plan->objects[ref->object].maker);
+    else if ((result = stranger(w, call, ref)) < 0 || ref->object == REPLAY_NONE || w->plan->objects[ref->object].stranger)
+        return result;
+    result = add_edge(w, number, w->plan->objects[ref->object].maker);
     if (result == 0)
         result = note_user(w, ref->object, number);
     if (result == 0 && ref->role == REPLAY_ENDS && !call->failed && w->lives[ref->object].opens) {

@@ -16,13 +16,13 @@
 #include "replayer/requests.h"
 
 #define DXG_NODE "/dev/dxg"
-enum { ADAPTERS_MAX = 64, ENUM_ADAPTERS2 = 0x14, CLOSE_ADAPTER = 0x15 };
+enum { ADAPTERS_MAX = 64, ENUM_ADAPTERS2 = 0x14, CREATE_DEVICE = 0x02 };
 
 struct replay_device {
     struct replay_requests requests;
     const char *node;
     int fd;
-    bool asks_for_adapters; /* the plan opens an adapter by an id that no recorded call told */
+    bool supplies; /* the plan has adapters or devices that were made before the recording */
 };
 
 static int dxg_open(struct replay_device **out, const struct replay_backend *self, const struct replay_target *target,
@@ -57,28 +57,34 @@ static int dxg_bind(struct replay_device *device, const struct replay_plan *plan
         if (!binding->skips[c] && (!plan->calls[c].row || plan->calls[c].row->provider[1] != '3'))
             binding->skips[c] = REPLAY_SKIP_OTHER_INTERFACE;
     for (uint32_t o = 0; o < plan->object_count; o++)
-        device->asks_for_adapters |= plan->objects[o].kind == REPLAY_LUID && plan->objects[o].maker == REPLAY_NONE;
+        device->supplies |= plan->objects[o].supplied;
     return replay_requests_init(&device->requests, plan, error);
 }
 
-/* Ids of adapters that no recorded call told: the device's own ids, in the order in which the recording names new ones. */
-static int ask_for_adapters(struct replay_device *device, struct ga_error *error)
+/* The device's own adapters, in turn, stand for those that no recorded call told or opened; a device is made on the first. */
+static int supply(struct replay_device *device, struct ga_error *error)
 {
     struct D3DKMT_ADAPTERINFO adapters[ADAPTERS_MAX];
     struct D3DKMT_ENUMADAPTERS2 all = {.NumAdapters = ADAPTERS_MAX, .pAdapters = adapters};
-    if (ioctl(device->fd, DXG_IOCTL(ENUM_ADAPTERS2, struct D3DKMT_ENUMADAPTERS2), &all) != 0 || all.NumAdapters > ADAPTERS_MAX)
-        return ga_error_errno(error, errno ? errno : ENODEV, "dxg: %s: listing its adapters", device->node);
-    for (uint32_t a = 0; a < all.NumAdapters; a++) {
-        struct D3DKMT_CLOSEADAPTER one = {adapters[a].hAdapter};
-        ioctl(device->fd, DXG_IOCTL(CLOSE_ADAPTER, struct D3DKMT_CLOSEADAPTER), &one);
-    }
+    errno = ENODEV;
+    if (ioctl(device->fd, DXG_IOCTL(ENUM_ADAPTERS2, struct D3DKMT_ENUMADAPTERS2), &all) != 0 || !all.NumAdapters ||
+        all.NumAdapters > ADAPTERS_MAX)
+        return ga_error_errno(error, errno, "dxg: %s: listing its adapters", device->node);
     const struct replay_plan *plan = device->requests.plan;
-    for (uint32_t o = 0, next = 0; all.NumAdapters && o < plan->object_count; o++) {
-        if (plan->objects[o].kind != REPLAY_LUID || plan->objects[o].maker != REPLAY_NONE)
+    for (uint32_t o = 0, next = 0; o < plan->object_count; o++) {
+        if (!plan->objects[o].supplied)
             continue;
-        uint64_t luid;
-        memcpy(&luid, &adapters[next++ % all.NumAdapters].AdapterLuid, sizeof luid);
-        replay_set_value(&device->requests, o, luid);
+        const struct D3DKMT_ADAPTERINFO *adapter = &adapters[next++ % all.NumAdapters];
+        struct D3DKMT_CREATEDEVICE create = {.hAdapter = adapters[0].hAdapter};
+        uint64_t value = adapter->hAdapter;
+        if (plan->objects[o].kind == REPLAY_LUID)
+            memcpy(&value, &adapter->AdapterLuid, sizeof value);
+        if (plan->objects[o].kind == REPLAY_DEVICE) {
+            if (ioctl(device->fd, DXG_IOCTL(CREATE_DEVICE, struct D3DKMT_CREATEDEVICE), &create) != 0)
+                return ga_error_errno(error, errno, "dxg: %s: a device in place of one made before the recording", device->node);
+            value = create.hDevice;
+        }
+        replay_set_value(&device->requests, o, value);
     }
     return 0;
 }
@@ -89,7 +95,7 @@ static int dxg_begin(struct replay_device *device, struct ga_error *error)
     device->fd = open(device->node, O_RDONLY | O_CLOEXEC); /* as the thunk library does */
     if (device->fd < 0)
         return ga_error_errno(error, errno, "dxg: %s", device->node);
-    return device->asks_for_adapters ? ask_for_adapters(device, error) : 0;
+    return device->supplies ? supply(device, error) : 0;
 }
 
 static enum replay_skip dxg_prepare(struct replay_device *device, uint32_t lane, const struct replay_call *call)

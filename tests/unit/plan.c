@@ -103,11 +103,33 @@ static void what_the_recording_did_not_make_is_skipped(void **state)
     (void)state;
     struct replay_plan plan;
     assert_int_equal(replay_plan_begin(&plan, &resource_order), 0);
-    add_create(&plan, (struct when){0, 10, 20}, (struct create){.device = 5, .first = 7, .count = 1}, NULL);
+    add_create(&plan, (struct when){0, 10, 20}, (struct create){.device = 5, .add_to = 6, .first = 7, .count = 1}, NULL);
     add_import(&plan, (struct when){0, 30, 40}, 1, 3, 9, 777);
     finish(&plan);
     assert_int_equal(plan.calls[0].skip, REPLAY_SKIP_STRANGER);
     assert_int_equal(plan.calls[1].skip, REPLAY_SKIP_OUTSIDE);
+    replay_plan_release(&plan);
+}
+
+/* A session that began in the middle: the backend supplies the device, once. */
+static void a_device_made_before_the_recording_is_supplied(void **state)
+{
+    (void)state;
+    struct replay_plan plan;
+    assert_int_equal(replay_plan_begin(&plan, &resource_order), 0);
+    add_create(&plan, (struct when){0, 10, 20}, (struct create){.device = 5, .first = 7, .count = 1}, NULL);
+    add_create(&plan, (struct when){1, 30, 40}, (struct create){.device = 5, .first = 8, .count = 1}, NULL);
+    add_destroy_device(&plan, (struct when){0, 50, 60}, 5);
+    add_create(&plan, (struct when){0, 70, 80, EINVAL}, (struct create){.device = 5, .first = 9, .count = 1}, NULL);
+    finish(&plan);
+    const struct replay_ref *device = ref_to(&plan, 0, REPLAY_DEVICE);
+    assert_true(plan.objects[device->object].supplied);
+    assert_int_equal(ref_to(&plan, 1, REPLAY_DEVICE)->object, device->object);
+    assert_int_equal(ref_to(&plan, 2, REPLAY_DEVICE)->object, device->object);
+    assert_true(waits_for(&plan, 2, 1));
+    assert_true(plan.objects[ref_to(&plan, 3, REPLAY_DEVICE)->object].stranger);
+    for (uint32_t c = 0; c < plan.call_count; c++)
+        assert_int_equal(plan.calls[c].skip, REPLAY_ISSUED);
     replay_plan_release(&plan);
 }
 
@@ -267,6 +289,7 @@ int main(void)
         cmocka_unit_test(memory_order_makes_creates_wait_for_earlier_frees),
         cmocka_unit_test(destroying_a_device_ends_what_it_owns),
         cmocka_unit_test(what_the_recording_did_not_make_is_skipped),
+        cmocka_unit_test(a_device_made_before_the_recording_is_supplied),
         cmocka_unit_test(private_data_is_kept_once),
         cmocka_unit_test(a_second_import_is_the_same_object),
         cmocka_unit_test(names_lead_to_the_memory),
