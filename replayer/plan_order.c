@@ -147,7 +147,8 @@ static int note_user(struct walk *w, uint32_t object, uint32_t call)
         while (u != REPLAY_NONE && w->users[u].lane != lane)
             u = w->users[u].next;
         if (u != REPLAY_NONE) {
-            w->users[u].call = call;
+            if (w->users[u].call < call) /* a second import is noted at its end, when its thread may have gone on */
+                w->users[u].call = call;
             continue;
         }
         if (replay_room(&w->users, &w->user_room, w->user_count + 1, sizeof *w->users) < 0 || w->user_count == INT32_MAX)
@@ -348,7 +349,7 @@ static int made(struct walk *w, uint32_t number, struct replay_ref *ref)
         w->lives[ref->object].opens += ref->kind == REPLAY_ADAPTER;
         uint32_t maker = plan->objects[ref->object].maker;
         int result = note_user(w, ref->object, number);
-        bool before = maker != REPLAY_NONE && plan->calls[maker].end_ns <= call->begin_ns;
+        bool before = maker < number && plan->calls[maker].end_ns <= call->begin_ns;
         return result == 0 && before ? add_edge(w, number, maker) : result;
     }
     if (known)

@@ -1,0 +1,148 @@
+/* Backends' tables are whole; a call's image becomes the structure that the program passed, with the replay's own handles. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "abi/d3dkmt.h"
+#include "plan_calls.h"
+#include "replayer/drm.h"
+#include "replayer/requests.h"
+
+static void every_backend_is_whole(void **state)
+{
+    (void)state;
+    struct ga_error error;
+    int count = 0;
+    for (const struct replay_backend *const *backend = replay_backends; *backend; backend++, count++) {
+        assert_int_equal(replay_backend_check(*backend, &error), 0);
+        assert_ptr_equal(replay_backend_find((*backend)->name), *backend);
+    }
+    assert_true(count >= 6);
+    struct replay_backend broken = *replay_backends[0];
+    broken.issue = NULL;
+    assert_int_equal(replay_backend_check(&broken, &error), -EINVAL);
+    assert_non_null(strstr(error.text, "has no issue"));
+}
+
+static void drivers_have_their_backend(void **state)
+{
+    (void)state;
+    assert_string_equal(replay_backend_for_driver("virtio_gpu")->name, "virtio_gpu");
+    assert_string_equal(replay_backend_for_driver("softgpu")->name, "dxg");
+    assert_string_equal(replay_backend_for_driver("bochs-drm")->name, "dumb");
+    assert_null(replay_backend_for_driver(""));
+}
+
+static int some_data(void *user, uint64_t hash, const void **data, uint32_t *size)
+{
+    (void)user;
+    static const char bytes[] = "0123456789abcdef";
+    *data = bytes;
+    *size = 16;
+    return hash == 0x77 ? 0 : -ENOENT;
+}
+
+static void a_create_is_as_the_program_passed_it(void **state)
+{
+    (void)state;
+    struct replay_plan plan;
+    struct ga_error error;
+    assert_int_equal(replay_plan_begin(&plan, &(struct replay_plan_options){0}), 0);
+    add_create_device(&plan, (struct when){0, 1, 2}, 5);
+    add_create(&plan, (struct when){0, 10, 20},
+               (struct create){.device = 5, .resource = 6, .first = 7, .count = 2, .data = 0x77, .data_size = 16}, some_data);
+    add_create(&plan, (struct when){0, 30, 40}, (struct create){.device = 5, .first = 20, .count = 1, .standard_size = 8192,
+                                                                .memory = 0x7000123}, NULL);
+    add_destroy(&plan, (struct when){0, 50, 60}, 5, 6, 0);
+    assert_int_equal(replay_plan_finish(&plan, &error), 0);
+    struct replay_requests requests;
+    assert_int_equal(replay_requests_init(&requests, &plan, &error), 0);
+    replay_requests_reset(&requests);
+
+    assert_int_equal(replay_requests_prepare(&requests, 0, &plan.calls[1]), REPLAY_SKIP_ABSENT); /* its device is not made yet */
+    struct D3DKMT_CREATEDEVICE *device = (void *)requests.scratch[0];
+    assert_int_equal(replay_requests_prepare(&requests, 0, &plan.calls[0]), REPLAY_ISSUED);
+    device->hDevice = 0x1111;
+    replay_requests_finish(&requests, 0, &plan.calls[0], false);
+
+    assert_int_equal(replay_requests_prepare(&requests, 0, &plan.calls[1]), REPLAY_ISSUED);
+    struct D3DKMT_CREATEALLOCATION *create = (void *)requests.scratch[0];
+    assert_int_equal(create->hDevice, 0x1111);
+    assert_int_equal(create->hResource, 0);
+    assert_int_equal(create->NumAllocations, 2);
+    assert_int_equal(create->Flags, 1);
+    assert_true(create->hPrivateRuntimeResourceHandle == 0xabcdef0123456789);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(create->pAllocationInfo2[i].hAllocation, 0);
+        assert_int_equal(create->pAllocationInfo2[i].PrivateDriverDataSize, 16);
+        assert_memory_equal(create->pAllocationInfo2[i].pPrivateDriverData, "0123456789abcdef", 16);
+    }
+    /* each element has bytes of its own: the driver may write there */
+    assert_ptr_not_equal(create->pAllocationInfo2[0].pPrivateDriverData, create->pAllocationInfo2[1].pPrivateDriverData);
+    memset(create->pAllocationInfo2[0].pPrivateDriverData, 'x', 16);
+    create->hResource = 0x2222;
+    create->pAllocationInfo2[0].hAllocation = 0x3333;
+    create->pAllocationInfo2[1].hAllocation = 0x4444;
+    replay_requests_finish(&requests, 0, &plan.calls[1], false);
+    assert_int_equal(replay_requests_prepare(&requests, 0, &plan.calls[1]), REPLAY_ISSUED);
+    assert_memory_equal(create->pAllocationInfo2[0].pPrivateDriverData, "0123456789abcdef", 16); /* and the next run has the input */
+
+    assert_int_equal(replay_requests_prepare(&requests, 0, &plan.calls[2]), REPLAY_ISSUED);
+    assert_int_equal(create->pStandardAllocation->ExistingHeapData.Size, 8192);
+    assert_int_equal((uintptr_t)create->pAllocationInfo2[0].pSystemMem % 4096, 0x123); /* our memory, as misaligned as theirs */
+    memset((void *)(uintptr_t)create->pAllocationInfo2[0].pSystemMem, 1, 8192);
+
+    assert_int_equal(replay_requests_prepare(&requests, 0, &plan.calls[3]), REPLAY_ISSUED);
+    struct D3DKMT_DESTROYALLOCATION2 *destroy = (void *)requests.scratch[0];
+    assert_int_equal(destroy->hResource, 0x2222);
+    assert_null(destroy->phAllocationList);
+    replay_requests_finish(&requests, 0, &plan.calls[3], false);
+    assert_int_equal(replay_requests_prepare(&requests, 0, &plan.calls[3]), REPLAY_SKIP_ABSENT);
+
+    replay_requests_release(&requests);
+    replay_plan_release(&plan);
+}
+
+/* A call that failed in the recording on a handle that was none must not hit an object of the replay. */
+static void a_wrong_handle_stays_wrong(void **state)
+{
+    (void)state;
+    struct replay_plan plan;
+    struct ga_error error;
+    assert_int_equal(replay_plan_begin(&plan, &(struct replay_plan_options){0}), 0);
+    add_create_device(&plan, (struct when){0, 1, 2}, 5);
+    add_destroy_device(&plan, (struct when){0, 10, 20, EINVAL}, 9);
+    add_destroy_device(&plan, (struct when){0, 30, 40}, 5);
+    add_destroy_device(&plan, (struct when){0, 50, 60, EINVAL}, 5); /* once more */
+    assert_int_equal(replay_plan_finish(&plan, &error), 0);
+    struct replay_requests requests;
+    assert_int_equal(replay_requests_init(&requests, &plan, &error), 0);
+    replay_requests_reset(&requests);
+    struct D3DKMT_CREATEDEVICE *device = (void *)requests.scratch[0];
+    assert_int_equal(replay_requests_prepare(&requests, 0, &plan.calls[0]), REPLAY_ISSUED);
+    device->hDevice = 9; /* the replay gets the very handle that was wrong in the recording */
+    replay_requests_finish(&requests, 0, &plan.calls[0], false);
+    const D3DKMT_HANDLE *named = (const void *)requests.scratch[0];
+    for (uint32_t c = 1; c < 4; c++) {
+        assert_int_equal(replay_requests_prepare(&requests, 0, &plan.calls[c]), REPLAY_ISSUED);
+        assert_true((*named == 9) == (c == 2));
+        replay_requests_finish(&requests, 0, &plan.calls[c], c != 2);
+    }
+    replay_requests_release(&requests);
+    replay_plan_release(&plan);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_backend_is_whole),
+        cmocka_unit_test(drivers_have_their_backend),
+        cmocka_unit_test(a_create_is_as_the_program_passed_it),
+        cmocka_unit_test(a_wrong_handle_stays_wrong),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
