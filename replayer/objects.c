@@ -26,6 +26,23 @@ static const struct replay_reference references[] = {
     D3DKMT(destroy_allocation, hDevice, DEVICE, USES),
     D3DKMT(destroy_allocation, hResource, RESOURCE, ENDS),
     D3DKMT(destroy_allocation, phAllocationList, ALLOCATION, ENDS),
+    D3DKMT(query_video_memory_info, hAdapter, ADAPTER, USES),
+    D3DKMT(change_video_memory_reservation, hAdapter, ADAPTER, USES),
+    D3DKMT(get_device_state, hDevice, DEVICE, USES),
+    D3DKMT(create_context_virtual, hDevice, DEVICE, USES),
+    D3DKMT(create_context_virtual, hContext, CONTEXT, MAKES),
+    D3DKMT(destroy_context, hContext, CONTEXT, ENDS),
+    D3DKMT(create_hw_context, hDevice, DEVICE, USES),
+    D3DKMT(create_hw_context, hHwContext, HW_CONTEXT, MAKES),
+    D3DKMT(destroy_hw_context, hHwContext, HW_CONTEXT, ENDS),
+    D3DKMT(create_hw_queue, hHwContext, HW_CONTEXT, USES),
+    D3DKMT(create_hw_queue, hHwQueue, HW_QUEUE, MAKES),
+    D3DKMT(create_hw_queue, hHwQueueProgressFence, SYNC_OBJECT, MAKES),
+    D3DKMT(destroy_hw_queue, hHwQueue, HW_QUEUE, ENDS),
+    D3DKMT(create_paging_queue, hDevice, DEVICE, USES),
+    D3DKMT(create_paging_queue, hPagingQueue, PAGING_QUEUE, MAKES),
+    D3DKMT(create_paging_queue, hSyncObject, SYNC_OBJECT, MAKES),
+    D3DKMT(destroy_paging_queue, hPagingQueue, PAGING_QUEUE, ENDS),
     DRM(virtgpu_resource_info, bo_handle, BUFFER, USES),
     DRM(gem_flink, name, NAME, MAKES),
     DRM(gem_open, name, NAME, USES),
@@ -63,11 +80,24 @@ bool replay_reference_of(const struct ga_row *row, const struct ga_member *membe
     return found(reference, before, flags);
 }
 
+bool replay_row_known(const struct ga_row *row)
+{
+    if (strcmp(row->provider, "d3dkmt") != 0 || ga_row_id(row) == GA_ROW_d3dkmt_enum_adapters2 ||
+        ga_row_id(row) == GA_ROW_d3dkmt_enum_adapters3)
+        return true;
+    for (size_t i = 0; i < sizeof references / sizeof *references; i++)
+        if (references[i].row == ga_row_id(row))
+            return true;
+    return false;
+}
+
 const char *replay_object_kind_name(enum replay_object_kind kind)
 {
     static const char *const names[] = {
         [REPLAY_ADAPTER] = "adapter",     [REPLAY_DEVICE] = "device",       [REPLAY_RESOURCE] = "resource",
         [REPLAY_ALLOCATION] = "allocation", [REPLAY_LUID] = "adapter id",   [REPLAY_FILE] = "file",
+        [REPLAY_CONTEXT] = "context",     [REPLAY_HW_CONTEXT] = "hardware context",
+        [REPLAY_HW_QUEUE] = "hardware queue", [REPLAY_PAGING_QUEUE] = "paging queue", [REPLAY_SYNC_OBJECT] = "sync object",
         [REPLAY_BUFFER] = "GEM handle",   [REPLAY_DMA_BUF] = "dma-buf",     [REPLAY_NAME] = "global name",
     };
     return names[kind];

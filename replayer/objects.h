@@ -8,10 +8,15 @@
 #include "schema/schema.h"
 
 enum replay_object_kind {
-    REPLAY_ADAPTER,    /* D3DKMT, as all up to REPLAY_ALLOCATION: the handle belongs to the process */
+    REPLAY_ADAPTER,    /* D3DKMT, as all up to REPLAY_SYNC_OBJECT: the handle belongs to the process */
     REPLAY_DEVICE,
     REPLAY_RESOURCE,
     REPLAY_ALLOCATION,
+    REPLAY_CONTEXT,
+    REPLAY_HW_CONTEXT,
+    REPLAY_HW_QUEUE,
+    REPLAY_PAGING_QUEUE,
+    REPLAY_SYNC_OBJECT,
     REPLAY_LUID,       /* an adapter's locally unique id, told by an enumeration */
     REPLAY_FILE,       /* an open file description of a DRM node */
     REPLAY_BUFFER,     /* a GEM handle: belongs to its file */
@@ -40,6 +45,8 @@ struct replay_reference {
 /* Whether a member of a row names an object. flags: the row's Flags as the call passed them. */
 bool replay_reference_of(const struct ga_row *row, const struct ga_member *member, bool before, uint32_t flags,
                          struct replay_reference *reference);
+/* Whether replay knows what each member of the call's arguments means, so that nothing is issued with a stranger's handle. */
+bool replay_row_known(const struct ga_row *row);
 /* "allocation", "GEM handle"… */
 const char *replay_object_kind_name(enum replay_object_kind kind);
 

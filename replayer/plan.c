@@ -39,6 +39,7 @@ static const struct {
     [REPLAY_SKIP_NO_MAKER] = {"no_maker", "the call that makes its object is not issued"},
     [REPLAY_SKIP_ABSENT] = {"absent", "its object could not be made in this run"},
     [REPLAY_SKIP_STOPPED] = {"stopped", "the run was stopped"},
+    [REPLAY_SKIP_NOT_YET] = {"not_yet", "a kind of call that replay does not issue"},
 };
 
 const char *replay_skip_text(enum replay_skip skip) { return skips[skip].text; }
@@ -452,6 +453,8 @@ static enum replay_skip skip_by_marks(const struct ga_call *call)
         return REPLAY_SKIP_UNREADABLE;
     if (call->header->marks & GA_MARK_NESTED)
         return REPLAY_SKIP_NESTED;
+    if (!replay_row_known(call->row))
+        return REPLAY_SKIP_NOT_YET;
     bool drm = call->row->provider[1] == 'r'; /* drmIoctl repeats on EAGAIN, which is an answer (timeout) on /dev/dxg */
     bool interrupted = call->header->ret == -1 && (call->header->error == EINTR || (drm && call->header->error == EAGAIN));
     return interrupted && call->header->layer == GA_LAYER_IOCTL ? REPLAY_SKIP_RETRY : REPLAY_ISSUED;

@@ -36,6 +36,7 @@ enum replay_skip {
     REPLAY_SKIP_NO_MAKER,
     REPLAY_SKIP_ABSENT,
     REPLAY_SKIP_STOPPED,
+    REPLAY_SKIP_NOT_YET,
     REPLAY_SKIPS
 };
 /* For people ("names an object that was made before the recording") and for JSON ("stranger"). */

@@ -14,7 +14,7 @@ expect_stderr ' 0 elements and 0 blobs missing'
 selection=$(json "['events']" <(tr -d '\n' <some/gpualloc.json))
 assert_match 'gpualloc:\*.*d3dkmt:allocation.*d3dkmt:create_allocation' "$selection" "the selection beside the trace"
 
-expect_status 0 gpualloc record --softgpu --events 'd3dkmt:destroy_*,drm:*' --events d3dkmt:create_device -o two -- d3dkmt_scene
+expect_status 0 gpualloc record --softgpu --events 'd3dkmt:destroy_[ad]*,drm:*' --events d3dkmt:create_device -o two -- d3dkmt_scene
 assert_eq 'd3dkmt:create_device d3dkmt:destroy_allocation d3dkmt:destroy_device ' "$(names two)" "events of several patterns"
 
 expect_status 0 gpualloc record --softgpu --events 'drm:*' -o none -- d3dkmt_scene

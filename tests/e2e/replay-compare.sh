@@ -3,7 +3,7 @@ need python3
 gpualloc record --softgpu -o T -- d3dkmt_scene >/dev/null 2>&1 || fail "recording"
 
 expect_status 0 gpualloc replay T --softgpu --runs 5 --warmup 1 --json a.json
-expect_stdout '59 calls of 2 threads, verbatim, order memory, 5 runs after 1 to warm up'
+expect_stdout '73 calls of 2 threads, verbatim, order memory, 5 runs after 1 to warm up'
 expect_stdout 'software, no hardware was measured'
 expect_stdout '0 answered otherwise than recorded, 0 out of order'
 expect_status 0 gpualloc replay T --softgpu --runs 5 --json b.json
@@ -17,7 +17,7 @@ assert r['device'] == {'node': '/dev/dxg', 'driver': 'softgpu', 'driver_version'
 assert r['system']['boot_id'] and r['system']['kernel']
 assert len(r['runs']) == 2
 for run in r['runs']:
-    assert run['issued'] == 59 and run['skipped'] == {} and run['differs'] == 0 and run['order_violations'] == 0
+    assert run['issued'] == 73 and run['skipped'] == {} and run['differs'] == 0 and run['order_violations'] == 0
     creates = [k for k in run['kinds'] if k['kind'] == 'create_allocation' and not k['failed']]
     assert sum(k['n'] for k in creates) == 17, creates
     for k in run['kinds']:

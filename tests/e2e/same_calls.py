@@ -10,8 +10,8 @@ import sys
 # Who, when, and by which door a call was made. What it returned is its status (d3dkmt) or errno (drm).
 CIRCUMSTANCES = {'ts', 'duration_ns', 'process', 'pid', 'tid', 'thread', 'call', 'layer', 'file', 'device', 'marks', 'retry', 'nested'}
 HANDLES = {'hAdapter', 'hDevice', 'hResource', 'hAllocation', 'hGlobalShare', 'phAllocationList', 'handle', 'bo_handle', 'res_handle',
-           'name', 'fd', 'dma_buf', 'cmd_handle'}
-ADDRESSES = {'pAllocationInfo', 'pAllocationInfo2', 'pSystemMem', 'addr_ptr', 'offset'}
+           'name', 'fd', 'dma_buf', 'cmd_handle', 'hContext', 'hHwContext', 'hHwQueue', 'hPagingQueue', 'hSyncObject'}
+ADDRESSES = {'pAllocationInfo', 'pAllocationInfo2', 'pSystemMem', 'addr_ptr', 'offset', 'FenceValueCPUVirtualAddress'}
 CREATE_RESOURCE = 1
 
 
@@ -58,7 +58,7 @@ def made(call, place):
     """(kind, value, name, names of its owners' members) of each handle that a call gave."""
     event = call['event'].split(':')[1]
     for member in ('hAdapter', 'hDevice', 'hResource_out', 'handle', 'bo_handle_out', 'bo_handle', 'res_handle_out', 'res_handle',
-                   'name', 'fd', 'dma_buf'):
+                   'name', 'fd', 'dma_buf', 'hContext', 'hHwContext', 'hHwQueue', 'hPagingQueue', 'hSyncObject'):
         if member in call and isinstance(call[member], int):
             yield kind_of(member), call[member], place + (event, member), True
     for i, adapter in enumerate(call.get('pAdapters') or []):
