@@ -42,10 +42,10 @@ static int library_index(const char *path, size_t length)
     return -1;
 }
 
-/* Beside us in a build tree (bin, lib), or installed. */
+/* Beside us in a build tree (bin, lib), or where they are installed, seen from where we are. */
 static int library_path(const char *name, char path[PATH_MAX], struct ga_error *error)
 {
-    static const char *const places[] = {"../lib", GA_INSTALLED_LIBRARIES};
+    static const char *const places[] = {"../lib", GA_INSTALLED_LIBRARIES, GA_INSTALLED_LIBRARIES "/gpualloc"};
     char self[PATH_MAX];
     ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
     if (length < 0)
@@ -64,7 +64,7 @@ static int library_path(const char *name, char path[PATH_MAX], struct ga_error *
         return 0;
     }
     return ga_error_set(error, ENOENT, "%s is neither in %s/%s nor in %s/%s; build or install it", name, self, places[0], self,
-                        places[1]);
+                        places[2]);
 }
 
 static int append(FILE *out, bool *first, const char *text, size_t length)
