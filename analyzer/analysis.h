@@ -1,9 +1,10 @@
 /*
  * Analyses: each a const table, all run together over one pass of a trace.
  *
- * An analysis keeps what it needs of the calls and lives that go by (memory bounded by what is alive, and by what it shows), and
- * says the result as text and as JSON. It is one file of analyses/ that ends in `const struct analysis analysis_NAME`; the table
- * is made from the file names. Whoever feeds a set (gpualloc report, a babeltrace2 component, a test) needs no more than this.
+ * An analysis keeps what it needs of the calls and lives that go by (memory bounded by what is alive, and by what it shows),
+ * and says the result as text and as JSON. It is one file of analyses/ that ends in `const struct analysis analysis_NAME`; the
+ * table is made from the file names. Whoever feeds a set (gpualloc report, a babeltrace2 component, a test) needs no more than
+ * this.
  */
 #ifndef GPUALLOC_ANALYZER_ANALYSIS_H
 #define GPUALLOC_ANALYZER_ANALYSIS_H

@@ -199,7 +199,8 @@ static void group_row(struct table *table, const struct group *group, const char
     cell_count(table, group->imported);
 }
 
-void groups_text(const struct groups *groups, const struct groups_view *view, const void *user, const struct analysis_output *out)
+void groups_text(const struct groups *groups, const struct groups_view *view, const void *user,
+                 const struct analysis_output *out)
 {
     const struct table_column columns[] = {{view->head, TABLE_LEFT},
                                            {"made", TABLE_RIGHT},
@@ -309,15 +310,15 @@ static int add_lifetimes(const struct ga_histogram *lifetimes, json_object *obje
 int group_json(const struct group *group, json_object *object)
 {
     uint64_t unknown = group->origins[GA_SIZE_UNKNOWN];
-    int failed = json_add_uint(object, "made", group->made) || json_add_uint(object, "imported", group->imported) ||
-                 json_add_uint(object, "imported_at_end", group->imported_alive) ||
-                 json_add_uint(object, "unknown_size", unknown) ||
-                 add_bytes(object, "bytes_made", group->bytes_made, group->made, unknown) ||
-                 add_bytes(object, "peak_bytes", group->peak_bytes, group->made, unknown) ||
-                 (group->peak_bytes && json_add(object, "peak_ts", json_object_new_int64(group->peak_ns))) ||
-                 json_add_uint(object, "at_end", group->live) || json_add_uint(object, "at_end_unknown_size", group->live_unknown) ||
-                 add_bytes(object, "at_end_bytes", group->live_bytes, group->live, group->live_unknown) ||
-                 add_lifetimes(&group->lifetimes, object) || add_ends(group, object) || add_origins(group, object);
+    int failed =
+        json_add_uint(object, "made", group->made) || json_add_uint(object, "imported", group->imported) ||
+        json_add_uint(object, "imported_at_end", group->imported_alive) || json_add_uint(object, "unknown_size", unknown) ||
+        add_bytes(object, "bytes_made", group->bytes_made, group->made, unknown) ||
+        add_bytes(object, "peak_bytes", group->peak_bytes, group->made, unknown) ||
+        (group->peak_bytes && json_add(object, "peak_ts", json_object_new_int64(group->peak_ns))) ||
+        json_add_uint(object, "at_end", group->live) || json_add_uint(object, "at_end_unknown_size", group->live_unknown) ||
+        add_bytes(object, "at_end_bytes", group->live_bytes, group->live, group->live_unknown) ||
+        add_lifetimes(&group->lifetimes, object) || add_ends(group, object) || add_origins(group, object);
     return failed ? -ENOMEM : 0;
 }
 

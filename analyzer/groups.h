@@ -65,7 +65,8 @@ struct groups_view {
     /* Adds members that name the group. */
     int (*json)(const void *user, const struct group *group, json_object *object);
 };
-void groups_text(const struct groups *groups, const struct groups_view *view, const void *user, const struct analysis_output *out);
+void groups_text(const struct groups *groups, const struct groups_view *view, const void *user,
+                 const struct analysis_output *out);
 /* An array of objects, one a group. */
 json_object *groups_json(const struct groups *groups, const struct groups_view *view, const void *user);
 /* The members of one group that are its figures; 0, or -ENOMEM. */

@@ -76,7 +76,8 @@ static int print_json(const struct run *run, const struct analysis_trace *trace)
 }
 
 /* Reads the trace and prints. A damaged trace (-EIO) is reported as far as it goes, and is a failure all the same. */
-static int report(struct run *run, const char *path, const struct analysis *const *analyses, size_t count, struct ga_error *error)
+static int report(struct run *run, const char *path, const struct analysis *const *analyses, size_t count,
+                  struct ga_error *error)
 {
     static const struct ga_reader_ops ops = {.call = on_call, .event = on_event};
     int result = ga_reader_open(&run->reader, path, error);
@@ -126,9 +127,10 @@ const struct ga_verb verb_report = {
     .summary = "Says who allocated what, when, how large, for how long, and what was never freed",
     .synopsis = "[--by WHAT] [--top N] [--json] TRACE",
     .description =
-        "Bytes are counted from a create's completion to that of the call that freed it, an imported handle's only where the\n"
-        "memory was made. D3DKMT names no sizes: they come from standard allocations and, for drivers that gpualloc can decode,\n"
-        "from private data; what is not known is called unknown and is in no byte count. Percentiles are within 0.8 %.",
+        "Bytes are counted from a create's completion to that of the call that freed it, an imported handle's only where\n"
+        "the memory was made. D3DKMT names no sizes: they come from standard allocations and, for drivers that gpualloc\n"
+        "can decode, from private data; what is not known is called unknown and is in no byte count. Percentiles are\n"
+        "within 0.8 %.",
     .options = options,
     .min_args = 1,
     .max_args = 1,

@@ -88,7 +88,8 @@ static void fit(const struct table *table, size_t *widths)
         size_t width = 0, spare = table->column_count;
         for (size_t column = 0; column < table->column_count; column++) {
             width += widths[column] ? widths[column] + 2 : 0;
-            if (widths[column] && table->columns[column].spare > (spare < table->column_count ? table->columns[spare].spare : 0))
+            if (widths[column] &&
+                table->columns[column].spare > (spare < table->column_count ? table->columns[spare].spare : 0))
                 spare = column;
         }
         if (width <= TABLE_WIDTH || spare == table->column_count)

@@ -113,7 +113,8 @@ static void text(const void *user, const struct analysis_output *out)
     if (state->imported)
         snprintf(imported, sizeof imported, " (%s imported)", ga_count(state->imported).text);
     if (shown < state->count)
-        analysis_heading(out, "Never freed, alive at the end: the largest %zu of %s%s", shown, ga_count(state->count).text, imported);
+        analysis_heading(out, "Never freed, alive at the end: the largest %zu of %s%s", shown, ga_count(state->count).text,
+                         imported);
     else
         analysis_heading(out, "Never freed, alive at the end: %s%s", ga_count(state->count).text, imported);
     struct table *table = table_create(columns);

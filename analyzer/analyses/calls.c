@@ -115,7 +115,8 @@ static void text_failures(const struct state *state, FILE *file)
     for (size_t i = 0; i < state->failure_count; i++) {
         const struct failure *failure = &state->failures[i];
         const char *name = code_name(failure);
-        fprintf(file, "  failed: %s × %s, %s", ga_count(failure->count).text, ga_rows[failure->row].request, name ? name : "error");
+        fprintf(file, "  failed: %s × %s, %s", ga_count(failure->count).text, ga_rows[failure->row].request,
+                name ? name : "error");
         if (is_d3dkmt(failure->row))
             fprintf(file, " (0x%08X)\n", failure->code);
         else
@@ -167,10 +168,11 @@ static int kind_json(const struct state *state, size_t row, json_object *object)
     json_object *durations = json_object_new_object(), *failures = json_object_new_array();
     char event[96];
     snprintf(event, sizeof event, "%s:%s", ga_rows[row].provider, ga_rows[row].event);
-    int failed = json_add(object, "duration_ns", durations) || json_add(object, "failures", failures) || !durations || !failures ||
-                 json_add_string(object, "event", event) || json_add_string(object, "request", ga_rows[row].request) ||
-                 json_add_uint(object, "calls", kind->calls) || json_add_uint(object, "failed", kind->failed) ||
-                 json_add_uint(object, "retries", kind->retries) || json_add_uint(object, "nested", kind->nested) ||
+    int failed = json_add(object, "duration_ns", durations) || json_add(object, "failures", failures) || !durations ||
+                 !failures || json_add_string(object, "event", event) ||
+                 json_add_string(object, "request", ga_rows[row].request) || json_add_uint(object, "calls", kind->calls) ||
+                 json_add_uint(object, "failed", kind->failed) || json_add_uint(object, "retries", kind->retries) ||
+                 json_add_uint(object, "nested", kind->nested) ||
                  json_add_uint(durations, "sum", (uint64_t)kind->durations.sum) ||
                  json_add_uint(durations, "p50", ga_histogram_percentile(&kind->durations, 500)) ||
                  json_add_uint(durations, "p90", ga_histogram_percentile(&kind->durations, 900)) ||

@@ -214,8 +214,8 @@ static void text_trace(const struct state *state, const struct analysis_output *
     for (size_t i = 0; i < state->file_count && i < 8; i++) {
         const struct device_file *file = &state->files[i];
         bool software = !strcmp(file->driver, "softgpu");
-        line(out, i ? "" : "Device", "%s, %s%s%s%s", software ? "/dev/dxg" : file->path, *file->driver ? file->driver : "driver not known",
-             *file->driver_version ? " " : "", file->driver_version,
+        line(out, i ? "" : "Device", "%s, %s%s%s%s", software ? "/dev/dxg" : file->path,
+             *file->driver ? file->driver : "driver not known", *file->driver_version ? " " : "", file->driver_version,
              software ? ": a device made of software, its times say nothing about hardware" : "");
     }
 }
@@ -224,8 +224,8 @@ static void text_origins(const struct group *all, const struct analysis_output *
 {
     uint64_t unknown = all->origins[GA_SIZE_UNKNOWN];
     static const char *const words[GA_SIZE_ORIGINS] = {
-        [GA_SIZE_REQUESTED] = "the request",   [GA_SIZE_RETURNED] = "the driver's answer",  [GA_SIZE_COMPUTED] = "a product",
-        [GA_SIZE_STANDARD] = "standard data",  [GA_SIZE_DECODED] = "private data",          [GA_SIZE_IMPORTED] = "the exporter"};
+        [GA_SIZE_REQUESTED] = "the request",  [GA_SIZE_RETURNED] = "the driver's answer", [GA_SIZE_COMPUTED] = "a product",
+        [GA_SIZE_STANDARD] = "standard data", [GA_SIZE_DECODED] = "private data",         [GA_SIZE_IMPORTED] = "the exporter"};
     fprintf(out->file, "%-9s sizes known from:", "");
     const char *comma = "";
     for (unsigned i = 1; i < GA_SIZE_ORIGINS; i++)
@@ -246,8 +246,8 @@ static void text_memory(const struct state *state, const struct group *all, cons
         return;
     }
     if (all->peak_bytes)
-        line(out, "Memory", "peak %s in %s allocation%s, %s after the start", group_bytes(all->peak_bytes, all->made, unknown).text,
-             ga_count(all->peak_live).text, plural(all->peak_live),
+        line(out, "Memory", "peak %s in %s allocation%s, %s after the start",
+             group_bytes(all->peak_bytes, all->made, unknown).text, ga_count(all->peak_live).text, plural(all->peak_live),
              ga_duration((double)(all->peak_ns - state->totals.first_ns)).text);
     else
         line(out, "Memory", "no size is known: the calls name none, and no decoder here knows this driver's private data");
@@ -272,9 +272,11 @@ static void text_ends(const struct state *state, const struct group *all, const 
          ga_count(ends[GA_END_FREED].count).text, ga_count(ends[GA_END_OWNER].count).text,
          ga_count(ends[GA_END_CLOSED].count).text, ga_count(ends[GA_END_NOT].count).text);
     if (ends[GA_END_LOST].count)
-        line(out, "", "%s more whose end is not in the trace: their handle was given again", ga_count(ends[GA_END_LOST].count).text);
+        line(out, "", "%s more whose end is not in the trace: their handle was given again",
+             ga_count(ends[GA_END_LOST].count).text);
     if (state->strangers)
-        line(out, "", "%s free%s of what this trace did not see made", ga_count(state->strangers).text, plural(state->strangers));
+        line(out, "", "%s free%s of what this trace did not see made", ga_count(state->strangers).text,
+             plural(state->strangers));
 }
 
 static void text_warnings(const struct state *state, const struct analysis_output *out)
@@ -286,14 +288,14 @@ static void text_warnings(const struct state *state, const struct analysis_outpu
     if (!state->calls)
         warn(out, state->file_count ? "a device was open, but no call was recorded" : "no call was recorded");
     if (!state->calls && state->totals.foreign_events)
-        line(out, "", "%s event%s of other programs, or of a newer gpualloc, passed over", ga_count(state->totals.foreign_events).text,
-             plural(state->totals.foreign_events));
+        line(out, "", "%s event%s of other programs, or of a newer gpualloc, passed over",
+             ga_count(state->totals.foreign_events).text, plural(state->totals.foreign_events));
     uint64_t requests = 0;
     for (size_t i = 0; i < state->told_count; i++)
         requests += state->told[i].what ? 0 : state->told[i].count;
     if (requests)
-        line(out, "Untraced", "at least %s request%s of kinds that gpualloc does not record (see --json)", ga_count(requests).text,
-             plural(requests));
+        line(out, "Untraced", "at least %s request%s of kinds that gpualloc does not record (see --json)",
+             ga_count(requests).text, plural(requests));
     for (size_t i = 0; i < state->told_count; i++)
         if (state->told[i].what)
             warn(out, "the tracer says: %s (%s time%s or more)", state->told[i].what, ga_count(state->told[i].count).text,
@@ -342,8 +344,8 @@ static int add_files(const struct state *state, json_object *object)
         const struct device_file *file = &state->files[i];
         json_object *entry = json_object_new_object();
         failed = !entry || json_object_array_add(array, entry) || json_add_string(entry, "path", file->path) ||
-                 json_add_string(entry, "driver", file->driver) || json_add_string(entry, "driver_version", file->driver_version) ||
-                 json_add_uint(entry, "opened", file->files);
+                 json_add_string(entry, "driver", file->driver) ||
+                 json_add_string(entry, "driver_version", file->driver_version) || json_add_uint(entry, "opened", file->files);
     }
     return failed;
 }
@@ -365,7 +367,8 @@ static int add_told_json(const struct state *state, json_object *object)
 static int add_loss(const struct ga_reader_totals *totals, json_object *object)
 {
     json_object *loss = json_object_new_object();
-    return json_add(object, "loss", loss) || !loss || json_add(loss, "lossy", json_object_new_boolean(ga_reader_lossy(totals))) ||
+    return json_add(object, "loss", loss) || !loss ||
+           json_add(loss, "lossy", json_object_new_boolean(ga_reader_lossy(totals))) ||
            json_add_uint(loss, "discarded_events", totals->discarded_events) ||
            json_add_uint(loss, "discarded_packets", totals->discarded_packets) ||
            json_add_uint(loss, "missing_calls", totals->missing_calls) ||

@@ -1,6 +1,6 @@
 /*
- * A histogram of whole numbers for percentiles: exact below 64, above in 64 steps an octave, so that a percentile is within 0.8 %
- * of the true one. Memory grows with the number of distinct steps that were met (3,776 at most), not with the count.
+ * A histogram of whole numbers for percentiles: exact below 64, above in 64 steps an octave, so that a percentile is within
+ * 0.8 % of the true one. Memory grows with the number of distinct steps that were met (3,776 at most), not with the count.
  */
 #ifndef GPUALLOC_BASE_HISTOGRAM_H
 #define GPUALLOC_BASE_HISTOGRAM_H
@@ -20,8 +20,8 @@ struct ga_histogram {
 
 /* A histogram of zeros is an empty one. 0, or -ENOMEM. */
 int ga_histogram_add(struct ga_histogram *histogram, uint64_t value);
-/* The smallest value that at least permille / 1000 of all values do not exceed (nearest rank): the middle of what was met in its
-   step, so a lonely value is exact. 0 when empty. */
+/* The smallest value that at least permille / 1000 of all values do not exceed (nearest rank): the middle of what was met in
+   its step, so a lonely value is exact. 0 when empty. */
 uint64_t ga_histogram_percentile(const struct ga_histogram *histogram, unsigned permille);
 void ga_histogram_release(struct ga_histogram *histogram);
 

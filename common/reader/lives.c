@@ -9,7 +9,7 @@
 #include "reader/objects.h"
 
 enum {
-    PAST_SIZES = 4096, /* sizes of dead exported memory that are remembered: a dma-buf outlives the handle that it was made from */
+    PAST_SIZES = 4096, /* of dead exported memory that are remembered: a dma-buf outlives the handle that it was made from */
     CREATE_RESOURCE = 1u << 0, /* D3DKMT_CREATEALLOCATIONFLAGS */
     STANDARD_ALLOCATION = 1u << 16,
 };
@@ -190,7 +190,8 @@ static int end_allocation(struct ga_lives *lives, struct object *object, enum ga
 }
 
 /* Ends an object with all that it owns; goes on after a callback's error, and returns the first. */
-static int end_object(struct ga_lives *lives, struct object *object, enum ga_life_end how, int64_t ns, const struct ga_call *call)
+static int end_object(struct ga_lives *lives, struct object *object, enum ga_life_end how, int64_t ns,
+                      const struct ga_call *call)
 {
     if (object->kind == OBJECT_ALLOCATION)
         return end_allocation(lives, object, how, ns, call);
@@ -210,8 +211,8 @@ static int stranger(struct ga_lives *lives, const struct ga_call *call, uint32_t
 }
 
 /* A call that destroys one object of a kind, if it is known. */
-static int end_handle(struct ga_lives *lives, const struct ga_call *call, enum object_kind kind, uint64_t scope, uint32_t handle,
-                      enum ga_life_end how)
+static int end_handle(struct ga_lives *lives, const struct ga_call *call, enum object_kind kind, uint64_t scope,
+                      uint32_t handle, enum ga_life_end how)
 {
     struct object *object = find(lives, kind, scope, handle, call->begin_ns);
     if (!object)
@@ -401,7 +402,8 @@ static int enum_adapters(struct ga_lives *lives, const struct ga_call *call)
     const struct ga_d3dkmt_adapter_info *records = elements ? elements->records : NULL;
     int result = 0;
     for (uint32_t i = 0; elements && i < elements->count && !result; i++)
-        result = open_adapter(lives, call, records[i].hAdapter, records[i].AdapterLuid_LowPart, records[i].AdapterLuid_HighPart);
+        result =
+            open_adapter(lives, call, records[i].hAdapter, records[i].AdapterLuid_LowPart, records[i].AdapterLuid_HighPart);
     return result;
 }
 

@@ -1,6 +1,6 @@
 /*
- * Lives and all analyses under any sequence of calls: few handles, files, threads and times, so that generations, owners, imports
- * and closings meet in every order. Whatever comes, each birth has one death, and no count falls below zero.
+ * Lives and all analyses under any sequence of calls: few handles, files, threads and times, so that generations, owners,
+ * imports and closings meet in every order. Whatever comes, each birth has one death, and no count falls below zero.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -95,7 +95,8 @@ static struct ga_call *any_call(struct made *made, struct input *input, uint64_t
 static void any_event(struct input *input, uint64_t clock, struct ga_lives *lives, struct analysis_set *set)
 {
     uint8_t what = take(input);
-    struct ga_gpualloc_file file = {.process = 1 + what % 2, .file = 5 + what / 2 % 3, .driver = what & 64 ? "dxg" : "vgem", .path = "p"};
+    struct ga_gpualloc_file file = {
+        .process = 1 + what % 2, .file = 5 + what / 2 % 3, .driver = what & 64 ? "dxg" : "vgem", .path = "p"};
     struct ga_gpualloc_file_closed closed = {.process = file.process, .file = file.file, .begin = clock};
     const struct ga_row *row = &ga_rows[what & 128 ? GA_ROW_gpualloc_file : GA_ROW_gpualloc_file_closed];
     const void *record = what & 128 ? (const void *)&file : (const void *)&closed;

@@ -48,7 +48,8 @@ static struct when at(uint32_t thread, int64_t begin, int64_t end)
 
 static struct when on_file(uint64_t file, int64_t begin)
 {
-    return (struct when){.process = 7, .begin = (uint64_t)begin, .end = (uint64_t)begin + 1000, .file = file, .device = 226 << 8};
+    return (struct when){
+        .process = 7, .begin = (uint64_t)begin, .end = (uint64_t)begin + 1000, .file = file, .device = 226 << 8};
 }
 
 static void feed(struct run *run, struct ga_call *call)
@@ -333,7 +334,8 @@ static void names_cannot_drive_a_terminal(void **state)
 static void wide_tables_leave_out_what_can_be_spared(void **state)
 {
     (void)state;
-    const struct table_column columns[] = {{"a", TABLE_LEFT}, {"b", TABLE_RIGHT, 1}, {"c", TABLE_RIGHT, 2}, {"d", TABLE_RIGHT}, {NULL}};
+    const struct table_column columns[] = {
+        {"a", TABLE_LEFT}, {"b", TABLE_RIGHT, 1}, {"c", TABLE_RIGHT, 2}, {"d", TABLE_RIGHT}, {NULL}};
     struct table *table = table_create(columns);
     for (size_t i = 0; i < 4; i++)
         table_cell(table, "%030d", (int)i);

@@ -97,7 +97,8 @@ static inline struct ga_call *made_create(struct made *made, struct when when, u
 }
 
 /* The same as a standard allocation of size bytes. */
-static inline struct ga_call *made_standard(struct made *made, struct when when, uint32_t device, uint32_t handle, uint64_t size)
+static inline struct ga_call *made_standard(struct made *made, struct when when, uint32_t device, uint32_t handle,
+                                            uint64_t size)
 {
     made_create(made, when, device, 0, 0, 0, handle, 1);
     made->record.r_d3dkmt_create_allocation.Flags |= 1u << 16;
@@ -110,8 +111,8 @@ static inline struct ga_call *made_standard(struct made *made, struct when when,
 }
 
 /* resource, or when it is 0 the list first, first + 1, … */
-static inline struct ga_call *made_destroy(struct made *made, struct when when, uint32_t device, uint32_t resource, uint32_t first,
-                                           uint32_t count)
+static inline struct ga_call *made_destroy(struct made *made, struct when when, uint32_t device, uint32_t resource,
+                                           uint32_t first, uint32_t count)
 {
     made_call(made, GA_ROW_d3dkmt_destroy_allocation, when);
     struct ga_d3dkmt_destroy_allocation *destroy = &made->record.r_d3dkmt_destroy_allocation;

@@ -11,8 +11,8 @@
 #include "calls.h"
 #include "reader/lives.h"
 
-/* A run under test writes down what the callbacks told, one word an event: "+5" born, "-5@30freed" died, "=5" used, "?5" stranger;
-   #N is the generation's id. */
+/* A run under test writes down what the callbacks told, one word an event: "+5" born, "-5@30freed" died, "=5" used, "?5"
+   stranger; #N is the generation's id. */
 struct run {
     struct ga_lives *lives;
     struct made made;
