@@ -78,7 +78,9 @@ static void stop(struct fixture *f)
     munmap(f->gpu, SOFTGPU_STATE_SIZE);
 }
 
-#define CALL(f, number, args) softgpu_ioctl((f)->gpu, (f)->place, _IOC(3, 'G', number, sizeof *(args)), (uintptr_t)(args), &(f)->memory)
+/* As C programs may pass a request: made of ints, it comes sign-extended, and the kernel takes its lower 32 bits. */
+#define REQUEST(number, args) ((unsigned long)(int32_t)_IOC(_IOC_READ | _IOC_WRITE, 'G', number, sizeof *(args)))
+#define CALL(f, number, args) softgpu_ioctl((f)->gpu, (f)->place, REQUEST(number, args), (uintptr_t)(args), &(f)->memory)
 
 static const struct softgpu_config one_gib = {.local_size = 1ull << 30, .system_size = 1ull << 30, .adapters = 1};
 
