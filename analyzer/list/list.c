@@ -72,21 +72,30 @@ static int on_event(void *user, const struct ga_row *row, const void *record, in
     return -list->writer.error;
 }
 
-/* Lines that came before an error are results too: they go out first. */
+/* Whatever happened is one line: the losses, or the error with the losses of what could be read. */
 static int finish(struct list *list, int result, struct ga_error *error)
 {
-    int written = writer_flush(&list->writer);
-    if (written == -EPIPE || list->writer.error == EPIPE)
+    const struct ga_reader_totals *totals = ga_reader_totals(list->reader);
+    char loss[256] = "";
+    int written = writer_flush(&list->writer); /* lines that came before an error are results too */
+    if (list->writer.error == EPIPE)
         return GA_EXIT_OK; /* the reader of our output has seen enough */
     if (written < 0)
         result = ga_error_errno(error, -written, "cannot write to standard output");
-    fputs("gpualloc list: ", stderr);
-    ga_reader_print_loss(ga_reader_totals(list->reader), stderr);
-    if (result >= 0)
+    FILE *line = fmemopen(loss, sizeof loss, "w");
+    if (line) {
+        ga_reader_print_loss(totals, line);
+        fclose(line);
+        loss[strcspn(loss, "\n")] = 0;
+    }
+    if (result >= 0) {
+        fprintf(stderr, "gpualloc list: %s\n", loss);
         return GA_EXIT_OK;
+    }
     if (!*error->text)
-        ga_error_errno(error, -result, "%s", "cannot list");
-    ga_error_print("list", error);
+        ga_error_errno(error, -result, "cannot list");
+    bool partly = totals->events > totals->foreign_events;
+    fprintf(stderr, "gpualloc list: %s%s%s%s\n", error->text, partly ? " (" : "", partly ? loss : "", partly ? ")" : "");
     return GA_EXIT_FAILURE;
 }
 
