@@ -29,7 +29,7 @@ int main(int argc, char **argv)
         execvp(argv[1], argv + 1);
         _exit(127);
     }
-    int status;
+    int status = 0;
     if (child < 0 || waitpid(child, &status, 0) != child)
         dxg_die("vfork");
     make(&dxg);
