@@ -174,7 +174,9 @@ static int add_integer(struct pass *p, const struct ga_row *row, const struct ga
             uint64_t name = recorded_name(row, member, record, &reference, true);
             if (name || reference.identity)
                 result = add_ref(p, &reference, place, reference_width(&reference, member), name);
-        } else {
+        } else if (strcmp(member->name, "hProcess") == 0 && value) {
+            skip(p, REPLAY_SKIP_STRANGER); /* another process's handle */
+        } else if (strcmp(member->name, "hSection") != 0) { /* handles never come from the trace */
             image_store(p, place, value, member->width);
         }
     }
@@ -250,32 +252,44 @@ static int add_blob(struct pass *p, const struct ga_row *row, const struct ga_me
     return add_relocation(p, place, REPLAY_TO_BLOB, (uint32_t)blob);
 }
 
-static int add_array(struct pass *p, const struct ga_row *row, const struct ga_member *member, const void *record, uint32_t place)
+static int add_list(struct pass *p, const struct ga_row *row, const struct ga_member *member, const void *record, uint32_t place)
 {
     uint32_t length = (uint32_t)ga_load((const char *)record + member->length, 4, false);
     const char *list = (const char *)(uintptr_t)ga_load((const char *)record + member->in, 8, false);
-    if (!member->room && !load_address(member, record))
-        return 0;
-    if (length > GA_ARRAY_MAX)
-        return -EINVAL;
-    uint64_t wanted = member->one ? 1 : member_value(row, member->count, record);
-    if (member->direction == GA_OUT) /* room for the results, and no more than that */
-        length = wanted > GA_ARRAY_MAX ? GA_ARRAY_MAX : wanted || !member->least_one ? (uint32_t)wanted : 1;
-    else if (!length && wanted)
-        return unreadable(p, place);
-    uint32_t array = place;
-    int result = member->room ? 0 : image_extend(p, (size_t)length * member->entry, &array);
     struct replay_reference reference;
     bool handles = replay_reference_of(row, member, true, 0, &reference);
-    for (uint32_t i = 0; result == 0 && i < length && member->direction != GA_OUT; i++) {
-        uint32_t at = array + i * member->entry;
+    int result = 0;
+    for (uint32_t i = 0; result == 0 && i < length; i++) {
         uint64_t value = ga_load(list + (size_t)i * member->entry, member->entry, false);
+        uint32_t at = place + i * member->entry;
         if (!handles)
             image_store(p, at, value, member->entry);
         else if (value)
-            result = add_ref(p, &reference, at, member->entry, (uint32_t)value);
+            result = add_ref(p, &reference, at, member->entry, value);
     }
-    return result < 0 || member->room ? result : add_relocation(p, place, REPLAY_TO_IMAGE, array);
+    return result;
+}
+
+/* In the structure itself (inline), or at a pointer; what the driver alone writes needs only room. */
+static int add_array(struct pass *p, const struct ga_row *row, const struct ga_member *member, const void *record, uint32_t place)
+{
+    uint32_t length = (uint32_t)ga_load((const char *)record + member->length, 4, false), array;
+    bool read = (member->direction & GA_IN) != 0;
+    if (length > GA_ARRAY_MAX || (member->room && length > member->room))
+        return -EINVAL;
+    if (member->room)
+        return read ? add_list(p, row, member, record, place) : 0;
+    if (!load_address(member, record))
+        return 0;
+    uint64_t count = member->one ? 1 : member_value(row, member->count, record);
+    if (read && !length && count)
+        return unreadable(p, place);
+    if (!read && length < count)
+        length = count < OUT_ARRAY_MAX ? (uint32_t)count : OUT_ARRAY_MAX;
+    int result = image_extend(p, (size_t)(length + member->least_one) * member->entry, &array);
+    if (result == 0 && read)
+        result = add_list(p, row, member, record, array);
+    return result < 0 ? result : add_relocation(p, place, REPLAY_TO_IMAGE, array);
 }
 
 static int add_members(struct pass *p, const struct ga_row *row, const void *record, uint32_t size, uint32_t base);
@@ -505,7 +519,7 @@ static int add_call(struct pass *p)
     if (result == 0)
         result = image_extend(p, call->row->abi_size, &place);
     uint32_t first_ref = p->plan->ref_count;
-    if (result == 0)
+    if (result == 0 && replay_row_known(call->row))
         result = add_members(p, call->row, call->record, header->size, 0);
     for (uint32_t i = first_ref; i < p->plan->ref_count; i++)
         p->plan->refs[i].scope = drm ? header->file : header->process;

@@ -68,7 +68,7 @@ static void fill(const struct ga_row *row, void *record, uint32_t *list, struct 
             store(record, member->in, value % 32, 8);
             break;
         case GA_ARRAY:
-            for (int i = 0; i < LIST; i++)
+            for (int i = 0; i < 2 * LIST; i++)
                 list[i] = (uint32_t)number(input);
             store(record, member->address, take(input) % 4, 8);
             store(record, member->in, (uintptr_t)list, 8);
@@ -114,7 +114,7 @@ static void add_call(struct replay_plan *plan, struct input *input, uint64_t *cl
 {
     union ga_record record, elements[GA_CALL_ELEMENTS_MAX][ELEMENTS];
     char packed[GA_CALL_ELEMENTS_MAX][ELEMENTS * sizeof(union ga_record)];
-    uint32_t list[LIST], element_list[LIST];
+    _Alignas(8) uint32_t list[2 * LIST], element_list[2 * LIST];
     memset(&record, 0, sizeof record);
     memset(elements, 0, sizeof elements);
     const struct ga_row *row = any_call_row(input);
