@@ -176,8 +176,8 @@ static int add_integer(struct pass *p, const struct ga_row *row, const struct ga
                 result = add_ref(p, &reference, place, reference_width(&reference, member), name);
         } else if (strcmp(member->name, "hProcess") == 0 && value) {
             skip(p, REPLAY_SKIP_STRANGER); /* another process's handle */
-        } else if (strcmp(member->name, "hSection") != 0) { /* handles never come from the trace */
-            image_store(p, place, value, member->width);
+        } else { /* a handle of something unknown never comes from the trace: -1 is none */
+            image_store(p, place, strcmp(member->name, "hSection") == 0 && value ? UINT64_MAX : value, member->width);
         }
     }
     if (result == 0 && member->out != GA_NONE && replay_reference_of(row, member, false, flags, &reference))

@@ -4,13 +4,14 @@ handle values, addresses and times. Prints the first difference and exits 1.
 
 A handle's name is the call that made it: thread, place in the thread, place in the call. So it does not matter how threads came
 to interleave. A handle that is not alive (a failing call's) has no name: a replay passes one that no driver gives."""
+import itertools
 import json
 import sys
 
 # Who, when, and by which door a call was made. What it returned is its status (d3dkmt) or errno (drm).
 CIRCUMSTANCES = {'ts', 'duration_ns', 'process', 'pid', 'tid', 'thread', 'call', 'layer', 'file', 'device', 'marks', 'retry', 'nested'}
 HANDLES = {'hAdapter', 'hDevice', 'hResource', 'hAllocation', 'hGlobalShare', 'phAllocationList', 'handle', 'bo_handle', 'res_handle',
-           'name', 'fd', 'dma_buf', 'cmd_handle', 'hContext', 'hHwContext', 'hHwQueue', 'hPagingQueue', 'hSyncObject'}
+           'name', 'fd', 'dma_buf', 'cmd_handle', 'hContext', 'hHwContext', 'hHwQueue', 'hPagingQueue', 'hSyncObject', 'hSection'}
 ADDRESSES = {'pAllocationInfo', 'pAllocationInfo2', 'pSystemMem', 'addr_ptr', 'offset', 'FenceValueCPUVirtualAddress'}
 CREATE_RESOURCE = 1
 
@@ -87,13 +88,20 @@ def failed(call):
     return bool(call['status'] & 0x80000000) if 'status' in call else call['ret'] == -1
 
 
-def sequences(path):
+def read(path):
     calls = [json.loads(line) for line in open(path)]
-    calls = [c for c in calls if c.get('errno') not in (4,)]  # an interrupted attempt is repeated
-    order, threads, names = {}, {}, Names()
-    for call in sorted(calls, key=lambda c: int(c['ts'])):
-        key = (call['process'], call['thread'])
-        thread = order.setdefault(key, len(order))
+    return sorted((c for c in calls if c.get('errno') != 4), key=lambda c: int(c['ts']))  # what EINTR interrupted is repeated
+
+
+def threads_of(calls):
+    return list(dict.fromkeys((c['process'], c['thread']) for c in calls))
+
+
+def sequences(calls, order):
+    """The calls of each thread, which is named by its place in order."""
+    threads, names = {}, Names()
+    for call in calls:
+        thread = order.index((call['process'], call['thread']))
         sequence = threads.setdefault(thread, [])
         place = (thread, len(sequence))
         scope = call.get('file', call['process'])
@@ -138,17 +146,34 @@ def same(a, b):
     return a == b or (a is None and nothing(b)) or (b is None and nothing(a))
 
 
-def main():
-    a, b = sequences(sys.argv[1]), sequences(sys.argv[2])
-    if len(a) != len(b):
-        sys.exit(f'{len(a)} threads, and {len(b)} in the second')
-    for thread in a:
-        if len(a[thread]) != len(b[thread]):
-            sys.exit(f'thread {thread}: {len(a[thread])} calls, and {len(b[thread])} in the second')
+def difference(a, b):
+    """A line about the first difference of two sets of sequences, with how many calls were the same before it; or None."""
+    equal = 0
+    for thread in sorted(a):
         for i, (x, y) in enumerate(zip(a[thread], b[thread])):
             if not same(x, y):
-                sys.exit(f'thread {thread}, call {i}:\n  {json.dumps(x)}\n  {json.dumps(y)}')
-    print(sum(map(len, a.values())), 'calls of', len(a), 'threads are the same')
+                return equal, f'thread {thread}, call {i}:\n  {json.dumps(x)}\n  {json.dumps(y)}'
+            equal += 1
+        if len(a[thread]) != len(b[thread]):
+            return equal, f'thread {thread}: {len(a[thread])} calls, and {len(b[thread])} in the second'
+    return None
+
+
+def main():
+    a, b = read(sys.argv[1]), read(sys.argv[2])
+    order_a, order_b = threads_of(a), threads_of(b)
+    if len(order_a) != len(order_b):
+        sys.exit(f'{len(order_a)} threads, and {len(order_b)} in the second')
+    expected = sequences(a, order_a)
+    # Threads that do not wait for each other may begin in another order.
+    orders = itertools.permutations(order_b) if len(order_b) <= 5 else [order_b]
+    found = []
+    for order in orders:
+        found.append(difference(expected, sequences(b, list(order))))
+        if not found[-1]:
+            print(len(a), 'calls of', len(order_a), 'threads are the same')
+            return
+    sys.exit(max(found)[1])
 
 
 main()

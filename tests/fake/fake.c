@@ -56,14 +56,19 @@ struct fake_file {
     uint32_t handles[HANDLES]; /* buffer number + 1 */
 };
 
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static const struct fake_driver *devices[DEVICES];
 static int device_count = -1;
-static struct fake_file files[FILES];
-static struct buffer buffers[BUFFERS];
-static uint64_t next_offset[DEVICES];
-static uint32_t next_name = 1;
-static uint64_t alive_bytes;
+
+/* What the kernel has: shared with forked children. */
+static struct kernel {
+    pthread_mutex_t mutex;
+    struct fake_file files[FILES];
+    struct buffer buffers[BUFFERS];
+    uint64_t next_offset[DEVICES];
+    uint32_t next_name;
+    uint64_t alive_bytes;
+} *kernel;
+
 static struct {
     struct fake_file *file;
     struct buffer *dma_buf;
@@ -84,11 +89,38 @@ static void say(const char *format, ...)
     REAL(close)(fd);
 }
 
+/* A child has each descriptor too. Counted before the fork, so that the parent cannot close the last one in between. */
+static void before_fork(void)
+{
+    pthread_mutex_lock(&kernel->mutex);
+    for (int i = 0; i < FDS; i++) {
+        if (fds[i].file)
+            fds[i].file->references++;
+        if (fds[i].dma_buf)
+            fds[i].dma_buf->dma_bufs++;
+    }
+    pthread_mutex_unlock(&kernel->mutex);
+}
+
+static void make_kernel(void)
+{
+    kernel = mmap(NULL, sizeof *kernel, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (kernel == MAP_FAILED)
+        abort();
+    pthread_mutexattr_t shared;
+    pthread_mutexattr_init(&shared);
+    pthread_mutexattr_setpshared(&shared, PTHREAD_PROCESS_SHARED);
+    pthread_mutex_init(&kernel->mutex, &shared);
+    kernel->next_name = 1;
+    pthread_atfork(before_fork, NULL, NULL);
+}
+
 static void find_devices(void)
 {
     if (device_count >= 0)
         return;
     device_count = 0;
+    make_kernel();
     const char *wanted = getenv("GPUALLOC_FAKE_DRM");
     while (wanted && *wanted && device_count < DEVICES) {
         size_t length = strcspn(wanted, " ");
@@ -105,20 +137,20 @@ static void put_buffer(struct buffer *buffer)
 {
     if (--buffer->holders)
         return;
-    alive_bytes -= buffer->size;
+    kernel->alive_bytes -= buffer->size;
     *buffer = (struct buffer){0};
 }
 
 static struct buffer *buffer_of(struct fake_file *file, uint32_t handle)
 {
-    return handle && handle < HANDLES && file->handles[handle] ? &buffers[file->handles[handle] - 1] : NULL;
+    return handle && handle < HANDLES && file->handles[handle] ? &kernel->buffers[file->handles[handle] - 1] : NULL;
 }
 
 static int add_handle(struct fake_file *file, struct buffer *buffer, uint32_t *handle)
 {
     for (uint32_t h = 1; h < HANDLES; h++) /* the lowest that is free, as the kernel gives */
         if (!file->handles[h]) {
-            file->handles[h] = (uint32_t)(buffer - buffers) + 1;
+            file->handles[h] = (uint32_t)(buffer - kernel->buffers) + 1;
             buffer->holders++;
             *handle = h;
             return 0;
@@ -131,15 +163,15 @@ int fake_create(struct fake_file *file, uint64_t size, uint32_t *handle)
     if (!size)
         return EINVAL;
     const char *limit = getenv("GPUALLOC_FAKE_DRM_BYTES");
-    if (size > 1ull << 40 || (limit && alive_bytes + size > strtoull(limit, NULL, 10)))
+    if (size > 1ull << 40 || (limit && kernel->alive_bytes + size > strtoull(limit, NULL, 10)))
         return ENOMEM;
-    for (struct buffer *buffer = buffers; buffer < buffers + BUFFERS; buffer++) {
+    for (struct buffer *buffer = kernel->buffers; buffer < kernel->buffers + BUFFERS; buffer++) {
         if (buffer->holders)
             continue;
-        *buffer = (struct buffer){.size = (size + PAGE - 1) & ~(PAGE - 1), .offset = next_offset[file->device] + PAGE,
+        *buffer = (struct buffer){.size = (size + PAGE - 1) & ~(PAGE - 1), .offset = kernel->next_offset[file->device] + PAGE,
                                   .device = file->device};
-        next_offset[file->device] = buffer->offset + buffer->size - PAGE;
-        alive_bytes += buffer->size;
+        kernel->next_offset[file->device] = buffer->offset + buffer->size - PAGE;
+        kernel->alive_bytes += buffer->size;
         return add_handle(file, buffer, handle);
     }
     return ENOMEM;
@@ -155,7 +187,7 @@ int fake_find(struct fake_file *file, uint32_t handle, uint64_t *offset, uint64_
     if (size)
         *size = buffer->size;
     if (resource)
-        *resource = (uint32_t)(buffer - buffers) + 1;
+        *resource = (uint32_t)(buffer - kernel->buffers) + 1;
     return 0;
 }
 
@@ -228,7 +260,7 @@ static int core_flink(struct fake_file *file, void *argument)
     if (!buffer)
         return ENOENT;
     if (!buffer->name)
-        buffer->name = next_name++;
+        buffer->name = kernel->next_name++;
     a->name = buffer->name;
     return 0;
 }
@@ -236,7 +268,7 @@ static int core_flink(struct fake_file *file, void *argument)
 static int core_open(struct fake_file *file, void *argument)
 {
     struct drm_gem_open *a = argument;
-    for (struct buffer *buffer = buffers; a->name && buffer < buffers + BUFFERS; buffer++)
+    for (struct buffer *buffer = kernel->buffers; a->name && buffer < kernel->buffers + BUFFERS; buffer++)
         if (buffer->holders && buffer->name == a->name && buffer->device == file->device) {
             a->size = buffer->size;
             return add_handle(file, buffer, &a->handle);
@@ -281,7 +313,7 @@ static int core_import(struct fake_file *file, void *argument)
     if (!buffer)
         return EINVAL;
     for (uint32_t h = 1; h < HANDLES; h++)
-        if (file->handles[h] == (uint32_t)(buffer - buffers) + 1) {
+        if (file->handles[h] == (uint32_t)(buffer - kernel->buffers) + 1) {
             a->handle = h;
             return 0;
         }
@@ -340,16 +372,16 @@ static int open_node(const char *path, int flags)
     int fd = memfd_create(path, flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
     if (fd < 0 || fd >= FDS || ftruncate(fd, (off_t)1 << 42) < 0)
         return -1;
-    pthread_mutex_lock(&mutex);
-    struct fake_file *file = files;
-    while (file < files + FILES && file->used)
+    pthread_mutex_lock(&kernel->mutex);
+    struct fake_file *file = kernel->files;
+    while (file < kernel->files + FILES && file->used)
         file++;
-    if (file < files + FILES) {
+    if (file < kernel->files + FILES) {
         *file = (struct fake_file){.used = true, .render = render, .device = device, .references = 1};
         snprintf(file->node, sizeof file->node, "%s", path);
         fds[fd].file = file;
     }
-    pthread_mutex_unlock(&mutex);
+    pthread_mutex_unlock(&kernel->mutex);
     return fd;
 }
 
@@ -357,7 +389,7 @@ static void forget(int fd)
 {
     if (fd < 0 || fd >= FDS || (!fds[fd].file && !fds[fd].dma_buf))
         return;
-    pthread_mutex_lock(&mutex);
+    pthread_mutex_lock(&kernel->mutex);
     struct fake_file *file = fds[fd].file;
     struct buffer *buffer = fds[fd].dma_buf;
     fds[fd].file = NULL;
@@ -371,20 +403,20 @@ static void forget(int fd)
         say("closed %s with %u handles\n", file->node, left);
         file->used = false;
     }
-    pthread_mutex_unlock(&mutex);
+    pthread_mutex_unlock(&kernel->mutex);
 }
 
 static void share(int from, int to)
 {
     if (from < 0 || to < 0 || from >= FDS || to >= FDS || from == to)
         return;
-    pthread_mutex_lock(&mutex);
+    pthread_mutex_lock(&kernel->mutex);
     fds[to] = fds[from];
     if (fds[to].file)
         fds[to].file->references++;
     if (fds[to].dma_buf)
         fds[to].dma_buf->dma_bufs++;
-    pthread_mutex_unlock(&mutex);
+    pthread_mutex_unlock(&kernel->mutex);
 }
 
 #define OPEN(name)                                                                                                          \
@@ -406,6 +438,15 @@ PUBLIC int close(int fd)
     return REAL(close)(fd);
 }
 
+/* The kernel closes what a process leaves open. */
+PUBLIC void _exit(int status)
+{
+    for (int fd = 0; fd < FDS; fd++)
+        forget(fd);
+    REAL(_exit)(status);
+    __builtin_unreachable();
+}
+
 PUBLIC int dup(int fd)
 {
     int copy = REAL(dup)(fd);
@@ -421,9 +462,9 @@ PUBLIC int ioctl(int fd, unsigned long request, ...)
     va_end(list);
     if (fd < 0 || fd >= FDS || !fds[fd].file)
         return REAL(ioctl)(fd, request, argument);
-    pthread_mutex_lock(&mutex);
+    pthread_mutex_lock(&kernel->mutex);
     int error = fds[fd].file ? dispatch(fds[fd].file, request, argument) : EBADF;
-    pthread_mutex_unlock(&mutex);
+    pthread_mutex_unlock(&kernel->mutex);
     if (!error)
         return 0;
     errno = error;
