@@ -605,7 +605,7 @@ static void hold(int fd)
         die("standard input: %s", strerror(errno));
 }
 
-static void scene(const char *node, bool holding)
+static void scene(const char *node, bool holding, bool forking)
 {
     int fd = open_node(node), other = open_node(node);
     pthread_t thread;
@@ -623,7 +623,8 @@ static void scene(const char *node, bool holding)
     outlive_part(fd);
     reuse_part(fd);
     reopen_part(node);
-    fork_part(fd);
+    if (forking)
+        fork_part(fd);
     printf("%s: %zu objects alive\n", driver, object_count);
     if (holding)
         hold(fd);
@@ -642,9 +643,10 @@ static void scene(const char *node, bool holding)
 
 static _Noreturn void usage(int status)
 {
-    fputs("usage: drm_scene [--log FILE] [--hold] /dev/dri/cardN\n"
+    fputs("usage: drm_scene [--log FILE] [--hold] [--fork] /dev/dri/cardN\n"
           "  --log FILE  write one JSON object a call\n"
-          "  --hold      keep the objects, each with a global name, until a byte comes on standard input\n",
+          "  --hold      keep the objects, each with a global name, until a byte comes on standard input\n"
+          "  --fork      have a child process make a buffer in the shared file, too\n",
           status ? stderr : stdout);
     exit(status);
 }
@@ -652,19 +654,21 @@ static _Noreturn void usage(int status)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"log", required_argument, NULL, 'l'}, {"hold", no_argument, NULL, 'H'}, {"help", no_argument, NULL, 'h'}, {NULL}};
-    bool holding = false;
+        {"log", required_argument, NULL, 'l'}, {"hold", no_argument, NULL, 'H'}, {"fork", no_argument, NULL, 'f'},
+        {"help", no_argument, NULL, 'h'}, {NULL}};
+    bool holding = false, forking = false;
     int option;
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         if (option == 'l' && !(client_log = fopen(optarg, "we")))
             die("%s: %s", optarg, strerror(errno));
         holding |= option == 'H';
+        forking |= option == 'f';
         if (option == 'h' || option == '?')
             usage(option == 'h' ? 0 : 2);
     }
     if (argc - optind != 1)
         usage(2);
-    scene(argv[optind], holding);
+    scene(argv[optind], holding, forking);
     if (client_log && fclose(client_log))
         die("the log: %s", strerror(errno));
     return 0;
