@@ -44,6 +44,25 @@ static struct json_object *device_of(const struct replay_session *session)
     return device;
 }
 
+/* Whether a file's driver is none of those before it. */
+static bool new_driver(const struct replay_plan *plan, uint32_t file)
+{
+    for (uint32_t f = 0; f < file; f++)
+        if (strcmp(plan->files[f].driver, plan->files[file].driver) == 0)
+            return false;
+    return *plan->files[file].driver;
+}
+
+/* DRM drivers whose devices the program used. One device stands for them all. */
+static struct json_object *recorded_on(const struct replay_plan *plan)
+{
+    struct json_object *drivers = json_object_new_array();
+    for (uint32_t f = 0; f < plan->file_count; f++)
+        if (new_driver(plan, f))
+            json_object_array_add(drivers, json_object_new_string(plan->files[f].driver));
+    return drivers;
+}
+
 static struct json_object *plan_of(const struct replay_plan *plan)
 {
     struct json_object *object = json_object_new_object();
@@ -57,6 +76,7 @@ static struct json_object *plan_of(const struct replay_plan *plan)
     add_count(object, "dependencies", plan->dependency_count);
     add_count(object, "peak_bytes", plan->peak_bytes);
     add_count(object, "recorded_ns", plan->span_ns);
+    json_object_object_add(object, "recorded_on", recorded_on(plan));
     return object;
 }
 
@@ -264,6 +284,24 @@ static void print_kind(const struct replay_statistics *s, uint32_t k, double *va
     fprintf(out, " %11s\n", mean > 0 ? ga_count((uint64_t)(1e9 / mean)).text : "");
 }
 
+/* Said when it is another driver's device, or several devices that one stands for. */
+static void print_recorded_on(const struct replay_plan *plan, const char *driver, FILE *out)
+{
+    uint32_t count = 0, others = 0;
+    for (uint32_t f = 0; f < plan->file_count; f++)
+        if (new_driver(plan, f)) {
+            count++;
+            others += strcmp(plan->files[f].driver, driver) != 0;
+        }
+    if (!others)
+        return;
+    fputs("recorded on", out);
+    for (uint32_t f = 0; f < plan->file_count; f++)
+        if (new_driver(plan, f))
+            fprintf(out, " %s", plan->files[f].driver);
+    fputs(count > 1 ? ": this device alone stands for them\n" : ", another driver\n", out);
+}
+
 static void print_header(const struct replay_report *report, FILE *out)
 {
     const struct replay_session *session = report->session;
@@ -277,6 +315,8 @@ static void print_header(const struct replay_report *report, FILE *out)
             ga_count(plan->lane_count).text, plan->lane_count == 1 ? "" : "s", replay_mode_name(session->binding.mode),
             plan->memory_order == REPLAY_ORDER_MEMORY ? "memory" : "resource", ga_count(report->statistics->run_count).text,
             report->statistics->run_count == 1 ? "" : "s", ga_count(report->warmup).text);
+    if (*identity->node)
+        print_recorded_on(plan, identity->driver, out);
 }
 
 static void print_fidelity(const struct replay_report *report, FILE *out)
