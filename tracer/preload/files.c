@@ -122,16 +122,20 @@ static void emit_file(const struct files_file *file)
         capture_ops->emit(GA_ROW_gpualloc_file, &record);
 }
 
-/* One descriptor of the file less; tells its end when it was the last. Locked. */
-static void drop(struct files_file *file, int fd, uint64_t begin)
+/* One descriptor of the file less; the file's id when it was the last, else 0. Locked. */
+static uint64_t drop(struct files_file *file, int fd)
 {
-    if (--file->references) {
-        if (file->fd == fd)
-            file->fd = find_descriptor(file);
-        return;
-    }
-    struct ga_gpualloc_file_closed record = {.process = capture_process.instance, .file = file->id, .begin = begin};
-    if (capture_ops->enabled(GA_ROW_gpualloc_file_closed))
+    if (--file->references == 0)
+        return file->id;
+    if (file->fd == fd)
+        file->fd = find_descriptor(file);
+    return 0;
+}
+
+static void emit_closed(uint64_t id, uint64_t begin)
+{
+    struct ga_gpualloc_file_closed record = {.process = capture_process.instance, .file = id, .begin = begin};
+    if (id && capture_ops->enabled(GA_ROW_gpualloc_file_closed))
         capture_ops->emit(GA_ROW_gpualloc_file_closed, &record);
 }
 
@@ -155,55 +159,77 @@ static struct files_driver *driver_of(const struct capture_probe *probe)
     return NULL;
 }
 
-static bool same_file(int a, int b)
+/* trouble is set when the question is forbidden here: told by the caller, without the lock. */
+static bool same_file(int a, int b, int *trouble)
 {
     long order = syscall(SYS_kcmp, (long)capture_process.pid, (long)capture_process.pid, (long)KCMP_FILE, (long)a, (long)b);
     if (order < 0 && errno != EBADF)
-        process_trouble(PROCESS_TROUBLE_COMPARE_FORBIDDEN);
+        *trouble = PROCESS_TROUBLE_COMPARE_FORBIDDEN;
     return order == 0;
 }
 
-/* The file of a descriptor that was just probed: a known one, or a new one that is told. Locked. */
-static struct files_file *file_find_or_make(int fd, const struct capture_probe *probe)
+/* The file of a descriptor that was just probed: a known one, or a new one, with one reference more. Locked. */
+static struct files_file *file_find_or_make(int fd, const struct capture_probe *probe, int *trouble)
 {
     struct files_file *vacant = NULL;
     for (struct files_file *file = files; file < files + FILES; file++) {
         if (!file->references)
             vacant = vacant ? vacant : file;
-        else if (file->fd >= 0 && file->device == probe->device && strcmp(file->driver->name, probe->driver) == 0 && same_file(fd, file->fd))
+        else if (file->fd >= 0 && file->device == probe->device && strcmp(file->driver->name, probe->driver) == 0 &&
+                 same_file(fd, file->fd, trouble)) {
+            file->references++;
             return file;
+        }
     }
     struct files_driver *driver = driver_of(probe);
     if (!vacant || !driver) {
-        process_trouble(PROCESS_TROUBLE_FILES_FULL);
+        *trouble = PROCESS_TROUBLE_FILES_FULL;
         return NULL;
     }
     uint64_t id = capture_process.instance ^ (atomic_fetch_add(&file_count, 1) + 1) * 0x9e3779b97f4a7c15u;
-    *vacant = (struct files_file){.id = id, .device = probe->device, .driver = driver, .fd = fd};
+    *vacant = (struct files_file){.id = id, .device = probe->device, .driver = driver, .fd = fd, .references = 1};
     memcpy(vacant->path, probe->path, sizeof vacant->path);
-    process_announce();
-    emit_file(vacant);
-    debug_log("descriptor %d is %s, driver %s", fd, probe->path, probe->driver);
     return vacant;
 }
 
-/* Stores what a probe found, unless the entry changed meanwhile: then false. */
+/* Tells a file before any call can name it. Another thread may do so at the same time: readers take the second for a repeat. */
+static void tell(struct files_file *file)
+{
+    if (atomic_load_explicit(&file->told, memory_order_acquire))
+        return;
+    process_announce();
+    emit_file(file);
+    debug_log("descriptor %d is %s, driver %s", file->fd, file->path, file->driver->name);
+    atomic_store_explicit(&file->told, true, memory_order_release);
+}
+
+/* Stores what a probe found (null: no GPU device), unless the entry changed meanwhile: then false. No event is sent under the lock:
+   a tracepoint may wait for LTTng, and fork holds LTTng's locks while it waits for ours. */
 static bool settle(int fd, entry_t *entry, uint64_t word, const struct capture_probe *probe, struct files_file **found)
 {
     sigset_t signals;
-    lock(&signals);
-    bool unchanged = atomic_load(entry) == word;
-    *found = unchanged && probe ? file_find_or_make(fd, probe) : NULL;
-    if (unchanged) {
-        if (*found)
-            (*found)->references++;
-        uint64_t next = next_word(word, *found ? state_of_file(*found) : OTHER);
-        unchanged = atomic_compare_exchange_strong(entry, (unsigned long long *)&word, next);
-        if (!unchanged && *found)
-            drop(*found, fd, capture_ops->clock());
+    struct files_file *file = NULL;
+    uint64_t closed = 0;
+    int trouble = -1;
+    if (probe) {
+        lock(&signals);
+        if (atomic_load(entry) == word)
+            file = file_find_or_make(fd, probe, &trouble);
+        unlock(&signals);
+        if (trouble >= 0)
+            process_trouble((enum process_trouble)trouble);
+        if (file)
+            tell(file);
     }
-    unlock(&signals);
-    return unchanged;
+    bool stored = atomic_compare_exchange_strong(entry, (unsigned long long *)&word, next_word(word, file ? state_of_file(file) : OTHER));
+    if (!stored && file) {
+        lock(&signals);
+        closed = drop(file, fd);
+        unlock(&signals);
+        emit_closed(closed, capture_ops->clock());
+    }
+    *found = file;
+    return stored;
 }
 
 static struct files_file *identify(int fd, entry_t *entry)
@@ -265,6 +291,7 @@ void files_closed(int fd, const struct files_closing *closing, bool gone)
     if (!closing->file)
         return;
     sigset_t signals;
+    uint64_t closed = 0;
     entry_t *entry = entry_of(fd, false);
     lock(&signals);
     uint64_t word = atomic_load(entry);
@@ -276,11 +303,12 @@ void files_closed(int fd, const struct files_closing *closing, bool gone)
         /* Another thread's ioctl may have identified the number again just before it went. */
         if (gone && state_of(word) == state_of_file(closing->file)) {
             (void)entry_exchange(entry, UNKNOWN);
-            drop(closing->file, fd, closing->begin);
+            (void)drop(closing->file, fd);
         }
-        drop(closing->file, fd, closing->begin);
+        closed = drop(closing->file, fd);
     }
     unlock(&signals);
+    emit_closed(closed, closing->begin);
 }
 
 void files_made(int fd)
@@ -330,12 +358,16 @@ void files_untraced(struct files_file *file, uint32_t request)
 
 void files_rundown(void)
 {
-    sigset_t signals;
-    lock(&signals);
-    for (struct files_file *file = files; file < files + FILES; file++)
+    for (struct files_file *file = files; file < files + FILES; file++) {
+        sigset_t signals;
+        struct files_file copy = {.references = 0};
+        lock(&signals);
         if (file->references)
-            emit_file(file);
-    unlock(&signals);
+            memcpy(&copy, file, sizeof copy);
+        unlock(&signals);
+        if (copy.references)
+            emit_file(&copy);
+    }
 }
 
 void files_finish(void)

@@ -31,7 +31,8 @@ struct files_file {
     uint64_t device; /* dev_t of the node */
     struct files_driver *driver;
     unsigned references; /* descriptors known to lead to it; 0: slot free */
-    int fd;              /* one of them */
+    int fd;              /* one of them; -1 while none is certain */
+    atomic_bool told;    /* gpualloc:file was sent */
     char path[64];
 };
 
