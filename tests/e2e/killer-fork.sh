@@ -4,44 +4,45 @@
 # events are lost or carry the parent's pid; without process_renew they carry the parent's instance; without the _exit in
 # clone_started LTTng's threads keep a cloned child whose function has returned, and its parent waits for ever.
 need_built killer_fork libgpualloc-trace.so libgpualloc-softgpu.so
-need babeltrace2
+need babeltrace2 lttng
 
+lttng create children --output="$PWD/T" >lttng.log
+lttng enable-event --userspace 'gpualloc:*,d3dkmt:*' >>lttng.log
+lttng start >>lttng.log
+# Processes of each kind: itself, its child, and but for clone and daemon a grandchild; its own second time is a line more.
 for how in fork clone daemon forkpty; do
-    rm -f pids
-    env LD_PRELOAD="$BUILD/lib/libgpualloc-softgpu.so" killer_fork $how "$PWD/pids"
-    case $how in clone) lines=3 processes=2 ;; daemon) lines=2 processes=2 ;; *) lines=4 processes=3 ;; esac
-    wait_until 10 eval "[ \$(wc -l <pids) = $lines ]"
-    rm -f pids
-    lttng create $how --output="$PWD/$how" >lttng.log
-    lttng enable-event --userspace 'gpualloc:*,d3dkmt:*' >>lttng.log
-    lttng start >>lttng.log
-    expect_status 0 gpualloc run --softgpu -- killer_fork $how "$PWD/pids"
-    wait_until 10 eval "[ \$(wc -l <pids) = $lines ]"
-    sleep 0.2 # the last writer's exit
-    lttng destroy >>lttng.log
-    assert_eq $lines "$(wc -l <pids)" "$how: lines of the program"
+    case $how in clone) lines=3 ;; daemon) lines=2 ;; *) lines=4 ;; esac
+    expect_status 0 gpualloc run --softgpu -- killer_fork $how "$PWD/$how.pids"
+    wait_until 10 eval "[ \$(wc -l <$how.pids) = $lines ]" # a daemon goes on when its parent has ended
+done
+wait_until 10 eval '[ -z "$(processes_named killer_fork)" ]'
+lttng destroy >>lttng.log
 
-    # As many creates for a surface as the process of that pid made, and each under its own pid.
-    gpualloc list --format jsonl --event d3dkmt:create_allocation $how >calls 2>loss
-    assert_match '0 events and 0 packets discarded, 0 calls' "$(cat loss)" "$how: loss"
-    assert_eq $((lines * 10)) "$(wc -l <calls)" "$how: creates"
-    python3 - calls <<'PYTHON' || fail "$how: calls under another process's pid"
-import json, sys
-calls = [json.loads(line) for line in open(sys.argv[1])]
+gpualloc list --format jsonl --event d3dkmt:create_allocation T >calls 2>loss
+assert_match '0 events and 0 packets discarded, 0 calls' "$(cat loss)" "loss"
+babeltrace2 T | grep 'gpualloc:process:' |
+    sed 's/.*process = 0x\([0-9A-F]*\), parent = 0x\([0-9A-F]*\), pid = \([0-9]*\).*/\1 \2 \3/' | sort -u >processes
+python3 - <<'PYTHON' || fail "children are not told apart"
+import json
+calls = [json.loads(line) for line in open("calls")]
+made = {}
+for how, processes in {"fork": 3, "clone": 2, "daemon": 2, "forkpty": 3}.items():
+    pids = [int(line.split()[1]) for line in open(how + ".pids")]
+    assert len(set(pids)) == processes, (how, pids)
+    for pid in pids:
+        made[pid] = made.get(pid, 0) + 10
+# Each process made its allocations for a surface of its own pid's number, and they are under its pid.
 assert all(call["pid"] == call["hPrivateRuntimeResourceHandle"] for call in calls)
+for pid, count in made.items():
+    assert sum(call["pid"] == pid for call in calls) == count, (pid, count)
 first = {}
 for call in calls:
     first.setdefault(call["process"], call["call"])
-assert len({call["pid"] for call in calls}) == len(first), "one instance a process"
+assert len(first) == len(made), "one instance a process"
 assert all(number <= 4 for number in first.values()), "numbers begin anew"
+# Four of them were started by the shell; each other names its parent's instance.
+told = {name: (parent, int(pid)) for name, parent, pid in (line.split() for line in open("processes"))}
+parents = [parent for parent, pid in told.values() if pid in made]
+assert len(parents) == len(made) and parents.count("0") == 4, told
+assert all(parent == "0" or parent in told for parent in parents), told
 PYTHON
-    # Each instance but the first names its parent.
-    babeltrace2 $how | grep 'gpualloc:process:' | sed 's/.*process = \(0x[0-9A-F]*\), parent = \(0x[0-9A-F]*\), pid = \([0-9]*\).*/\1 \2 \3/' |
-        sort -u >processes
-    assert_eq $processes "$(awk '{ print $3 }' processes | sort -u | wc -l)" "$how: processes"
-    assert_eq 1 "$(awk '$2 == "0x0"' processes | wc -l)" "$how: instances without a parent"
-    awk '{ print $1 }' processes >instances
-    awk '$2 != "0x0" { print $2 }' processes | while read -r parent; do
-        grep -q "$parent" instances || fail "$how: parent $parent is no instance"
-    done
-done

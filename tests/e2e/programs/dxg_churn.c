@@ -11,6 +11,7 @@ int main(int argc, char **argv)
         memcpy(data, &i, size < 4 ? size : 4);
         dxg_destroy(&dxg, dxg_create(&dxg, data, size, 0x1000 + i));
     }
+    free(data);
     printf("made %u allocations\n", count);
     return 0;
 }
