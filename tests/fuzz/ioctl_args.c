@@ -57,13 +57,12 @@ static void emit(enum ga_row_id row, const void *record)
         const char *r = record;
         const void *pointed;
         memcpy(&pointed, r + (m->in != GA_NONE ? m->in : 0), sizeof pointed);
-        if (m->kind == GA_WORDS)
-            sum += read_bytes(pointed, ga_load(r + m->in - 8, 4, false) * 8);
-        else if (m->kind == GA_ARRAY && ga_load(r + m->address + 8, 4, false) > GA_ARRAY_MAX)
+        uint64_t length = m->kind == GA_WORDS || m->kind == GA_ARRAY ? ga_load(r + m->length, 4, false) : 0;
+        if (length > GA_ARRAY_MAX)
             abort();
-        else if (m->kind == GA_ARRAY)
-            sum += read_bytes(pointed, ga_load(r + m->address + 8, 4, false) * 4);
-        else if (m->kind == GA_STR)
+        if (length)
+            sum += read_bytes(pointed, length * m->entry);
+        if (m->kind == GA_STR)
             sum += read_bytes(pointed, strlen(pointed));
         else if (m->kind == GA_ELEMENTS && ga_load(r + m->in, 4, false) > GA_ARRAY_MAX)
             abort();

@@ -146,9 +146,10 @@ static void run_coroutine(char *stack, size_t size)
     swapcontext(&main_context, &coroutine_context);
 }
 
-static void coroutine_stacks_come_and_go(void **state)
+/* On a thread of its own: its very first call is a coroutine's. */
+static void *runs_coroutines(void *unused)
 {
-    (void)state;
+    (void)unused;
     enum { SIZE = 256 * 1024 };
     char *stacks = mmap(NULL, 2 * SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     named = (struct D3DKMT_CREATEALLOCATION *)(stacks + SIZE + 4096);
@@ -156,11 +157,20 @@ static void coroutine_stacks_come_and_go(void **state)
     run_coroutine(stacks, SIZE);
     munmap(stacks + SIZE, SIZE);
     run_coroutine(stacks, SIZE);
+    munmap(stacks, SIZE);
+    return NULL;
+}
+
+static void coroutine_stacks_come_and_go(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, runs_coroutines, NULL), 0);
+    pthread_join(thread, NULL);
     static const uint32_t devices[] = {3, 4, 3, 0};
     for (unsigned i = 0; i < 4; i++)
         assert_int_equal(create_call(i)->hDevice, devices[i]);
     assert_int_equal(create_call(3)->header.marks, GA_MARK_UNREADABLE);
-    munmap(stacks, SIZE);
 }
 
 static void *on_a_thread(void *arg)
