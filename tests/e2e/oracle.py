@@ -86,6 +86,18 @@ CALLS = {
     "D3DKMTCreateDevice": ("create_device", "D3DKMT_CREATEDEVICE",
                            {name: OUT for name in ("hDevice", "pCommandBuffer", "CommandBufferSize", "pAllocationList",
                                                    "AllocationListSize", "pPatchLocationList", "PatchLocationListSize")}, {}),
+    "D3DKMTQueryVideoMemoryInfo": ("query_video_memory_info", "D3DKMT_QUERYVIDEOMEMORYINFO",
+                                   {name: OUT for name in ("Budget", "CurrentUsage", "CurrentReservation",
+                                                           "AvailableForReservation")}, {}),
+    "D3DKMTGetDeviceState": ("get_device_state", "D3DKMT_GETDEVICESTATE",
+                             {name: OUT for name in LAYOUT["D3DKMT_GETDEVICESTATE"].members
+                              if name not in ("hDevice", "StateType") and not name.endswith("VidPnSourceId")}, {}),
+    "D3DKMTCreateContextVirtual": ("create_context_virtual", "D3DKMT_CREATECONTEXTVIRTUAL", {"hContext": OUT},
+                                   {"pPrivateDriverData": ("blob", "PrivateDriverDataSize", BOTH)}),
+    "D3DKMTDestroyContext": ("destroy_context", "D3DKMT_DESTROYCONTEXT", {}, {}),
+    "D3DKMTCreatePagingQueue": ("create_paging_queue", "D3DKMT_CREATEPAGINGQUEUE",
+                                {name: OUT for name in ("hPagingQueue", "hSyncObject", "FenceValueCPUVirtualAddress")}, {}),
+    "D3DKMTDestroyPagingQueue": ("destroy_paging_queue", "D3DDDI_DESTROYPAGINGQUEUE", {}, {}),
     "D3DKMTDestroyDevice": ("destroy_device", "D3DKMT_DESTROYDEVICE", {}, {}),
     "D3DKMTCreateAllocation2": ("create_allocation", "D3DKMT_CREATEALLOCATION", CREATE,
                                 {"pPrivateRuntimeData": ("blob", "PrivateRuntimeDataSize", None),
@@ -103,8 +115,7 @@ CALLS["D3DKMTCreateAllocation"] = CALLS["D3DKMTCreateAllocation2"][:3] + ({
 del CALLS["D3DKMTCreateAllocation"][3]["pAllocationInfo2"]
 
 # Calls that this version does not record, each named: a call that is in neither list fails the test.
-UNRECORDED = {"D3DKMTQueryVideoMemoryInfo", "D3DKMTGetDeviceState", "D3DKMTCreateContextVirtual", "D3DKMTDestroyContext",
-              "D3DKMTCreatePagingQueue", "D3DKMTDestroyPagingQueue"}
+UNRECORDED = set()
 
 ELEMENTS = {
     "D3DKMT_ADAPTERINFO": ({name: OUT for name in LAYOUT["D3DKMT_ADAPTERINFO"].members}, {}),
@@ -116,6 +127,10 @@ ELEMENTS = {
 # Answers with text: characters of it, after how many bytes, before how many. The thunks convert them: wchar_t there, UTF-16 at the
 # ioctl, which is what is recorded.
 TEXTS = {1: (260, 4, 0), 8: (1040, 0, 0), 25: (32, 8, 6), 60: (40, 0, 0), 65: (4096, 0, 0)}
+
+# The arms of D3DKMT_GETDEVICESTATE, by StateType.
+STATES = {1: "ExecutionState", 2: "PresentState", 3: "ResetState", 4: "PresentStateDWM", 5: "PageFaultState",
+          6: "PresentQueueState"}
 
 META = {"event", "ts", "duration_ns", "process", "pid", "tid", "thread", "call", "layer", "ret", "errno", "status"}
 
@@ -131,6 +146,8 @@ def union_arm(structure, path, flags, call_flags):
         return {"hSection": section, "pSystemMem": not section, "Priority": priority, "Unused": not priority}.get(path, True)
     if structure == "D3DKMT_CREATEDEVICE":
         return path != "pAdapter"  # for callers in the kernel
+    if structure == "D3DKMT_GETDEVICESTATE" and path not in ("hDevice", "StateType"):
+        return path.split(".")[0] == STATES.get(flags)
     return True
 
 
@@ -176,6 +193,8 @@ class Expectation:
     def structure(self, name, before, after, directions, pointers, prefix, call_flags=0):
         layout, result = LAYOUT[name], {}
         flags = self.number(before, *layout.members["Flags"], "Flags") if "Flags" in layout.members else 0
+        if name == "D3DKMT_GETDEVICESTATE":
+            flags = self.number(before, *layout.members["StateType"], "StateType")
         for path, (offset, size) in layout.members.items():
             arm = union_arm(name, path, flags, call_flags)
             if path in pointers and arm is not False:

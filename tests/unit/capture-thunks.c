@@ -6,6 +6,9 @@ static const struct dispatch_thunk create_older = {GA_ROW_d3dkmt_create_allocati
 static const struct dispatch_thunk destroy_older = {
     GA_ROW_d3dkmt_destroy_allocation, offsetof(struct D3DKMT_DESTROYALLOCATION2, Flags), false};
 
+static enum ga_row_id current_row;
+static uint32_t current_size;
+
 __attribute__((noinline)) static NTSTATUS thunk_hooked(const struct dispatch_thunk *thunk, void *arguments,
                                                        dispatch_thunk_function *real)
 {
@@ -227,6 +230,102 @@ static void without_a_real_one_it_is_not_supported(void **state)
     assert_int_equal(atomic_load(&event_count), 0);
 }
 
+/* What a thunk library may change on the way: where structures, text and results are, and how large they are. */
+static NTSTATUS sends_a_converted_copy(void *arguments)
+{
+    const struct ga_row *row = &ga_rows[current_row];
+    union shape_abi copy;
+    memcpy(&copy, arguments, current_size);
+    memset(copy.bytes + current_size, 0, row->abi_size - current_size);
+    for (const struct ga_member *m = row->members(); m->name; m++)
+        if (m->kind == GA_ELEMENTS || m->kind == GA_BLOB || (m->kind == GA_FLAGS && !m->arm))
+            memset(copy.bytes + m->offset, 0x11, m->width);
+    unsigned long request = _IOC(_IOC_READ | _IOC_WRITE, DXG_IOCTL_TYPE, row->number, row->abi_size);
+    return hooked(dxg, request, &copy);
+}
+
+static const struct {
+    const char *name;
+    struct dispatch_thunk thunk;
+} table[] = {
+#define THUNK(function, event, structure) {"D3DKMT" #function, {GA_ROW_d3dkmt_##event, sizeof(struct structure), false}},
+#define THUNK_OLDER(function, event, size) {"D3DKMT" #function, {GA_ROW_d3dkmt_##event, size, true}},
+#include "preload/thunks.inc"
+};
+enum { TABLE = sizeof table / sizeof *table };
+
+/* Every argument is numbered bytes: no two members look alike. */
+static void every_thunk_and_its_ioctl_are_one_call(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < TABLE; i++) {
+        union shape_abi in;
+        for (unsigned b = 0; b < sizeof in; b++)
+            in.bytes[b] = (char)(1 + b % 64);
+        current_row = table[i].thunk.row;
+        current_size = table[i].thunk.size;
+        events_clear();
+        answered = 0;
+        answer = NULL;
+        assert_int_equal(thunk_hooked(&table[i].thunk, &in, sends_a_converted_copy), STATUS_SUCCESS);
+        assert_int_equal(answered, 1);
+        if (event_number(current_row) != 1)
+            fail_msg("%s: %u calls recorded", table[i].name, event_number(current_row));
+        const struct ga_call_header *header = &event_find(current_row, 0)->record.header;
+        assert_int_equal(header->layer, GA_LAYER_API);
+        assert_int_equal(header->marks, 0);
+        assert_int_equal(header->size, current_size);
+    }
+}
+
+/* Another call of the same request inside is not taken for the thunk's own: its first handle or count differs. */
+static NTSTATUS sends_another(void *arguments)
+{
+    union shape_abi copy;
+    memcpy(&copy, arguments, current_size);
+    const struct ga_member *m = ga_rows[current_row].members();
+    while (m->name && !(m->kind == GA_INT && m->direction & GA_IN && m->show != GA_BYTES && !m->arm))
+        m++;
+    if (!m->name) /* nothing tells them apart */
+        return STATUS_NOT_SUPPORTED;
+    copy.bytes[m->offset] ^= 0x55;
+    return hooked(dxg, _IOC(_IOC_READ | _IOC_WRITE, DXG_IOCTL_TYPE, ga_rows[current_row].number, current_size), &copy);
+}
+
+static void another_call_inside_a_thunk_is_recorded(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < TABLE; i++) {
+        union shape_abi in;
+        memset(&in, 1, sizeof in);
+        current_row = table[i].thunk.row;
+        current_size = table[i].thunk.size;
+        events_clear();
+        NTSTATUS status = thunk_hooked(&table[i].thunk, &in, sends_another);
+        if (status == STATUS_NOT_SUPPORTED)
+            fail_msg("%s: no member tells its calls apart", table[i].name);
+        if (event_number(current_row) != 2)
+            fail_msg("%s: %u calls recorded", table[i].name, event_number(current_row));
+        assert_int_equal(event_find(current_row, 0)->record.header.marks, GA_MARK_NESTED);
+    }
+}
+
+/* Every d3dkmt request is wrapped as a function, too. */
+static void every_request_has_its_thunk(void **state)
+{
+    (void)state;
+    for (const struct ga_row *row = ga_rows; row < ga_rows + GA_ROW_COUNT; row++) {
+        if (row->kind != GA_ROW_CALL || strcmp(row->provider, "d3dkmt") != 0 || ga_row_id(row) == GA_ROW_d3dkmt_share_objects ||
+            ga_row_id(row) == GA_ROW_d3dkmt_query_adapter_info)
+            continue; /* the one has a wrapper of its own, the other is recorded at its ioctl */
+        bool found = false;
+        for (unsigned i = 0; i < TABLE; i++)
+            found |= !strcmp(table[i].name, row->request) && &ga_rows[table[i].thunk.row] == row;
+        if (!found)
+            fail_msg("%s is not in thunks.inc", row->request);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +338,9 @@ int main(void)
         TEST(older_elements_are_forty_bytes),
         TEST(older_destroy_has_no_flags),
         TEST(without_a_real_one_it_is_not_supported),
+        TEST(every_thunk_and_its_ioctl_are_one_call),
+        TEST(another_call_inside_a_thunk_is_recorded),
+        TEST(every_request_has_its_thunk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,36 +13,27 @@
  * members below match; one of the same request that does not match is recorded too, marked nested: a duplicate is visible, a loss is
  * not. So is one that comes after the thunk's own has succeeded.
  */
-enum { KEYS = 4, NEAR = 256 * 1024 /* bytes of stack between a thunk and its ioctl, at most */ };
+enum { NEAR = 256 * 1024 /* bytes of stack between a thunk and its ioctl, at most */ };
 
-/* The discriminating members. A thunk with older elements passes a converted array, so the array's address counts for destroying
-   only; for creating, the surface and the runtime data do. */
-static bool keys_read(uint64_t keys[KEYS], enum ga_row_id row, uint64_t arguments, uint32_t size, struct memory_stack stack)
+/* The members by which a thunk and its ioctl are known to be one call (shape_step.key), folded into one number. */
+static bool key_read(uint64_t *key, enum ga_row_id row, uint64_t arguments, uint32_t size, struct memory_stack stack)
 {
-    union {
-        struct D3DKMT_CREATEALLOCATION create;
-        struct D3DKMT_DESTROYALLOCATION destroy;
-    } a = {0};
-    uint32_t wanted = row == GA_ROW_d3dkmt_create_allocation ? sizeof a.create : sizeof a.destroy;
-    if (memory_read_one(arguments, &a, size < wanted ? size : wanted, stack) != MEMORY_OK)
+    const struct shape *shape = &shapes[row];
+    union shape_abi a;
+    if (memory_read_one(arguments, &a, size, stack) != MEMORY_OK)
         return false;
-    if (row == GA_ROW_d3dkmt_create_allocation) {
-        keys[0] = a.create.hDevice;
-        keys[1] = a.create.NumAllocations;
-        keys[2] = (uint64_t)(uintptr_t)a.create.pPrivateRuntimeData;
-        keys[3] = a.create.hPrivateRuntimeResourceHandle;
-    } else {
-        keys[0] = a.destroy.hDevice;
-        keys[1] = a.destroy.hResource;
-        keys[2] = (uint64_t)(uintptr_t)a.destroy.phAllocationList;
-        keys[3] = a.destroy.AllocationCount;
+    *key = 0;
+    for (unsigned s = 0; s < shape->step_count; s++) {
+        const struct shape_step *step = &shape->steps[s];
+        if (step->key && (uint32_t)step->offset + step->width <= size)
+            *key = (*key ^ ga_load(a.bytes + step->offset, step->width, false)) * 0x9e3779b97f4a7c15 + step->offset;
     }
     return true;
 }
 
 static bool is_thunk_row(enum ga_row_id row)
 {
-    return row == GA_ROW_d3dkmt_create_allocation || row == GA_ROW_d3dkmt_destroy_allocation;
+    return ga_rows[row].provider[1] == '3';
 }
 
 /* The running thunk of this row that a call at frame may belong to; *own says whether it certainly does. */
@@ -58,10 +49,10 @@ static struct thread_thunk *thunk_around(struct capture_thread *thread, enum ga_
     for (uint32_t i = 0; i < thread->thunk_count; i++)
         if (thread->thunks[i].row == row)
             thunk = &thread->thunks[i];
-    uint64_t keys[KEYS];
+    uint64_t key;
     if (thunk && !thunk->done && thunk->frame > frame && thunk->frame - frame < NEAR &&
-        keys_read(keys, row, arguments, size, thread_stack(thread, frame)))
-        *own = memcmp(keys, thunk->key, sizeof keys) == 0;
+        key_read(&key, row, arguments, size, thread_stack(thread, frame)))
+        *own = key == thunk->key;
     return thunk;
 }
 
@@ -166,7 +157,7 @@ NTSTATUS dispatch_thunk(const struct dispatch_thunk *thunk, void *arguments, uin
     uint32_t place = thread->thunk_count < THREAD_THUNKS ? thread->thunk_count : THREAD_THUNKS - 1;
     struct thread_thunk *state = &thread->thunks[place];
     *state = (struct thread_thunk){.frame = frame, .row = thunk->row};
-    state->done = !keys_read(state->key, thunk->row, target.argument, target.size, call.stack);
+    state->done = !key_read(&state->key, thunk->row, target.argument, target.size, call.stack);
     thread->thunk_count = place + 1;
     NTSTATUS status = real(arguments);
     int saved = errno;

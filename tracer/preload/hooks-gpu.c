@@ -32,17 +32,36 @@ static dispatch_thunk_function *thunk_real(dispatch_thunk_function **known, cons
     return real;
 }
 
-#define THUNK(name, row_, size_, older_)                                                                                    \
-    EXPORT NTSTATUS name(void *arguments);                                                                                  \
-    EXPORT NTSTATUS name(void *arguments)                                                                                   \
+#define WRAPPER(function, event, size_, older_)                                                                             \
+    EXPORT NTSTATUS D3DKMT##function(void *arguments);                                                                      \
+    EXPORT NTSTATUS D3DKMT##function(void *arguments)                                                                       \
     {                                                                                                                       \
-        static const struct dispatch_thunk thunk = {.row = row_, .size = size_, .older = older_};                           \
+        static const struct dispatch_thunk thunk = {.row = GA_ROW_d3dkmt_##event, .size = size_, .older = older_};          \
         static dispatch_thunk_function *known;                                                                              \
-        return dispatch_thunk(&thunk, arguments, (uintptr_t)__builtin_frame_address(0), thunk_real(&known, #name));         \
+        dispatch_thunk_function *real = thunk_real(&known, "D3DKMT" #function);                                             \
+        return dispatch_thunk(&thunk, arguments, (uintptr_t)__builtin_frame_address(0), real);                              \
     }
+#define THUNK(function, event, structure) WRAPPER(function, event, sizeof(struct structure), false)
+#define THUNK_OLDER(function, event, size) WRAPPER(function, event, size, true)
+#include "preload/thunks.inc"
 
-THUNK(D3DKMTCreateAllocation, GA_ROW_d3dkmt_create_allocation, sizeof(struct D3DKMT_CREATEALLOCATION), true)
-THUNK(D3DKMTCreateAllocation2, GA_ROW_d3dkmt_create_allocation, sizeof(struct D3DKMT_CREATEALLOCATION), false)
-/* The older structure ends before Flags: its last four bytes are padding. */
-THUNK(D3DKMTDestroyAllocation, GA_ROW_d3dkmt_destroy_allocation, offsetof(struct D3DKMT_DESTROYALLOCATION2, Flags), false)
-THUNK(D3DKMTDestroyAllocation2, GA_ROW_d3dkmt_destroy_allocation, sizeof(struct D3DKMT_DESTROYALLOCATION2), false)
+/* The one whose arguments are the members of its ioctl's structure: that structure is recorded. */
+typedef NTSTATUS share_objects_function(uint32_t, const D3DKMT_HANDLE *, void *, uint32_t, uint64_t *);
+static dispatch_thunk_function *share_objects;
+
+static NTSTATUS share_objects_spread(void *arguments)
+{
+    const struct D3DKMT_SHAREOBJECTS *a = arguments;
+    void (*known)(void) = (void (*)(void))__atomic_load_n(&share_objects, __ATOMIC_ACQUIRE);
+    share_objects_function *real = (share_objects_function *)known;
+    return real(a->ObjectCount, a->ObjectHandleArray, a->pObjectAttributes, a->DesiredAccess, a->pSharedNtHandle);
+}
+
+EXPORT share_objects_function D3DKMTShareObjects;
+EXPORT NTSTATUS D3DKMTShareObjects(uint32_t count, const D3DKMT_HANDLE *objects, void *attributes, uint32_t access, uint64_t *handle)
+{
+    static const struct dispatch_thunk thunk = {.row = GA_ROW_d3dkmt_share_objects, .size = sizeof(struct D3DKMT_SHAREOBJECTS)};
+    struct D3DKMT_SHAREOBJECTS a = {count, objects, attributes, access, handle};
+    bool there = thunk_real(&share_objects, "D3DKMTShareObjects") != NULL;
+    return dispatch_thunk(&thunk, &a, (uintptr_t)__builtin_frame_address(0), there ? share_objects_spread : NULL);
+}

@@ -22,13 +22,22 @@ static const struct ga_row *call_of(enum ga_row_id element)
     return NULL;
 }
 
+/* Handles, counts and lists go from a thunk to its ioctl unchanged. Structures and text are converted, with their sizes, flags may
+   be added to, and the arms of a union are not all there. */
+static bool is_key(const struct ga_member *m)
+{
+    if (m->arm || !(m->direction & GA_IN) || m->offset == GA_NONE)
+        return false;
+    return (m->kind == GA_INT && m->show != GA_BYTES) || (m->kind == GA_ARRAY && !m->room);
+}
+
 static void step_fill(struct shape_step *step, const struct ga_row *row, const struct ga_member *m)
 {
     *step = (struct shape_step){
         .offset = m->offset, .in = m->in, .out = m->out, .address = m->address, .kind = m->kind, .width = m->width,
         .direction = m->direction, .one = m->one, .element = m->element, .older_size = m->older_size,
         .arm_test = m->arm_test, .arm_value = m->arm_value, .arm_of_call = m->arm_of_call,
-        .length = m->length, .entry = m->entry, .room = m->room, .least_one = m->least_one,
+        .key = is_key(m), .length = m->length, .entry = m->entry, .room = m->room, .least_one = m->least_one,
     };
     const struct ga_member *count = member_of(row, m->count);
     if (count) {

@@ -29,6 +29,7 @@ struct shape_step {
     uint8_t count_width, arm_width;
     uint8_t arm_test;
     bool arm_of_call, one, least_one;
+    bool key; /* a thunk passes it on to its ioctl as it is */
     uint16_t count_offset, arm_offset; /* in the structure (arm_of_call: in the call's) */
     uint64_t arm_value;
     uint16_t element; /* ELEMENTS: row */

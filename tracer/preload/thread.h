@@ -29,7 +29,7 @@ struct thread_scratch {
 /* A D3DKMT thunk whose real function is running. */
 struct thread_thunk {
     uintptr_t frame;
-    uint64_t key[4]; /* see dispatch.c */
+    uint64_t key; /* see dispatch.c */
     enum ga_row_id row;
     bool done; /* an inner ioctl that was taken for its own has succeeded */
 };
