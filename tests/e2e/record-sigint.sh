@@ -24,12 +24,15 @@ interrupt INT 9 sh -c 'trap "exit 9" INT; touch started; while :; do sleep 0.1; 
 interrupt TERM 0 sh -c 'trap "" TERM; touch started; sleep 1'
 
 # Ctrl-C on a terminal goes to the whole foreground group: the program gets it once, and gpualloc prints its summary.
-cat >count.sh <<'END'
-trap 'count=$((count + 1))' INT
-count=0
-touch started
-for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.1; done
-exit $((10 + count))
+cat >count.py <<'END'
+# Ends with 10 and the number of SIGINTs that came within a second.
+import signal, sys, time
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+open("started", "w").close()
+end, count = time.monotonic() + 1, 0
+while (left := end - time.monotonic()) > 0:
+    count += signal.sigtimedwait([signal.SIGINT], left) is not None
+sys.exit(10 + count)
 END
 cat >terminal.py <<'END'
 # Runs a command on a terminal, presses Ctrl-C once it has started, and ends with its exit status.
@@ -52,5 +55,5 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 END
 rm -rf started T
 need python3
-expect_status 11 python3 terminal.py env --default-signal gpualloc record -o T -- bash count.sh
+expect_status 11 python3 terminal.py env --default-signal gpualloc record -o T -- python3 count.py
 expect_stdout 'trace in T'
