@@ -246,7 +246,7 @@ static int reserve_lists(const struct decoder *decoder, const bt_field *payload,
     for (const struct decode_step *step = decoder->steps, *end = step + decoder->step_count; step < end; step++)
         if (step->kind == STEP_LIST)
             words += list_length(bt_field_structure_borrow_member_field_by_index_const(payload, step->field));
-    return lists_reserve(lists, words);
+    return lists_reserve(lists, words + 1); /* an empty list has an address, too */
 }
 
 static void copy_list(const struct decode_step *step, const bt_field *field, char *record, struct decode_lists *lists)

@@ -88,9 +88,14 @@ static int find_folders(struct ga_reader *reader, struct ga_error *error)
 static int open_streams(struct ga_reader *reader, struct ga_error *error)
 {
     const char *const *folders = (const char *const *)reader->folders;
-    int result = merge_create(&reader->merge, folders, reader->folder_count, reader->size, error);
-    if (result == -EINVAL && salvage_create(&reader->salvage, folders, reader->folder_count, NULL) >= 0)
-        result = merge_create(&reader->merge, salvage_folders(reader->salvage), reader->folder_count, reader->size, error);
+    size_t count = reader->folder_count;
+    bool damaged = salvage_needed(folders, count);
+    int result = damaged ? -EINVAL : merge_create(&reader->merge, folders, count, reader->size, error);
+    if (result == -EINVAL) {
+        int salvaged = salvage_create(&reader->salvage, folders, count, damaged ? error : NULL);
+        if (salvaged >= 0)
+            result = merge_create(&reader->merge, salvage_folders(reader->salvage), count, reader->size, error);
+    }
     return result < 0 && result != -ENOMEM ? ga_error_prefix(error, result, "%s", reader->path) : result;
 }
 

@@ -28,7 +28,7 @@ struct salvage {
     char view[PATH_MAX - 512]; /* a folder with one folder a trace folder: 0, 1, … */
     char **folders;
     size_t count;
-    unsigned damaged;
+    unsigned damaged, readable; /* files */
     struct ga_error text;
     struct copy *copies; /* kept open: the view links to /proc/self/fd */
 };
@@ -45,6 +45,12 @@ static uint64_t load(const unsigned char *header, size_t at)
     uint64_t value;
     memcpy(&value, header + at, sizeof value);
     return le64toh(value);
+}
+
+static bool has_magic(int fd)
+{
+    unsigned char magic[4];
+    return pread(fd, magic, sizeof magic, 0) == sizeof magic && !memcmp(magic, (const unsigned char[]){0xc1, 0x1f, 0xfc, 0xc1}, 4);
 }
 
 static bool header_read(int fd, uint64_t at, unsigned char header[HEADER_SIZE])
@@ -130,34 +136,75 @@ static void note_damage(struct salvage *salvage, const char *path, const struct 
         ga_error_set(&salvage->text, EIO, "stream %s is damaged: there is no packet at byte %" PRIu64, path, extent->whole);
 }
 
-/* Puts one file of a trace folder into the view. */
-static int add_file(struct salvage *salvage, const char *folder, const char *name, const char *into)
+/* Opens a stream file of a trace folder; -1 for what is none: index/, metadata, a file that is not ours to read. */
+static int stream_open(const char *folder, const char *name, uint64_t *size)
 {
-    char path[PATH_MAX], link[PATH_MAX], target[PATH_MAX];
+    char path[PATH_MAX];
     struct stat status;
-    struct extent extent;
+    if (*name == '.' || !strcmp(name, "metadata") || (size_t)snprintf(path, sizeof path, "%s/%s", folder, name) >= sizeof path)
+        return -1;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd >= 0 && (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))) {
+        close(fd);
+        return -1;
+    }
+    *size = fd >= 0 ? (uint64_t)status.st_size : 0;
+    return fd;
+}
+
+bool salvage_needed(const char *const *folders, size_t count)
+{
+    bool needed = false;
+    for (size_t i = 0; i < count && !needed; i++) {
+        DIR *dir = opendir(folders[i]);
+        for (struct dirent *entry; dir && !needed && (entry = readdir(dir));) {
+            uint64_t size;
+            struct extent extent;
+            int fd = stream_open(folders[i], entry->d_name, &size);
+            needed = fd >= 0 && has_magic(fd) && !extent_find(fd, size, &extent);
+            if (fd >= 0)
+                close(fd);
+        }
+        if (dir)
+            closedir(dir);
+    }
+    return needed;
+}
+
+static int add_link(const char *folder, const char *name, const char *into, const char *target)
+{
+    char path[PATH_MAX], link[PATH_MAX], real[PATH_MAX];
     if ((size_t)snprintf(path, sizeof path, "%s/%s", folder, name) >= sizeof path ||
         (size_t)snprintf(link, sizeof link, "%s/%s", into, name) >= sizeof link)
         return -ENAMETOOLONG;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), result = 0;
-    if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode)) {
-        if (fd >= 0)
-            close(fd);
-        return 0; /* a folder such as index/, or not ours to read */
-    }
-    if (!strcmp(name, "metadata") || extent_find(fd, (uint64_t)status.st_size, &extent)) {
-        result = realpath(path, target) ? 0 : -errno;
-    } else if (!extent.packet && !extent.whole) {
-        result = -EINVAL; /* no packet of LTTng at all */
+    if (!target && !realpath(path, real))
+        return -errno;
+    return symlink(target ? target : real, link) < 0 ? -errno : 0;
+}
+
+/* Puts a stream file into the view: itself when it is whole, else a copy of what can be read of it. */
+static int add_stream(struct salvage *salvage, const char *folder, const char *name, const char *into)
+{
+    char path[PATH_MAX], target[64];
+    uint64_t size;
+    struct extent extent;
+    int fd = stream_open(folder, name, &size), result;
+    if (fd < 0)
+        return 0;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    if (extent_find(fd, size, &extent)) {
+        salvage->readable += size > 0;
+        result = add_link(folder, name, into, NULL);
     } else {
         note_damage(salvage, path, &extent);
         if (extent.partial < HEADER_SIZE)
             extent.partial = 0;
+        salvage->readable += extent.whole + extent.partial > 0;
         result = copy_make(salvage, fd, &extent, target, sizeof target);
+        if (result >= 0)
+            result = add_link(folder, name, into, target);
     }
     close(fd);
-    if (result >= 0 && symlink(target, link) < 0)
-        result = -errno;
     return result;
 }
 
@@ -171,10 +218,9 @@ static int add_folder(struct salvage *salvage, const char *folder)
     DIR *dir = opendir(folder);
     if (!dir)
         return -errno;
-    int result = 0;
+    int result = add_link(folder, "metadata", into, NULL);
     for (struct dirent *entry; result >= 0 && (entry = readdir(dir));)
-        if (*entry->d_name != '.')
-            result = add_file(salvage, folder, entry->d_name, into);
+        result = add_stream(salvage, folder, entry->d_name, into);
     closedir(dir);
     return result;
 }
@@ -198,8 +244,8 @@ int salvage_create(struct salvage **out, const char *const *folders, size_t coun
         if (result < 0)
             ga_error_errno(error, -result, "%s", folders[i]);
     }
-    if (result >= 0 && !salvage->damaged)
-        result = ga_error_set(error, EINVAL, "its packets are whole");
+    if (result >= 0 && (!salvage->damaged || !salvage->readable))
+        result = ga_error_set(error, EINVAL, salvage->damaged ? "it has no packets of LTTng's" : "its packets are whole");
     if (result < 0) {
         salvage_destroy(salvage);
         return result;

@@ -27,6 +27,7 @@ struct ctf {
     struct ctf_options options;
     struct packet_stream *streams;
     unsigned char uuid[16];
+    bool used[GA_ROW_COUNT];
 };
 
 /* Metadata. */
@@ -102,6 +103,8 @@ static int write_metadata(struct ctf *ctf, struct ga_error *error)
     fprintf(out, preamble, trace, clock, (long long)ctf->options.clock_offset, ctf->options.compact ? "compact" : "large");
     for (const struct ga_row *row = ga_rows; row < ga_rows + GA_ROW_COUNT; row++) {
         const struct layout *layout = layout_get(row);
+        if (ctf->options.used_only && !ctf->used[ga_row_id(row)])
+            continue;
         fprintf(out, "event {\n\tname = \"%s:%s\";\n\tid = %u;\n\tstream_id = 0;\n\tloglevel = 13;\n\tfields := struct {\n",
                 row->provider, row->event, (unsigned)ga_row_id(row));
         for (size_t i = 0; i < layout->count; i++)
@@ -240,6 +243,7 @@ int ctf_write(struct ctf *ctf, unsigned number, uint64_t ticks, const struct ga_
     for (const struct layout_field *field = layout->fields; field < layout->fields + layout->count; field++)
         put_field(&to, field, record);
     stream->used = (size_t)(to - stream->packet);
+    ctf->used[ga_row_id(row)] = true;
     return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -668,10 +669,14 @@ static void test_an_array_length_is_not_believed(void **state)
     rewind(file);
     fwrite(bytes, 1, size, file);
     fclose(file);
+    struct rusage before, after;
+    getrusage(RUSAGE_SELF, &before);
     read_trace(f);
+    getrusage(RUSAGE_SELF, &after);
     assert_int_equal(f->result, -EIO);
     assert_int_equal(f->call_count, 1);
     assert_non_null(strstr(f->error.text, "gpualloc_0 is broken"));
+    assert_true(after.ru_maxrss - before.ru_maxrss < 200 * 1024); /* KiB */
 }
 
 static int refuse(struct fixture *f, const struct ga_call *call)
