@@ -93,8 +93,7 @@ long softgpu_destroy_context(struct softgpu_call *call, void *structure)
     return destroy(call, SOFTGPU_CONTEXT, ((struct D3DKMT_DESTROYCONTEXT *)structure)->hContext);
 }
 
-/* The fence's value lies at the sync object's index in the state's fences, where the program can poll it. Nothing is ever paged
-   here, so it stays at 0, reached from the start. */
+/* The fence's value lies at the sync object's index in the state's fences, where the program can poll it. */
 long softgpu_create_paging_queue(struct softgpu_call *call, void *structure)
 {
     struct D3DKMT_CREATEPAGINGQUEUE *args = structure;

@@ -16,12 +16,17 @@ static const struct {
     [0x07] = {DXG_IOCTL(0x07, struct D3DKMT_CREATEPAGINGQUEUE), softgpu_create_paging_queue},
     [0x09] = {DXG_IOCTL(0x09, struct D3DKMT_QUERYADAPTERINFO), softgpu_query_adapter_info},
     [0x0a] = {DXG_IOCTL(0x0a, struct D3DKMT_QUERYVIDEOMEMORYINFO), softgpu_query_video_memory_info},
+    [0x0b] = {DXG_IOCTL(0x0b, struct D3DDDI_MAKERESIDENT), softgpu_make_resident},
     [0x0e] = {DXG_IOCTL(0x0e, struct D3DKMT_GETDEVICESTATE), softgpu_get_device_state},
     [0x13] = {DXG_IOCTL(0x13, struct D3DKMT_DESTROYALLOCATION2), softgpu_destroy_allocation},
     [0x14] = {DXG_IOCTL(0x14, struct D3DKMT_ENUMADAPTERS2), softgpu_enum_adapters2},
     [0x15] = {DXG_IOCTL(0x15, struct D3DKMT_CLOSEADAPTER), softgpu_close_adapter},
     [0x19] = {DXG_IOCTL(0x19, struct D3DKMT_DESTROYDEVICE), softgpu_destroy_device},
     [0x1c] = {DXG_IOCTL(0x1c, struct D3DDDI_DESTROYPAGINGQUEUE), softgpu_destroy_paging_queue},
+    [0x1e] = {DXG_IOCTL(0x1e, struct D3DKMT_EVICT), softgpu_evict},
+    [0x2a] = {DXG_IOCTL(0x2a, struct D3DKMT_QUERYALLOCATIONRESIDENCY), softgpu_query_allocation_residency},
+    [0x2e] = {DXG_IOCTL(0x2e, struct D3DKMT_SETALLOCATIONPRIORITY), softgpu_set_allocation_priority},
+    [0x3c] = {DXG_IOCTL(0x3c, struct D3DKMT_GETALLOCATIONPRIORITY), softgpu_get_allocation_priority},
     [0x3e] = {DXG_IOCTL(0x3e, struct D3DKMT_ENUMADAPTERS3), softgpu_enum_adapters3},
 };
 enum { STRUCTURE_MAX = 72 }; /* bytes of the largest of them */

@@ -41,7 +41,9 @@ struct softgpu_object {
     uint32_t children, next, previous; /* lists, by index; 0 ends. In a free entry next is the next free one */
     uint64_t size;    /* allocation: bytes counted in its segment */
     uint64_t surface; /* resource: hPrivateRuntimeResourceHandle */
-    uint64_t spare[2];
+    uint32_t residency; /* allocation: MakeResidents that no Evict has taken back */
+    uint32_t priority;  /* allocation: as SetAllocationPriority left it */
+    uint64_t spare;
 };
 
 struct softgpu_process {
@@ -114,5 +116,10 @@ long softgpu_create_paging_queue(struct softgpu_call *call, void *structure);
 long softgpu_destroy_paging_queue(struct softgpu_call *call, void *structure);
 long softgpu_create_allocation(struct softgpu_call *call, void *structure);
 long softgpu_destroy_allocation(struct softgpu_call *call, void *structure);
+long softgpu_make_resident(struct softgpu_call *call, void *structure);
+long softgpu_evict(struct softgpu_call *call, void *structure);
+long softgpu_query_allocation_residency(struct softgpu_call *call, void *structure);
+long softgpu_set_allocation_priority(struct softgpu_call *call, void *structure);
+long softgpu_get_allocation_priority(struct softgpu_call *call, void *structure);
 
 #endif

@@ -28,6 +28,11 @@ NTSTATUS D3DKMTCreateAllocation(struct D3DKMT_CREATEALLOCATION *args);
 NTSTATUS D3DKMTCreateAllocation2(struct D3DKMT_CREATEALLOCATION *args);
 NTSTATUS D3DKMTDestroyAllocation(const struct D3DKMT_DESTROYALLOCATION *args);
 NTSTATUS D3DKMTDestroyAllocation2(const struct D3DKMT_DESTROYALLOCATION2 *args);
+NTSTATUS D3DKMTMakeResident(struct D3DDDI_MAKERESIDENT *args);
+NTSTATUS D3DKMTEvict(struct D3DKMT_EVICT *args);
+NTSTATUS D3DKMTQueryAllocationResidency(const struct D3DKMT_QUERYALLOCATIONRESIDENCY *args);
+NTSTATUS D3DKMTSetAllocationPriority(const struct D3DKMT_SETALLOCATIONPRIORITY *args);
+NTSTATUS D3DKMTGetAllocationPriority(const struct D3DKMT_GETALLOCATIONPRIORITY *args);
 /* Closes the device; the next call opens it again. */
 void D3DKMTCloseDxCoreDevice(void);
 

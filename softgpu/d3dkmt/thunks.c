@@ -93,6 +93,11 @@ THUNK(DestroyContext, thunk, 0x05, struct D3DKMT_DESTROYCONTEXT, const)
 THUNK(CreatePagingQueue, thunk, 0x07, struct D3DKMT_CREATEPAGINGQUEUE, NOT_CONST)
 THUNK(DestroyPagingQueue, thunk, 0x1c, struct D3DDDI_DESTROYPAGINGQUEUE, NOT_CONST)
 THUNK(CreateAllocation2, thunk, 0x06, struct D3DKMT_CREATEALLOCATION, NOT_CONST)
+THUNK(MakeResident, thunk, 0x0b, struct D3DDDI_MAKERESIDENT, NOT_CONST)
+THUNK(Evict, thunk, 0x1e, struct D3DKMT_EVICT, NOT_CONST)
+THUNK(QueryAllocationResidency, thunk, 0x2a, struct D3DKMT_QUERYALLOCATIONRESIDENCY, const)
+THUNK(SetAllocationPriority, thunk, 0x2e, struct D3DKMT_SETALLOCATIONPRIORITY, const)
+THUNK(GetAllocationPriority, thunk, 0x3c, struct D3DKMT_GETALLOCATIONPRIORITY, const)
 THUNK(DestroyAllocation2, thunk, 0x13, struct D3DKMT_DESTROYALLOCATION2, const)
 
 /* The older elements are a prefix of the newer ones, up to their padding; hSection and pSystemMem share a place in both. */

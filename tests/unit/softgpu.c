@@ -790,6 +790,112 @@ static void threads_may_call_at_once(void **state)
     stop(&f);
 }
 
+/* ---- Residency -------------------------------------------------------------------------------------------------------------- */
+
+struct residency {
+    struct fixture f;
+    D3DKMT_HANDLE queue, allocations[2];
+    const uint64_t *fence;
+};
+
+static struct residency start_residency(void)
+{
+    struct residency r = {.f = start_with_device(&one_gib)};
+    struct D3DKMT_CREATEPAGINGQUEUE queue = {.hDevice = r.f.device};
+    assert_int_equal(CALL(&r.f, 0x07, &queue), 0);
+    r.queue = queue.hPagingQueue;
+    r.fence = queue.FenceValueCPUVirtualAddress;
+    r.allocations[0] = create_one(&r.f, 0);
+    r.allocations[1] = create_one(&r.f, 0);
+    return r;
+}
+
+static uint32_t status_of(struct residency *r, unsigned which)
+{
+    uint32_t status = 0;
+    struct D3DKMT_QUERYALLOCATIONRESIDENCY args = {
+        .hDevice = r->f.device, .phAllocationList = &r->allocations[which], .AllocationCount = 1, .pResidencyStatus = &status};
+    assert_int_equal(CALL(&r->f, 0x2a, &args), 0);
+    return status;
+}
+
+static void residency_is_counted_and_its_fence_signals(void **state)
+{
+    (void)state;
+    struct residency r = start_residency();
+    struct D3DDDI_MAKERESIDENT make = {.hPagingQueue = r.queue, .NumAllocations = 2, .AllocationList = r.allocations};
+    struct D3DKMT_EVICT evict = {.hDevice = r.f.device, .NumAllocations = 1, .AllocationList = r.allocations, .NumBytesToTrim = 1};
+    assert_int_equal(status_of(&r, 0), D3DKMT_ALLOCATIONRESIDENCYSTATUS_NOTRESIDENT);
+    assert_int_equal(CALL(&r.f, 0x0b, &make), STATUS_PENDING);
+    assert_int_equal(make.PagingFenceValue, 1);
+    assert_true(*r.fence >= make.PagingFenceValue);
+    assert_int_equal(status_of(&r, 0), D3DKMT_ALLOCATIONRESIDENCYSTATUS_RESIDENTINGPUMEMORY);
+    assert_int_equal(CALL(&r.f, 0x0b, &make), 0); /* resident already: nothing to wait for */
+    assert_int_equal(make.PagingFenceValue, 1);
+    assert_int_equal(CALL(&r.f, 0x1e, &evict), 0);
+    assert_int_equal(evict.NumBytesToTrim, 0);
+    assert_int_equal(status_of(&r, 0), D3DKMT_ALLOCATIONRESIDENCYSTATUS_RESIDENTINGPUMEMORY); /* one use is left */
+    for (int i = 0; i < 2; i++) /* one more than was counted: it stays at none */
+        assert_int_equal(CALL(&r.f, 0x1e, &evict), 0);
+    assert_int_equal(status_of(&r, 0), D3DKMT_ALLOCATIONRESIDENCYSTATUS_NOTRESIDENT);
+    assert_int_equal(status_of(&r, 1), D3DKMT_ALLOCATIONRESIDENCYSTATUS_RESIDENTINGPUMEMORY);
+    assert_int_equal(CALL(&r.f, 0x0b, &make), STATUS_PENDING);
+    assert_int_equal(make.PagingFenceValue, 2);
+    stop(&r.f);
+}
+
+static void residency_of_what_is_wrong_is_refused(void **state)
+{
+    (void)state;
+    struct residency r = start_residency();
+    struct D3DDDI_MAKERESIDENT make = {.hPagingQueue = r.queue, .NumAllocations = 2, .AllocationList = r.allocations};
+    struct D3DKMT_EVICT evict = {.hDevice = r.f.device, .NumAllocations = 1, .AllocationList = BAD_POINTER};
+    assert_int_equal(CALL(&r.f, 0x1e, &evict), -EFAULT);
+    evict.NumAllocations = 0;
+    assert_int_equal(CALL(&r.f, 0x1e, &evict), -EINVAL);
+    make.NumAllocations = 10 * 1024 + 1;
+    assert_int_equal(CALL(&r.f, 0x0b, &make), -EINVAL);
+    make.NumAllocations = 2;
+    make.hPagingQueue = r.f.device; /* a handle of another kind */
+    assert_int_equal(CALL(&r.f, 0x0b, &make), -EINVAL);
+    make.hPagingQueue = r.queue;
+    D3DKMT_HANDLE good = r.allocations[1];
+    r.allocations[1] = 0x40; /* none is made resident when one is wrong */
+    assert_int_equal(CALL(&r.f, 0x0b, &make), -EINVAL);
+    r.allocations[1] = good;
+    assert_int_equal(status_of(&r, 0), D3DKMT_ALLOCATIONRESIDENCYSTATUS_NOTRESIDENT);
+    assert_int_equal(*r.fence, 0);
+    unwritable = (uintptr_t)&make.PagingFenceValue;
+    assert_int_equal(CALL(&r.f, 0x0b, &make), -EFAULT);
+    unwritable = UINT64_MAX;
+    assert_int_equal(status_of(&r, 0), D3DKMT_ALLOCATIONRESIDENCYSTATUS_NOTRESIDENT);
+    stop(&r.f);
+}
+
+static void priorities_are_kept(void **state)
+{
+    (void)state;
+    struct residency r = start_residency();
+    uint32_t priorities[2] = {0x78000000, 0x28000000}, found[2] = {0};
+    struct D3DKMT_SETALLOCATIONPRIORITY set = {
+        .hDevice = r.f.device, .phAllocationList = r.allocations, .AllocationCount = 2, .pPriorities = priorities};
+    struct D3DKMT_GETALLOCATIONPRIORITY get = {
+        .hDevice = r.f.device, .phAllocationList = r.allocations, .AllocationCount = 2, .pPriorities = found};
+    assert_int_equal(CALL(&r.f, 0x2e, &set), 0);
+    assert_int_equal(CALL(&r.f, 0x3c, &get), 0);
+    assert_memory_equal(found, priorities, sizeof found);
+    set.hResource = 0x40; /* a resource and a list: either, not both */
+    assert_int_equal(CALL(&r.f, 0x2e, &set), -EINVAL);
+    D3DKMT_HANDLE allocation, resource = create_resource(&r.f, D3DKMT_CREATEALLOCATION_CreateResource, &allocation);
+    set = (struct D3DKMT_SETALLOCATIONPRIORITY){.hDevice = r.f.device, .hResource = resource, .pPriorities = &priorities[1]};
+    assert_int_equal(CALL(&r.f, 0x2e, &set), 0);
+    get = (struct D3DKMT_GETALLOCATIONPRIORITY){
+        .hDevice = r.f.device, .phAllocationList = &allocation, .AllocationCount = 1, .pPriorities = found};
+    assert_int_equal(CALL(&r.f, 0x3c, &get), 0);
+    assert_int_equal(found[0], priorities[1]);
+    stop(&r.f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -851,6 +957,9 @@ int main(void)
         cmocka_unit_test(a_removed_device_is_gone_but_can_be_left),
         cmocka_unit_test(host_statuses_become_errnos),
         cmocka_unit_test(threads_may_call_at_once),
+        cmocka_unit_test(residency_is_counted_and_its_fence_signals),
+        cmocka_unit_test(residency_of_what_is_wrong_is_refused),
+        cmocka_unit_test(priorities_are_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
