@@ -14,13 +14,15 @@
 #include "abi/softgpu.h"
 #include "softgpu/softgpu.h"
 
-enum { ARENA_SIZE = 1 << 18, HANDLES = 64, CALLS_MAX = 256 };
+enum { ARENA_SIZE = 1 << 18, HANDLES = 8, CALLS_MAX = 256 };
+enum kind { ADAPTER, DEVICE, RESOURCE, ALLOCATION, CONTEXT, QUEUE, KINDS };
 #define ARENA_ADDRESS 0x100000u
 
 /* The program's memory, at addresses of its own: nothing of ours is reachable from the core. */
 static unsigned char arena[ARENA_SIZE];
-static D3DKMT_HANDLE handles[HANDLES];
-static unsigned handle_count;
+static D3DKMT_HANDLE handles[KINDS][HANDLES]; /* the last ones given out */
+static unsigned handle_count[KINDS];
+static uint8_t number; /* of the call that is being made */
 
 static unsigned char *reach(uint64_t address, size_t size)
 {
@@ -39,6 +41,21 @@ static int read_arena(void *user, void *to, uint64_t from, size_t size)
     return 0;
 }
 
+/* Keeps a handle that the core writes: later calls name it. */
+static void remember(uint64_t to, const void *from, size_t size)
+{
+    enum kind kind = number == 0x02 ? DEVICE : number == 0x04 ? CONTEXT : number == 0x06 ? ALLOCATION : ADAPTER;
+    if (number == 0x06 && to == ARENA_ADDRESS + offsetof(struct D3DKMT_CREATEALLOCATION, hResource))
+        kind = RESOURCE;
+    if (number == 0x07) {
+        kind = QUEUE;
+        from = (const char *)from + offsetof(struct D3DKMT_CREATEPAGINGQUEUE, hPagingQueue);
+    } else if (size != sizeof(D3DKMT_HANDLE) && size != sizeof(struct D3DKMT_ADAPTERINFO)) {
+        return;
+    }
+    memcpy(&handles[kind][handle_count[kind]++ % HANDLES], from, sizeof(D3DKMT_HANDLE));
+}
+
 static int write_arena(void *user, uint64_t to, const void *from, size_t size)
 {
     (void)user;
@@ -46,10 +63,7 @@ static int write_arena(void *user, uint64_t to, const void *from, size_t size)
     if (!place)
         return -EFAULT;
     memcpy(place, from, size);
-    if (size == sizeof(D3DKMT_HANDLE) || size == sizeof(struct D3DKMT_ADAPTERINFO)) { /* a handle, or it begins with one */
-        memcpy(&handles[handle_count % HANDLES], from, sizeof *handles);
-        handle_count++;
-    }
+    remember(to, from, size);
     return 0;
 }
 
@@ -61,14 +75,15 @@ static uint64_t fence_address(void *user, size_t offset)
 
 static const struct softgpu_memory memory = {.read = read_arena, .write = write_arena, .fence_address = fence_address};
 
-/* Requests, the size of their structure, and which of its 32-bit words are handles and 64-bit words pointers (bit masks). */
+/* Requests, the size of their structure, the kind that its handle at word `at` names, and which 64-bit words are pointers. */
 static const struct {
-    uint8_t number, size, handle_words, pointer_words;
+    uint8_t number, size, kind, at, pointer_words;
 } requests[] = {
-    {0x14, 16, 0, 1 << 1}, {0x3e, 24, 0, 1 << 2}, {0x01, 12, 0, 0},     {0x15, 4, 1, 0},      {0x09, 24, 1, 1 << 1},
-    {0x0a, 56, 1 << 2, 0}, {0x02, 64, 1, 0},      {0x19, 4, 1, 0},      {0x0e, 56, 1, 0},     {0x04, 40, 1, 1 << 2},
-    {0x05, 4, 1, 0},       {0x07, 32, 1, 0},      {0x1c, 4, 1, 0},      {0x06, 72, 3, 0x54},  {0x06, 72, 1, 0x54},
-    {0x13, 24, 3, 1 << 1}, {0x13, 24, 1, 1 << 1}, {0x28, 72, 1, 0},
+    {0x14, 16, KINDS, 0, 1 << 1}, {0x3e, 24, KINDS, 0, 1 << 2}, {0x01, 12, KINDS, 0, 0}, {0x15, 4, ADAPTER, 0, 0},
+    {0x09, 24, ADAPTER, 0, 1 << 1}, {0x0a, 56, ADAPTER, 2, 0}, {0x02, 64, ADAPTER, 0, 0}, {0x19, 4, DEVICE, 0, 0},
+    {0x0e, 56, DEVICE, 0, 0}, {0x04, 40, DEVICE, 0, 1 << 2}, {0x05, 4, CONTEXT, 0, 0}, {0x07, 32, DEVICE, 0, 0},
+    {0x1c, 4, QUEUE, 0, 0}, {0x06, 72, DEVICE, 0, 0x54}, {0x06, 72, DEVICE, 0, 0x54}, {0x06, 72, DEVICE, 0, 0x54},
+    {0x13, 24, DEVICE, 0, 1 << 1}, {0x13, 24, DEVICE, 0, 1 << 1}, {0x13, 24, DEVICE, 0, 1 << 1}, {0x28, 72, DEVICE, 0, 0},
 };
 
 struct input {
@@ -99,7 +114,7 @@ static uint64_t patch_pointer(uint64_t value)
     case 2:
         return ARENA_ADDRESS + AT_DATA + (value >> 3) % DATA_COUNT * DATA_STEP;
     case 3:
-        return ARENA_ADDRESS + AT_LIST + (value >> 3) % 16 * 4;
+        return ARENA_ADDRESS + AT_LIST + (value >> 3) % 8 * 4;
     case 4:
         return value & 8 ? 0 : value;
     default:
@@ -107,18 +122,18 @@ static uint64_t patch_pointer(uint64_t value)
     }
 }
 
-/* A handle member: mostly one that was given out lately. */
-static uint32_t patch_handle(uint32_t value)
+/* A handle member: mostly one that was given out lately, the last one most often. */
+static uint32_t patch_handle(uint32_t value, enum kind kind)
 {
-    unsigned back = (value >> 2) % 16 + 1;
-    return (value & 3) == 0 ? 0 : (value & 3) == 1 ? value : handles[(handle_count + HANDLES - back) % HANDLES];
+    unsigned back = value & 8 ? (value >> 4) % HANDLES : 0;
+    return (value & 7) == 0 ? value : handles[kind][(handle_count[kind] + HANDLES - 1 - back) % HANDLES];
 }
 
 /* CreateAllocation's numbers, mostly such that it comes far: flags that exist, few elements, little data. */
 static void patch_create(uint32_t *halves)
 {
     if (halves[14] & 0x80000000u)
-        halves[14] &= 0x10063;
+        halves[14] &= halves[14] & 0x40000000u ? 0x43 : 0x10063;
     halves[11] %= halves[11] & 0x80000000u ? 1200 : 9;
     for (int i = 6; i <= 10; i += 4)
         halves[i] %= halves[i] & 0x80000000u ? 140000 : 64;
@@ -150,22 +165,24 @@ static void call(struct softgpu *gpu, int place, struct input *input)
         if (requests[which].pointer_words & 1 << i)
             words[i] = patch_pointer(words[i]);
     memcpy(halves, words, sizeof halves);
-    for (int i = 0; i < 8; i++)
-        if (requests[which].handle_words & 1 << i)
-            halves[i] = patch_handle(halves[i]);
-    if (requests[which].number == 0x06)
+    number = requests[which].number;
+    if (requests[which].kind != KINDS)
+        halves[requests[which].at] = patch_handle(halves[requests[which].at], requests[which].kind);
+    if (number == 0x06 || number == 0x13) /* hResource, or none */
+        halves[1] = halves[1] & 0x80000000u ? patch_handle(halves[1], RESOURCE) : 0;
+    if (number == 0x06)
         patch_create(halves);
-    if (requests[which].number == 0x13)
+    if (number == 0x13)
         halves[4] %= halves[4] & 0x80000000u ? 1200 : 5; /* AllocationCount */
-    if (requests[which].number == 0x09 && halves[1] & 0x80) { /* a type that there is, and its size */
+    if (number == 0x09 && halves[1] & 0x80) { /* a type that there is, and its size */
         static const uint16_t types[][2] = {{1, 524}, {3, 24}, {8, 2080}, {15, 4}, {24, 4}, {25, 78}, {31, 28}, {60, 80}, {65, 8192}};
         size_t type = halves[1] % (sizeof types / sizeof *types);
         halves[1] = types[type][0], halves[4] = types[type][1];
     }
     for (uint32_t i = 0; i < 16; i++)
-        memcpy(arena + AT_LIST + 4 * i, &handles[(handle_count + HANDLES - 1 - i) % HANDLES], 4);
+        memcpy(arena + AT_LIST + 4 * i, &handles[ALLOCATION][(handle_count[ALLOCATION] + HANDLES - 1 - i % HANDLES) % HANDLES], 4);
     memcpy(arena, halves, requests[which].size);
-    unsigned long request = _IOC(_IOC_READ | _IOC_WRITE, 'G', requests[which].number, (unsigned)requests[which].size);
+    unsigned long request = _IOC(_IOC_READ | _IOC_WRITE, 'G', number, (unsigned)requests[which].size);
     long result = softgpu_ioctl(gpu, place, request, ARENA_ADDRESS, &memory);
     if (result < -4095 && (uint32_t)result != (uint32_t)STATUS_INVALID_PARAMETER)
         abort();
@@ -175,6 +192,7 @@ static void call(struct softgpu *gpu, int place, struct input *input)
 static uint64_t usage(struct softgpu *gpu, int place)
 {
     uint64_t sum = 0;
+    number = 0x14;
     for (uint32_t group = 0; group < 2; group++) {
         struct D3DKMT_ENUMADAPTERS2 list = {.NumAdapters = 1, .pAdapters = (void *)(uintptr_t)(ARENA_ADDRESS + 64)};
         struct D3DKMT_ADAPTERINFO adapter;
@@ -204,7 +222,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     struct input input = {data, size};
     fill_arena();
-    handle_count = 0;
+    memset(handle_count, 0, sizeof handle_count);
     memset(handles, 0, sizeof handles);
     softgpu_lock(gpu);
     int places[] = {softgpu_process_enter(gpu, 1, 1), softgpu_process_enter(gpu, 2, 2)};
