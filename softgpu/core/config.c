@@ -20,12 +20,17 @@ static const struct {
     {"CreatePagingQueue", 0x07},
     {"QueryAdapterInfo", 0x09},
     {"QueryVideoMemoryInfo", 0x0a},
+    {"MakeResident", 0x0b},
     {"GetDeviceState", 0x0e},
     {"DestroyAllocation2", 0x13},
     {"EnumAdapters2", 0x14},
     {"CloseAdapter", 0x15},
     {"DestroyDevice", 0x19},
     {"DestroyPagingQueue", 0x1c},
+    {"Evict", 0x1e},
+    {"QueryAllocationResidency", 0x2a},
+    {"SetAllocationPriority", 0x2e},
+    {"GetAllocationPriority", 0x3c},
     {"EnumAdapters3", 0x3e},
 };
 
