@@ -31,7 +31,8 @@ static int close_safely(int fd)
     const struct real_functions *real = real_get();
     struct files_closing closing;
     files_closing(fd, &closing);
-    int result = real->fd_helper ? real->close(fd) : lttng_ust_safe_close_fd(fd, real->close);
+    /* Harmless beside liblttng-ust-fd, which does the same: the inner of two calls knows that it is inside. */
+    int result = lttng_ust_safe_close_fd(fd, real->close);
     int saved = errno;
     files_closed(fd, &closing, true);
     errno = saved;

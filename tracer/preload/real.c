@@ -7,14 +7,12 @@
 
 static struct real_functions real;
 
-static int look_for_helpers(struct dl_phdr_info *info, size_t size, void *unused)
+static int look_for_helper(struct dl_phdr_info *info, size_t size, void *unused)
 {
     (void)size;
     (void)unused;
     if (info->dlpi_name && strstr(info->dlpi_name, "/liblttng-ust-fork.so"))
         real.fork_helper = true;
-    if (info->dlpi_name && strstr(info->dlpi_name, "/liblttng-ust-fd.so"))
-        real.fd_helper = true;
     return 0;
 }
 
@@ -25,7 +23,7 @@ const struct real_functions *real_get(void)
 #define F(result, name, parameters) real.name = (result(*) parameters)dlsym(RTLD_NEXT, #name);
         REAL_FUNCTIONS(F)
 #undef F
-        dl_iterate_phdr(look_for_helpers, NULL);
+        dl_iterate_phdr(look_for_helper, NULL);
         __atomic_store_n(&real.ready, true, __ATOMIC_RELEASE);
     }
     return &real;

@@ -45,7 +45,7 @@ struct real_functions {
 #define F(result, name, parameters) result(*name) parameters;
     REAL_FUNCTIONS(F)
 #undef F
-    bool fork_helper, fd_helper; /* LTTng's own liblttng-ust-fork, liblttng-ust-fd are preloaded too: they do their work */
+    bool fork_helper; /* LTTng's own liblttng-ust-fork is preloaded too: it does its work */
     bool ready;
 };
 
