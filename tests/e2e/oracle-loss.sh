@@ -18,8 +18,18 @@ print(there, missing, len(numbers))
 EOF
 }
 
+small="--subbuf-size 32K --subbufs 2"
+
+expect_status 0 gpualloc record --softgpu --lossless $small --json -o whole -- d3dkmt_scene --flat-out 10000
+assert_eq 0 "$(json "['missing_calls']" "$stderr")" "missing with --lossless"
+assert_eq 0 "$(json "['discarded_events']" "$stderr")" "discarded with --lossless"
+expect_status 0 gpualloc list --format jsonl --blobs none whole
+read -r there missing _ <<<"$(count "$stdout")"
+assert_eq 0 "$missing" "gaps with --lossless"
+besides=$((there - 10000)) # adapters, device: the calls besides the load
+[ "$besides" -gt 5 ] && [ "$besides" -lt 100 ] || fail "$there calls with --lossless"
+
 for threads in 1 2; do
-    small="--subbuf-size 32K --subbufs 2"
     expect_status 0 gpualloc record --softgpu $small --json -o lossy$threads -- d3dkmt_scene --flat-out $calls --threads $threads
     cp "$stderr" summary
     expect_status 0 gpualloc list --format jsonl --blobs none lossy$threads
@@ -28,15 +38,7 @@ for threads in 1 2; do
     assert_eq "$missing" "$(json "['missing_calls']" summary)" "reported loss, against the gaps"
     [ "$missing" -gt 0 ] || fail "nothing was lost: the buffers are not too small: $(cat summary)"
     expect_stderr "$(printf "%'d" "$missing" | sed 's/,/,?/g') calls"
-    # 12 calls besides the load: adapters, device; a thread's last calls leave no gap when they are lost.
-    [ $((there + missing)) -le $((calls + 12)) ] || fail "$there and $missing are more calls than were made"
-
-    expect_status 0 gpualloc record --softgpu --lossless $small --json -o whole$threads -- \
-        d3dkmt_scene --flat-out 10000 --threads 1
-    assert_eq 0 "$(json "['missing_calls']" "$stderr")" "missing with --lossless"
-    assert_eq 0 "$(json "['discarded_events']" "$stderr")" "discarded with --lossless"
-    expect_status 0 gpualloc list --format jsonl --blobs none whole$threads
-    read -r there missing _ <<<"$(count "$stdout")"
-    assert_eq 0 "$missing" "gaps with --lossless"
-    [ "$there" -ge 10000 ] || fail "$there calls with --lossless"
+    # A thread's last calls leave no gap when they are lost, so it may be fewer, never more.
+    [ $((there + missing)) -le $((calls + besides)) ] || fail "$there and $missing are more calls than were made"
+    [ $((there + missing)) -gt $((calls / 2)) ] || fail "$there and $missing are far fewer calls than were made"
 done

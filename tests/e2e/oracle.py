@@ -353,7 +353,8 @@ def compare_result(where, record, found, by_ioctl):
 def members_of(structure, data):
     """The bytes of the members, one structure after the other, without padding and without the addresses of this run."""
     layout = LAYOUT[structure]
-    addresses = {span for path, span in layout.members.items() if span[1] == 8 and path.startswith("p")}
+    addresses = {span for path, span in layout.members.items()
+                 if span[1] == 8 and (path.startswith("p") or path.endswith("CPUVirtualAddress"))}
     spans = sorted(set(layout.members.values()) - addresses)
     return [data[at + offset:at + offset + size].hex() for at in range(0, len(data), layout.size) for offset, size in spans]
 
