@@ -102,8 +102,8 @@ static struct info_file *file_get(struct info *info, uint64_t id)
 static int count_set(struct info *info, const struct info_count *told)
 {
     for (struct info_count *at = info->counts; at < info->counts + info->count_count; at++)
-        if (at->process == told->process && at->file == told->file && at->request == told->request && !at->what == !told->what &&
-            (!at->what || !strcmp(at->what, told->what))) {
+        if (at->process == told->process && at->file == told->file && at->request == told->request &&
+            !at->what == !told->what && (!at->what || !strcmp(at->what, told->what))) {
             at->count = told->count > at->count ? told->count : at->count;
             return 0;
         }
@@ -154,14 +154,16 @@ static int on_file(struct info *info, const struct ga_gpualloc_file *event)
 
 static int on_untraced(struct info *info, const struct ga_gpualloc_untraced *event)
 {
-    return count_set(info, &(struct info_count){.process = event->process, .file = event->file, .request = event->request,
-                                                .count = event->count});
+    return count_set(
+        info,
+        &(struct info_count){.process = event->process, .file = event->file, .request = event->request, .count = event->count});
 }
 
 static int on_trouble(struct info *info, const struct ga_gpualloc_trouble *event)
 {
     static char nothing[] = "(not said)";
-    return count_set(info, &(struct info_count){.process = event->process, .count = event->count,
+    return count_set(info, &(struct info_count){.process = event->process,
+                                                .count = event->count,
                                                 .what = event->what ? (char *)(uintptr_t)event->what : nothing});
 }
 
@@ -245,8 +247,9 @@ static void print_processes(const struct info *info)
         printf("  %" PRIu32 " %s: %s call%s in %s thread%s\n", at->info.pid, or_unknown(at->info.program),
                ga_count(at->calls).text, plural(at->calls), ga_count(at->threads).text, plural(at->threads));
         if (at->info.program)
-            printf("      command %s\n      kernel %s; tracer %s, schema version %" PRIu32 "\n", or_unknown(at->info.command_line),
-                   or_unknown(at->info.kernel), or_unknown(at->info.tracer), at->info.schema_version);
+            printf("      command %s\n      kernel %s; tracer %s, schema version %" PRIu32 "\n",
+                   or_unknown(at->info.command_line), or_unknown(at->info.kernel), or_unknown(at->info.tracer),
+                   at->info.schema_version);
     }
 }
 
@@ -450,7 +453,8 @@ static void print_json(const struct info *info)
     json_files(info, root);
     json_calls(info, root);
     json_counts(info, root);
-    puts(json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE));
+    puts(json_object_to_json_string_ext(root,
+                                        JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE));
     json_object_put(root);
 }
 

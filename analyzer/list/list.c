@@ -17,7 +17,8 @@ static bool events;
 static int64_t epoch_offset_ns; /* from the trace's clock to the epoch, by the newest call */
 
 static const struct ga_option options[] = {
-    {"format", 'f', GA_OPTION_CHOICE, "FORMAT", "how a call is written", &format_name, (const char *const[]){"text", "jsonl", NULL}},
+    {"format", 'f', GA_OPTION_CHOICE, "FORMAT", "how a call is written", &format_name,
+     (const char *const[]){"text", "jsonl", NULL}},
     {"blobs", 0, GA_OPTION_CHOICE, "WHAT", "private data", &blobs_name, (const char *const[]){"hex", "hash", "none", NULL}},
     {"u64", 0, GA_OPTION_CHOICE, "HOW", "jsonl: 64-bit integers", &u64_name, (const char *const[]){"number", "string", NULL}},
     {"events", 0, GA_OPTION_FLAG, NULL, "jsonl: also what is no call: processes, files opened and closed, …", &events, NULL},
@@ -105,7 +106,9 @@ static int run(int argc, char **argv)
     (void)argc;
     struct ga_error error = {""};
     struct list list = {
-        .blobs = !strcmp(blobs_name, "hex") ? LIST_BLOBS_HEX : !strcmp(blobs_name, "hash") ? LIST_BLOBS_HASH : LIST_BLOBS_NONE,
+        .blobs = !strcmp(blobs_name, "hex")    ? LIST_BLOBS_HEX
+                 : !strcmp(blobs_name, "hash") ? LIST_BLOBS_HASH
+                                               : LIST_BLOBS_NONE,
         .u64_string = !strcmp(u64_name, "string"),
     };
     const struct list_format *format = strcmp(format_name, "text") ? &list_format_jsonl : &list_format_text;
@@ -128,8 +131,9 @@ const struct ga_verb verb_list = {
     .name = "list",
     .summary = "Print every call of a trace",
     .synopsis = "[options] TRACE",
-    .description = "One line a call, in the order in which they completed. --format jsonl is the contract for scripts: one object a\n"
-                   "call, members under the interface's own names, outputs as NAME_out. What was lost is said on standard error.",
+    .description =
+        "One line a call, in the order in which they completed. --format jsonl is the contract for scripts: one object a\n"
+        "call, members under the interface's own names, outputs as NAME_out. What was lost is said on standard error.",
     .options = options,
     .min_args = 1,
     .max_args = 1,

@@ -112,7 +112,8 @@ static struct walk_key enter(struct walk *walk, const struct shape_member *at, c
             common++;
         close_to(walk, common);
         for (walk->open = at->steps; walk->open_count < depth; walk->open_count++)
-            walk->ops->open(walk->user, step_key(&at->steps[walk->open_count], ""), at->steps[walk->open_count + 1].index ? '[' : '{');
+            walk->ops->open(walk->user, step_key(&at->steps[walk->open_count], ""),
+                            at->steps[walk->open_count + 1].index ? '[' : '{');
     }
     return step_key(&at->steps[depth], suffix);
 }
@@ -186,7 +187,8 @@ static int put_members(struct walk *walk, const struct shape *shape, const void 
 static int put_element(struct walk *walk, const struct ga_elements *elements, uint32_t index, struct walk_key key)
 {
     const struct shape *shape = shape_get(walk, elements->row, walk->call->row);
-    const struct ga_element_header *element = (const void *)((const char *)elements->records + (size_t)index * elements->row->record_size);
+    const struct ga_element_header *element =
+        (const void *)((const char *)elements->records + (size_t)index * elements->row->record_size);
     if (!shape)
         return -ENOMEM;
     if (!element->size) { /* lost */

@@ -52,7 +52,8 @@ static int temporary_file(struct ga_error *error)
         if (fd >= 0)
             unlink(path);
     }
-    return fd >= 0 ? fd : ga_error_errno(error, errno, "cannot make a temporary file for private data in %s (see TMPDIR)", folder);
+    return fd >= 0 ? fd
+                   : ga_error_errno(error, errno, "cannot make a temporary file for private data in %s (see TMPDIR)", folder);
 }
 
 /* Maps another piece of the file, with its blocks reserved: a full disk must be an error here, not a SIGBUS later. */

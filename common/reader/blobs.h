@@ -1,6 +1,6 @@
 /*
- * The store of private data: blobs by hash, joined from their pieces, in an unlinked temporary file that is mapped piece by piece.
- * The bytes are the page cache's to keep or to write out; memory holds only an index.
+ * The store of private data: blobs by hash, joined from their pieces, in an unlinked temporary file that is mapped piece by
+ * piece. The bytes are the page cache's to keep or to write out; memory holds only an index.
  */
 #ifndef GPUALLOC_READER_BLOBS_H
 #define GPUALLOC_READER_BLOBS_H

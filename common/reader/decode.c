@@ -24,30 +24,25 @@ struct place {
     bool is_string, is_list;
 };
 
-#define HEADER(type, name_, member) {.name = name_, .suffix = "", .offset = offsetof(type, member), .width = sizeof((type){0}.member)}
+#define HEADER(type, name_, member)                                                                                            \
+    {                                                                                                                          \
+        .name = name_, .suffix = "", .offset = offsetof(type, member), .width = sizeof((type){0}.member)                       \
+    }
 static const struct place call_places[] = {
-    HEADER(struct ga_call_header, "process", process),
-    HEADER(struct ga_call_header, "call", call),
-    HEADER(struct ga_call_header, "begin", begin),
-    HEADER(struct ga_call_header, "end", end),
-    HEADER(struct ga_call_header, "ret", ret),
-    HEADER(struct ga_call_header, "pid", pid),
-    HEADER(struct ga_call_header, "tid", tid),
-    HEADER(struct ga_call_header, "thread", thread),
-    HEADER(struct ga_call_header, "arg_size", size),
-    HEADER(struct ga_call_header, "error", error),
-    HEADER(struct ga_call_header, "layer", layer),
-    HEADER(struct ga_call_header, "marks", marks),
+    HEADER(struct ga_call_header, "process", process), HEADER(struct ga_call_header, "call", call),
+    HEADER(struct ga_call_header, "begin", begin),     HEADER(struct ga_call_header, "end", end),
+    HEADER(struct ga_call_header, "ret", ret),         HEADER(struct ga_call_header, "pid", pid),
+    HEADER(struct ga_call_header, "tid", tid),         HEADER(struct ga_call_header, "thread", thread),
+    HEADER(struct ga_call_header, "arg_size", size),   HEADER(struct ga_call_header, "error", error),
+    HEADER(struct ga_call_header, "layer", layer),     HEADER(struct ga_call_header, "marks", marks),
 };
 static const struct place drm_places[] = {
     HEADER(struct ga_call_header, "file", file),
     HEADER(struct ga_call_header, "device", device),
 };
 static const struct place element_places[] = {
-    HEADER(struct ga_element_header, "process", process),
-    HEADER(struct ga_element_header, "call", call),
-    HEADER(struct ga_element_header, "thread", thread),
-    HEADER(struct ga_element_header, "index", index),
+    HEADER(struct ga_element_header, "process", process),   HEADER(struct ga_element_header, "call", call),
+    HEADER(struct ga_element_header, "thread", thread),     HEADER(struct ga_element_header, "index", index),
     HEADER(struct ga_element_header, "element_size", size),
 };
 
@@ -124,8 +119,9 @@ static bool is_named(const struct place *place, const char *name)
     return !strncmp(place->name, name, length) && !strcmp(place->suffix, name + length);
 }
 
-/* Whether a field of this class can be put there, and how. A header's name wins over a member's of the same name: it came first. */
-static bool step_make(struct decode_step *step, const struct places *places, const char *name, const bt_field_class *field_class)
+/* Whether a field of this class can be put there, and how. A header's name wins over a member's: it came first. */
+static bool step_make(struct decode_step *step, const struct places *places, const char *name,
+                      const bt_field_class *field_class)
 {
     bt_field_class_type type = bt_field_class_get_type(field_class);
     const struct place *place = places->list, *end = place + places->count;
@@ -141,8 +137,9 @@ static bool step_make(struct decode_step *step, const struct places *places, con
     if (place->is_list) {
         step->kind = STEP_LIST;
         return bt_field_class_type_is(type, BT_FIELD_CLASS_TYPE_ARRAY) &&
-               bt_field_class_type_is(bt_field_class_get_type(bt_field_class_array_borrow_element_field_class_const(field_class)),
-                                      BT_FIELD_CLASS_TYPE_UNSIGNED_INTEGER);
+               bt_field_class_type_is(
+                   bt_field_class_get_type(bt_field_class_array_borrow_element_field_class_const(field_class)),
+                   BT_FIELD_CLASS_TYPE_UNSIGNED_INTEGER);
     }
     step->kind = bt_field_class_type_is(type, BT_FIELD_CLASS_TYPE_UNSIGNED_INTEGER) ? STEP_UNSIGNED : STEP_SIGNED;
     return bt_field_class_type_is(type, BT_FIELD_CLASS_TYPE_INTEGER);
@@ -151,7 +148,8 @@ static bool step_make(struct decode_step *step, const struct places *places, con
 static int decoder_compile(struct decoder *decoder, const bt_field_class *payload)
 {
     uint64_t field_count = payload && bt_field_class_get_type(payload) == BT_FIELD_CLASS_TYPE_STRUCTURE
-                               ? bt_field_class_structure_get_member_count(payload) : 0;
+                               ? bt_field_class_structure_get_member_count(payload)
+                               : 0;
     struct places places;
     if (places_init(&places, decoder->row) < 0)
         return -ENOMEM;

@@ -1,8 +1,8 @@
 /*
  * Decoding: events of a trace into records of the schema, field by field name.
  *
- * A decoder belongs to one event class. Fields that the class lacks stay 0 in the record, fields that the schema lacks are passed
- * over: that is how traces of older and newer schema versions are read.
+ * A decoder belongs to one event class. Fields that the class lacks stay 0 in the record, fields that the schema lacks are
+ * passed over: that is how traces of older and newer schema versions are read.
  */
 #ifndef GPUALLOC_READER_DECODE_H
 #define GPUALLOC_READER_DECODE_H

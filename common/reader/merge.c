@@ -36,7 +36,7 @@ struct merge {
 
 /* Errors. */
 
-/* The innermost cause of babeltrace2's error, without its addresses: "Invalid CTF magic number". False when there is no error. */
+/* The innermost cause of babeltrace2's error without its addresses: "Invalid CTF magic number". False: there is no error. */
 static bool take_cause(char *text, size_t size)
 {
     const bt_error *error = bt_current_thread_take_error();
@@ -71,8 +71,8 @@ static int bt_failed(struct ga_error *error, int errnum, const char *what)
 static void stream_break(struct merge *merge, const struct stream *stream, const char *cause)
 {
     if (!merge->broken_count++)
-        ga_error_set(&merge->broken, EIO, "stream %s is broken after %llu events: %s", stream->name ? stream->name : "(unnamed)",
-                     (unsigned long long)stream->events, cause);
+        ga_error_set(&merge->broken, EIO, "stream %s is broken after %llu events: %s",
+                     stream->name ? stream->name : "(unnamed)", (unsigned long long)stream->events, cause);
 }
 
 /* A guard. */
@@ -98,8 +98,8 @@ int64_t merge_clock_ns(const struct merge_clock *clock, uint64_t ticks)
     int64_t ns = 0;
     if (clock->nanoseconds)
         return (int64_t)(ticks + (uint64_t)clock->offset);
-    if (clock->clock_class &&
-        bt_clock_class_cycles_to_ns_from_origin(clock->clock_class, ticks, &ns) != BT_CLOCK_CLASS_CYCLES_TO_NS_FROM_ORIGIN_STATUS_OK)
+    if (clock->clock_class && bt_clock_class_cycles_to_ns_from_origin(clock->clock_class, ticks, &ns) !=
+                                  BT_CLOCK_CLASS_CYCLES_TO_NS_FROM_ORIGIN_STATUS_OK)
         bt_current_thread_clear_error();
     return ns;
 }
@@ -254,12 +254,12 @@ static bt_component_class_sink_consume_method_status consume(bt_self_component_s
             merge->heap[0] = merge->heap[--merge->heap_count];
         heap_sink(merge, 0);
     }
-    return merge->heap_count ? BT_COMPONENT_CLASS_SINK_CONSUME_METHOD_STATUS_OK : BT_COMPONENT_CLASS_SINK_CONSUME_METHOD_STATUS_END;
+    return merge->heap_count ? BT_COMPONENT_CLASS_SINK_CONSUME_METHOD_STATUS_OK
+                             : BT_COMPONENT_CLASS_SINK_CONSUME_METHOD_STATUS_END;
 }
 
-static bt_component_class_initialize_method_status sink_init(bt_self_component_sink *self,
-                                                             bt_self_component_sink_configuration *configuration,
-                                                             const bt_value *params, void *data)
+static bt_component_class_initialize_method_status
+sink_init(bt_self_component_sink *self, bt_self_component_sink_configuration *configuration, const bt_value *params, void *data)
 {
     (void)configuration, (void)params;
     struct merge *merge = data;
@@ -286,8 +286,8 @@ static bt_component_class_sink_graph_is_configured_method_status sink_configured
 
 /* The graph. */
 
-/* Folders of one trace (chunks of a rotated one) share this text: its UUID. They must be read together, or each chunk's count of
-   discarded events would start from nothing. Empty when the folder says none. */
+/* Folders of one trace (chunks of a rotated one) share this text: its UUID. They must be read together, or each chunk's count
+   of discarded events would start from nothing. Empty when the folder says none. */
 static void folder_group(const bt_component_class *source, const char *folder, char *group, size_t size)
 {
     *group = 0;
@@ -307,8 +307,8 @@ static void folder_group(const bt_component_class *source, const char *folder, c
     bt_current_thread_clear_error();
 }
 
-static const bt_component_source *add_source(struct merge *merge, const bt_component_class_source *class, const char *const *folders,
-                                             size_t count, unsigned number)
+static const bt_component_source *add_source(struct merge *merge, const bt_component_class_source *class,
+                                             const char *const *folders, size_t count, unsigned number)
 {
     const bt_component_source *source = NULL;
     bt_value *params = bt_value_map_create(), *inputs = NULL;
@@ -362,7 +362,8 @@ static int add_sources(struct merge *merge, const char *const *folders, size_t c
     return result;
 }
 
-static int connect(struct merge *merge, const bt_component_source *const *sources, unsigned source_count, struct ga_error *error)
+static int connect(struct merge *merge, const bt_component_source *const *sources, unsigned source_count,
+                   struct ga_error *error)
 {
     bt_component_class_sink *class = bt_component_class_sink_create("gpualloc", consume);
     const bt_component_sink *sink = NULL;
@@ -373,8 +374,9 @@ static int connect(struct merge *merge, const bt_component_source *const *source
     unsigned stream = 0;
     for (unsigned i = 0; good && i < source_count; i++)
         for (uint64_t port = 0; good && port < bt_component_source_get_output_port_count(sources[i]); port++)
-            good = !bt_graph_connect_ports(merge->graph, bt_component_source_borrow_output_port_by_index_const(sources[i], port),
-                                           bt_component_sink_borrow_input_port_by_index_const(sink, stream++), NULL);
+            good =
+                !bt_graph_connect_ports(merge->graph, bt_component_source_borrow_output_port_by_index_const(sources[i], port),
+                                        bt_component_sink_borrow_input_port_by_index_const(sink, stream++), NULL);
     bt_component_class_sink_put_ref(class);
     return good ? 0 : bt_failed(error, EINVAL, "cannot read the trace");
 }

@@ -34,8 +34,8 @@ struct merge;
 
 /* folders: CTF trace folders (each holds a metadata file), borrowed until destroy. size: bytes of all their files. */
 int merge_create(struct merge **merge, const char *const *folders, size_t count, uint64_t size, struct ga_error *error);
-/* Reads all to the end. A broken stream: the others' events come, then -EIO, and broken is set. What a callback returned: that, and
-   the callback's own message. */
+/* Reads all to the end. A broken stream: the others' events come, then -EIO, and broken is set. What a callback returned: that,
+   and the callback's own message. */
 int merge_run(struct merge *merge, const struct merge_ops *ops, void *user, bool *broken, struct ga_error *error);
 /* Null is fine. */
 void merge_destroy(struct merge *merge);

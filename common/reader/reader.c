@@ -26,7 +26,7 @@ struct ga_reader {
     uint64_t size; /* bytes of the folders' files */
     struct merge *merge;
     struct salvage *salvage; /* null: the trace is whole */
-    struct ga_map decoders; /* by the address of the event class */
+    struct ga_map decoders;  /* by the address of the event class */
     struct threads threads;
     struct blobs blobs;
     struct ga_map file_index;
@@ -105,7 +105,8 @@ int ga_reader_open(struct ga_reader **out, const char *path, struct ga_error *er
     if (stat(path, &status) < 0)
         return ga_error_errno(error, errno, "%s", path);
     if (!S_ISDIR(status.st_mode))
-        return ga_error_set(error, EINVAL, "%s: not a directory; a trace is the directory that 'gpualloc record' printed", path);
+        return ga_error_set(error, EINVAL, "%s: not a directory; a trace is the directory that 'gpualloc record' printed",
+                            path);
     struct ga_reader *reader = calloc(1, sizeof *reader);
     if (!reader || !(reader->path = strdup(path))) {
         free(reader);
@@ -129,7 +130,8 @@ int ga_reader_open(struct ga_reader **out, const char *path, struct ga_error *er
     return 0;
 }
 
-/* Which recording this is. Sessions of `gpualloc record` are named gpualloc-PROGRAM-PID-TIME, and their programs say the name. */
+/* Which recording this is. Sessions of `gpualloc record` are named gpualloc-PROGRAM-PID-TIME, and their programs say the name.
+ */
 static void find_recording(struct ga_reader *reader, const bt_event *event)
 {
     const bt_trace *trace = bt_stream_borrow_trace_const(bt_event_borrow_stream_const(event));
@@ -263,7 +265,8 @@ static int check_blobs(struct ga_reader *reader, const struct ga_row *row, const
             continue;
         uint64_t hashes[] = {ga_member_in(member, record), ga_member_out(member, record)};
         for (size_t i = 0; i < 2; i++) {
-            int missed = hashes[i] < GA_BLOB_FIRST_HASH || (i && hashes[1] == hashes[0]) ? 0 : blobs_check(&reader->blobs, hashes[i]);
+            int missed =
+                hashes[i] < GA_BLOB_FIRST_HASH || (i && hashes[1] == hashes[0]) ? 0 : blobs_check(&reader->blobs, hashes[i]);
             if (missed < 0)
                 return out_of_memory(reader);
             reader->totals.unresolved_blobs += (unsigned)missed;
@@ -433,7 +436,8 @@ int ga_reader_run(struct ga_reader *reader, const struct ga_reader_ops *ops, voi
     if (reader->totals.events == reader->totals.foreign_events)
         return ga_error_set(error, ENOMSG, "%s: no event of gpualloc in it (%" PRIu64 " of others)%s", reader->path,
                             reader->totals.foreign_events,
-                            reader->totals.events ? "" : ": was the program run under 'gpualloc record', and did it use a GPU?");
+                            reader->totals.events ? ""
+                                                  : ": was the program run under 'gpualloc record', and did it use a GPU?");
     return 0;
 }
 

@@ -38,12 +38,12 @@ struct ga_elements {
 /* One call. All that it points to is valid until the callback returns, processes and files as long as the reader. */
 struct ga_call {
     const struct ga_row *row;
-    const struct ga_call_header *header; /* begin and end in ns on the trace's clock */
-    const void *record;                  /* struct ga_PROVIDER_EVENT of row */
-    int64_t begin_ns, end_ns;            /* ns since the Unix epoch */
+    const struct ga_call_header *header;               /* begin and end in ns on the trace's clock */
+    const void *record;                                /* struct ga_PROVIDER_EVENT of row */
+    int64_t begin_ns, end_ns;                          /* ns since the Unix epoch */
     struct ga_elements elements[GA_CALL_ELEMENTS_MAX]; /* in the order of the row's members; unused ones are zeros */
-    const struct ga_process_info *process; /* null when its event was lost */
-    const struct ga_file_info *file;       /* drm calls: null when its event was lost; d3dkmt calls: null */
+    const struct ga_process_info *process;             /* null when its event was lost */
+    const struct ga_file_info *file;                   /* drm calls: null when its event was lost; d3dkmt calls: null */
     bool failed;
     uint32_t status; /* d3dkmt: NTSTATUS */
 };
@@ -51,7 +51,7 @@ struct ga_call {
 /* Figures of the whole trace; complete when ga_reader_run has returned. */
 struct ga_reader_totals {
     uint64_t events, calls;
-    uint64_t discarded_events;  /* told by the trace's packets */
+    uint64_t discarded_events; /* told by the trace's packets */
     uint64_t discarded_packets;
     uint64_t missing_calls;     /* gaps in the call numbers of threads */
     uint64_t missing_elements;  /* elements that a call said it sent and that are not there */
@@ -79,7 +79,8 @@ int ga_reader_open(struct ga_reader **reader, const char *path, struct ga_error 
    comes back as it is, and its message is the callback's own. */
 int ga_reader_run(struct ga_reader *reader, const struct ga_reader_ops *ops, void *user, struct ga_error *error);
 const struct ga_reader_totals *ga_reader_totals(const struct ga_reader *reader);
-/* Bytes of a blob already seen (its calls come after it): 0, or -ENOENT. The bytes are valid as long as the reader. Hashes below GA_BLOB_FIRST_HASH are states (enum ga_blob_state) and give -ENOENT. */
+/* Bytes of a blob already seen (its calls come after it): 0, or -ENOENT. The bytes are valid as long as the reader. Hashes
+ * below GA_BLOB_FIRST_HASH are states (enum ga_blob_state) and give -ENOENT. */
 int ga_reader_blob(struct ga_reader *reader, uint64_t hash, const void **data, uint32_t *size);
 /* Null is fine. */
 void ga_reader_close(struct ga_reader *reader);

@@ -15,7 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* LTTng's packet header and context: magic, uuid, stream id, stream instance; begin, end, content size and packet size in bits, … */
+/* LTTng's packet header and context: magic, uuid, stream id, stream instance; begin, end, content size and packet size in bits,
+ * … */
 enum { HEADER_SIZE = 84, CONTENT_AT = 48, PACKET_AT = 56 };
 #define MAGIC 0xC1FC1FC1u
 
@@ -50,7 +51,8 @@ static uint64_t load(const unsigned char *header, size_t at)
 static bool has_magic(int fd)
 {
     unsigned char magic[4];
-    return pread(fd, magic, sizeof magic, 0) == sizeof magic && !memcmp(magic, (const unsigned char[]){0xc1, 0x1f, 0xfc, 0xc1}, 4);
+    return pread(fd, magic, sizeof magic, 0) == sizeof magic &&
+           !memcmp(magic, (const unsigned char[]){0xc1, 0x1f, 0xfc, 0xc1}, 4);
 }
 
 static bool header_read(int fd, uint64_t at, unsigned char header[HEADER_SIZE])

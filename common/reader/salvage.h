@@ -17,8 +17,8 @@ struct salvage;
 
 /* Whether packets of LTTng's in these trace folders are cut off or have sizes that cannot be. */
 bool salvage_needed(const char *const *folders, size_t count);
-/* Looks through the stream files of trace folders. 0 when some are damaged and a view was made; -EINVAL when there is nothing to be
-   salvaged: the damage is not in the packets, or they are none of LTTng's. */
+/* Looks through the stream files of trace folders. 0 when some are damaged and a view was made; -EINVAL when there is nothing
+   to be salvaged: the damage is not in the packets, or they are none of LTTng's. */
 int salvage_create(struct salvage **salvage, const char *const *folders, size_t count, struct ga_error *error);
 /* As many folders as were given, in their order; the salvage's. */
 const char *const *salvage_folders(const struct salvage *salvage);

@@ -13,9 +13,9 @@
 /* What is known of a process instance. The public part comes first. */
 struct process {
     struct ga_process_info info;
-    bool known;                        /* its gpualloc:process came */
-    bool foreign;                      /* of another recording */
-    uint32_t announcements, rundowns;  /* gpualloc:process and rundown_begin events */
+    bool known;                       /* its gpualloc:process came */
+    bool foreign;                     /* of another recording */
+    uint32_t announcements, rundowns; /* gpualloc:process and rundown_begin events */
     struct process *next;
 };
 
@@ -36,9 +36,9 @@ struct pending {
 struct thread {
     struct process *process;
     uint32_t ordinal;
-    uint32_t rundowns;      /* of the process, when its last call came */
-    uint64_t first, next;   /* lowest number that counts; the number after the highest seen, 0: none seen */
-    uint64_t missing;       /* numbers between them that have not come */
+    uint32_t rundowns;    /* of the process, when its last call came */
+    uint64_t first, next; /* lowest number that counts; the number after the highest seen, 0: none seen */
+    uint64_t missing;     /* numbers between them that have not come */
     struct pending *pending;
     uint32_t pending_count;
     struct thread *following;

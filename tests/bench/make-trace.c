@@ -19,7 +19,14 @@ struct settings {
 };
 
 static struct settings settings = {
-    .calls = 1000, .processes = 1, .threads = 1, .cpus = 1, .elements = 2, .private_data = 64, .distinct = 100, .live = 64,
+    .calls = 1000,
+    .processes = 1,
+    .threads = 1,
+    .cpus = 1,
+    .elements = 2,
+    .private_data = 64,
+    .distinct = 100,
+    .live = 64,
     .gap = 5000,
 };
 static const char *interface = "d3dkmt", *scenario_path, *output;
@@ -118,8 +125,14 @@ static struct ga_call_header header_make(struct world *world, struct thread *thr
         duration += random_below(world, 40000); /* now and then a slow one */
     world->clock += random_below(world, 2 * settings.gap) + duration;
     return (struct ga_call_header){
-        .process = thread->process->id, .call = ++thread->call, .begin = world->clock - duration, .end = world->clock - 50,
-        .pid = thread->process->pid, .tid = thread->tid, .thread = thread->ordinal, .size = ga_rows[row].abi_size,
+        .process = thread->process->id,
+        .call = ++thread->call,
+        .begin = world->clock - duration,
+        .end = world->clock - 50,
+        .pid = thread->process->pid,
+        .tid = thread->tid,
+        .thread = thread->ordinal,
+        .size = ga_rows[row].abi_size,
     };
 }
 
@@ -168,8 +181,12 @@ static uint64_t send_blob(struct world *world, struct thread *thread, uint64_t c
         return hash;
     }
     for (uint32_t at = 0; at < word_count; at += GA_BLOB_CHUNK_WORDS) {
-        struct ga_gpualloc_blob piece = {.hash = hash, .size = size, .offset = at * 8, .words_list = words + at,
-            .words_length = word_count - at < GA_BLOB_CHUNK_WORDS ? word_count - at : GA_BLOB_CHUNK_WORDS};
+        struct ga_gpualloc_blob piece = {.hash = hash,
+                                         .size = size,
+                                         .offset = at * 8,
+                                         .words_list = words + at,
+                                         .words_length =
+                                             word_count - at < GA_BLOB_CHUNK_WORDS ? word_count - at : GA_BLOB_CHUNK_WORDS};
         emit(world, thread->cpu, GA_ROW_gpualloc_blob, &piece);
     }
     return hash;
@@ -180,19 +197,32 @@ static void d3dkmt_create(struct world *world, struct thread *thread)
 {
     struct object *object = &thread->objects[thread->object_count++];
     uint64_t limit = settings.elements < 16 ? settings.elements : 16;
-    *object = (struct object){.resource = handle_take(thread->process, false), .count = 1 + (uint32_t)random_below(world, limit)};
+    *object =
+        (struct object){.resource = handle_take(thread->process, false), .count = 1 + (uint32_t)random_below(world, limit)};
+    uint64_t surface = 0x1000 + random_below(world, 50) * 0x40; /* before the header, which is random, too */
     struct ga_d3dkmt_create_allocation record = {
-        .header = header_make(world, thread, GA_ROW_d3dkmt_create_allocation), .hDevice = 0x40000040, .NumAllocations = object->count,
-        .pAllocationInfo2 = 0x7f0000001000, .pAllocationInfo2_captured = object->count, .Flags = 1, .Flags_out = 1,
-        .hResource_out = object->resource, .hPrivateRuntimeResourceHandle = 0x1000 + random_below(world, 50) * 0x40,
+        .header = header_make(world, thread, GA_ROW_d3dkmt_create_allocation),
+        .hDevice = 0x40000040,
+        .NumAllocations = object->count,
+        .pAllocationInfo2 = 0x7f0000001000,
+        .pAllocationInfo2_captured = object->count,
+        .Flags = 1,
+        .Flags_out = 1,
+        .hResource_out = object->resource,
+        .hPrivateRuntimeResourceHandle = surface,
     };
     for (uint32_t i = 0; i < object->count; i++) {
         uint64_t hash = send_blob(world, thread, random_below(world, settings.distinct));
         struct ga_d3dkmt_allocation element = {
-            .header = {.process = record.header.process, .call = record.header.call, .thread = thread->ordinal, .index = i,
+            .header = {.process = record.header.process,
+                       .call = record.header.call,
+                       .thread = thread->ordinal,
+                       .index = i,
                        .size = ga_rows[GA_ROW_d3dkmt_allocation].abi_size},
-            .hAllocation = object->handles[i] = handle_take(thread->process, false), .pPrivateDriverData = 0x7f0000002000,
-            .pPrivateDriverData_hash = hash, .pPrivateDriverData_out_hash = hash,
+            .hAllocation = object->handles[i] = handle_take(thread->process, false),
+            .pPrivateDriverData = 0x7f0000002000,
+            .pPrivateDriverData_hash = hash,
+            .pPrivateDriverData_out_hash = hash,
             .PrivateDriverDataSize = (uint32_t)settings.private_data,
         };
         world->made++;
@@ -205,7 +235,9 @@ static void d3dkmt_create(struct world *world, struct thread *thread)
 static void d3dkmt_destroy(struct world *world, struct thread *thread, const struct object *object)
 {
     struct ga_d3dkmt_destroy_allocation record = {
-        .header = header_make(world, thread, GA_ROW_d3dkmt_destroy_allocation), .hDevice = 0x40000040, .hResource = object->resource,
+        .header = header_make(world, thread, GA_ROW_d3dkmt_destroy_allocation),
+        .hDevice = 0x40000040,
+        .hResource = object->resource,
         .Flags = 1,
     };
     for (uint32_t i = 0; i < object->count; i++)
@@ -223,16 +255,29 @@ static void drm_create(struct world *world, struct thread *thread)
     uint32_t width = 32u << random_below(world, 7), height = 32u << random_below(world, 7);
     world->made++;
     if (!strcmp(interface, "dumb")) {
-        struct ga_drm_mode_create_dumb record = {.header = header_make(world, thread, GA_ROW_drm_mode_create_dumb), .width = width,
-            .height = height, .bpp = 32, .handle = object->handles[0], .pitch = width * 4, .size = (uint64_t)width * height * 4};
+        struct ga_drm_mode_create_dumb record = {.header = header_make(world, thread, GA_ROW_drm_mode_create_dumb),
+                                                 .width = width,
+                                                 .height = height,
+                                                 .bpp = 32,
+                                                 .handle = object->handles[0],
+                                                 .pitch = width * 4,
+                                                 .size = (uint64_t)width * height * 4};
         record.header.file = thread->process->id + 1;
         record.header.device = 0xe200;
         emit_call(world, thread, GA_ROW_drm_mode_create_dumb, &record);
         return;
     }
     struct ga_drm_virtgpu_resource_create record = {.header = header_make(world, thread, GA_ROW_drm_virtgpu_resource_create),
-        .target = 2, .format = 1, .bind = 2, .width = width, .height = height, .depth = 1, .array_size = 1,
-        .bo_handle_out = object->handles[0], .res_handle_out = object->handles[0] + 1000, .size = width * height * 4};
+                                                    .target = 2,
+                                                    .format = 1,
+                                                    .bind = 2,
+                                                    .width = width,
+                                                    .height = height,
+                                                    .depth = 1,
+                                                    .array_size = 1,
+                                                    .bo_handle_out = object->handles[0],
+                                                    .res_handle_out = object->handles[0] + 1000,
+                                                    .size = width * height * 4};
     record.header.file = thread->process->id + 1;
     record.header.device = 0xe280;
     emit_call(world, thread, GA_ROW_drm_virtgpu_resource_create, &record);
@@ -286,10 +331,11 @@ static void step(struct world *world)
 {
     struct thread *thread = &world->threads[random_below(world, world->thread_count)];
     struct thread *other = &world->threads[(size_t)(thread - world->threads + 1) % world->thread_count];
-    if (world->inverted < settings.inversions && is_drm() && settings.threads > 1 && thread->object_count &&
-        other != thread && other->process == thread->process && other->object_count < 2 * settings.live)
+    if (world->inverted < settings.inversions && is_drm() && settings.threads > 1 && thread->object_count && other != thread &&
+        other->process == thread->process && other->object_count < 2 * settings.live)
         invert(world, thread, other);
-    else if (!thread->object_count || (thread->object_count < 2 * settings.live && random_below(world, 2 * settings.live) >= thread->object_count))
+    else if (!thread->object_count ||
+             (thread->object_count < 2 * settings.live && random_below(world, 2 * settings.live) >= thread->object_count))
         create(world, thread);
     else
         destroy(world, thread);
@@ -297,21 +343,33 @@ static void step(struct world *world)
 
 static void start_process(struct world *world, struct process *process, uint64_t number)
 {
-    *process = (struct process){.id = (random_next(world) | 1) ^ number << 1, .pid = 1000 + (uint32_t)number, .next_handle = is_drm() ? 0 : 8};
-    struct ga_gpualloc_process event = {.process = process->id, .pid = process->pid, .schema_version = GA_SCHEMA_VERSION,
-        .start = world->clock, .program = "/usr/bin/made", .command_line = "made --up", .kernel = "6.1.0-made #1", .tracer = "made"};
+    *process = (struct process){
+        .id = (random_next(world) | 1) ^ number << 1, .pid = 1000 + (uint32_t)number, .next_handle = is_drm() ? 0 : 8};
+    struct ga_gpualloc_process event = {.process = process->id,
+                                        .pid = process->pid,
+                                        .schema_version = GA_SCHEMA_VERSION,
+                                        .start = world->clock,
+                                        .program = "/usr/bin/made",
+                                        .command_line = "made --up",
+                                        .kernel = "6.1.0-made #1",
+                                        .tracer = "made"};
     emit(world, 0, GA_ROW_gpualloc_process, &event);
     bool dumb = !strcmp(interface, "dumb");
-    struct ga_gpualloc_file file = {.process = process->id, .file = process->id + 1, .device = dumb ? 0xe200 : 0xe280, .fd = 5,
-        .path = dumb ? "/dev/dri/card0" : "/dev/dri/renderD128", .driver = dumb ? "vgem" : "virtio_gpu", .driver_version = "1.0.0"};
+    struct ga_gpualloc_file file = {.process = process->id,
+                                    .file = process->id + 1,
+                                    .device = dumb ? 0xe200 : 0xe280,
+                                    .fd = 5,
+                                    .path = dumb ? "/dev/dri/card0" : "/dev/dri/renderD128",
+                                    .driver = dumb ? "vgem" : "virtio_gpu",
+                                    .driver_version = "1.0.0"};
     if (is_drm())
         emit(world, 0, GA_ROW_gpualloc_file, &file);
 }
 
 static void start_device(struct world *world, struct thread *thread)
 {
-    struct ga_d3dkmt_create_device record = {.header = header_make(world, thread, GA_ROW_d3dkmt_create_device), .hAdapter = 0x40000000,
-        .hDevice = 0x40000040};
+    struct ga_d3dkmt_create_device record = {
+        .header = header_make(world, thread, GA_ROW_d3dkmt_create_device), .hAdapter = 0x40000000, .hDevice = 0x40000040};
     emit_call(world, thread, GA_ROW_d3dkmt_create_device, &record);
 }
 
@@ -329,7 +387,8 @@ static bool start(struct world *world)
         start_process(world, &world->processes[i], i);
     for (size_t i = 0; i < world->thread_count; i++) {
         struct thread *thread = &world->threads[i];
-        *thread = (struct thread){.process = &world->processes[i / settings.threads], .ordinal = (uint32_t)(i % settings.threads),
+        *thread = (struct thread){.process = &world->processes[i / settings.threads],
+                                  .ordinal = (uint32_t)(i % settings.threads),
                                   .cpu = (uint32_t)(i % settings.cpus)};
         thread->tid = thread->process->pid + thread->ordinal;
         thread->objects = calloc(2 * settings.live + 2, sizeof *thread->objects);
@@ -344,8 +403,11 @@ static bool start(struct world *world)
 static int generate(struct ga_error *error)
 {
     struct world world = {.error = error};
-    struct ctf_options options = {.streams = (unsigned)settings.cpus, .packet_size = (uint32_t)settings.packet,
-        .clock_offset = EPOCH_OFFSET, .compact = settings.compact, .seed = settings.seed};
+    struct ctf_options options = {.streams = (unsigned)settings.cpus,
+                                  .packet_size = (uint32_t)settings.packet,
+                                  .clock_offset = EPOCH_OFFSET,
+                                  .compact = settings.compact,
+                                  .seed = settings.seed};
     int result = ctf_create(&world.ctf, output, &options, error);
     if (result < 0)
         return result;
@@ -378,7 +440,8 @@ static int generate(struct ga_error *error)
     return world.result < 0 ? world.result : result;
 }
 
-static int told_event(void *user, unsigned cpu, uint64_t ticks, const struct ga_row *row, const void *record, struct ga_error *error)
+static int told_event(void *user, unsigned cpu, uint64_t ticks, const struct ga_row *row, const void *record,
+                      struct ga_error *error)
 {
     return ctf_write(user, cpu, ticks, row, record, error);
 }
@@ -410,7 +473,8 @@ static int help(FILE *out, int status)
 {
     fputs("Usage: make-trace [options] DIRECTORY\n\nWrites a trace into a new directory.\n\n"
           "  --scenario=FILE      as the file tells (tests/golden/README.md); else calls of a made-up program:\n"
-          "  --interface=NAME     d3dkmt, virtio_gpu or dumb\n", out);
+          "  --interface=NAME     d3dkmt, virtio_gpu or dumb\n",
+          out);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         fprintf(out, "  --%-18s %s (%llu)\n", numbers[i].name, numbers[i].help, (unsigned long long)*numbers[i].value);
     return status;

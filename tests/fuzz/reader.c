@@ -1,6 +1,7 @@
 /*
- * Fuzzes the reader, and list on top of it: a small trace of an event of each sort, with the stream's bytes and its metadata changed as the
- * input says. Whatever comes, the reader gives calls or one line of error, and nothing it says leads outside its memory.
+ * Fuzzes the reader, and list on top of it: a small trace of an event of each sort, with the stream's bytes and its metadata
+ * changed as the input says. Whatever comes, the reader gives calls or one line of error, and nothing it says leads outside its
+ * memory.
  */
 #include <fcntl.h>
 #include <stdbool.h>
@@ -60,11 +61,25 @@ static void image_store(const struct image *image, const char *name)
 
 /* Of each sort of event and member one; more only make the metadata longer, which is most of a run's time. */
 static const enum ga_row_id rows[] = {
-    GA_ROW_gpualloc_process, GA_ROW_gpualloc_file, GA_ROW_gpualloc_file_closed, GA_ROW_gpualloc_blob, GA_ROW_gpualloc_untraced,
-    GA_ROW_gpualloc_trouble, GA_ROW_gpualloc_rundown_begin, GA_ROW_gpualloc_rundown_end, GA_ROW_d3dkmt_adapter_info,
-    GA_ROW_d3dkmt_enum_adapters2, GA_ROW_d3dkmt_query_adapter_info, GA_ROW_d3dkmt_standard_allocation, GA_ROW_d3dkmt_allocation,
-    GA_ROW_d3dkmt_create_allocation, GA_ROW_d3dkmt_destroy_allocation, GA_ROW_d3dkmt_wait_for_synchronization_object_from_cpu,
-    GA_ROW_drm_mode_create_dumb, GA_ROW_drm_prime_handle_to_fd, GA_ROW_drm_gem_close,
+    GA_ROW_gpualloc_process,
+    GA_ROW_gpualloc_file,
+    GA_ROW_gpualloc_file_closed,
+    GA_ROW_gpualloc_blob,
+    GA_ROW_gpualloc_untraced,
+    GA_ROW_gpualloc_trouble,
+    GA_ROW_gpualloc_rundown_begin,
+    GA_ROW_gpualloc_rundown_end,
+    GA_ROW_d3dkmt_adapter_info,
+    GA_ROW_d3dkmt_enum_adapters2,
+    GA_ROW_d3dkmt_query_adapter_info,
+    GA_ROW_d3dkmt_standard_allocation,
+    GA_ROW_d3dkmt_allocation,
+    GA_ROW_d3dkmt_create_allocation,
+    GA_ROW_d3dkmt_destroy_allocation,
+    GA_ROW_d3dkmt_wait_for_synchronization_object_from_cpu,
+    GA_ROW_drm_mode_create_dumb,
+    GA_ROW_drm_prime_handle_to_fd,
+    GA_ROW_drm_gem_close,
 };
 
 /* Something in every member, calls with their elements and private data before them. */
@@ -100,7 +115,8 @@ static void write_base(void)
                     *(uint64_t *)(base + member->address) = 0x1000;
             }
             if (row->kind == GA_ROW_CALL)
-                record.header = (struct ga_call_header){.process = 1, .call = ticks, .begin = ticks, .end = ticks + 10, .size = row->abi_size};
+                record.header = (struct ga_call_header){
+                    .process = 1, .call = ticks, .begin = ticks, .end = ticks + 10, .size = row->abi_size};
             if (row->kind == GA_ROW_ELEMENT)
                 record.element = (struct ga_element_header){.process = 1, .call = ticks + 100, .size = row->abi_size};
             if (ga_row_id(row) == GA_ROW_gpualloc_blob) {
@@ -116,8 +132,8 @@ static void write_base(void)
 
 static void clean_up(void)
 {
-    static const char *const names[] = {"metadata", "stream", "base/ust/uid/0/64-bit", "base/ust/uid/0", "base/ust/uid", "base/ust",
-                                        "base", ""};
+    static const char *const names[] = {
+        "metadata", "stream", "base/ust/uid/0/64-bit", "base/ust/uid/0", "base/ust/uid", "base/ust", "base", ""};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char path[160];
         snprintf(path, sizeof path, "%s/%s", folder, names[i]);
@@ -145,8 +161,8 @@ static void start(void)
     image_load(&metadata_base, "metadata", METADATA_MAX);
 }
 
-/* A change is 5 bytes: what, where (2), with what (2). Metadata is text that a parser of babeltrace2's reads: it is changed in one
-   of eight changes only. */
+/* A change is 5 bytes: what, where (2), with what (2). Metadata is text that a parser of babeltrace2's reads: it is changed in
+   one of eight changes only. */
 static void change(const uint8_t at[5])
 {
     bool text = at[0] >> 5 == 7;

@@ -17,9 +17,9 @@ enum { HEADER_SIZE = 84 }; /* bytes of a packet's header and context */
 struct packet_stream {
     int fd;
     unsigned char *packet;
-    size_t used;     /* 0: no packet is open */
+    size_t used; /* 0: no packet is open */
     uint64_t begin, last, sequence, discarded, size;
-    bool timed;      /* an event of this packet gave the full time */
+    bool timed; /* an event of this packet gave the full time */
 };
 
 struct ctf {
@@ -40,7 +40,8 @@ static void write_field(FILE *out, const struct layout_field *field)
         return;
     }
     if (field->kind == FIELD_LIST)
-        fprintf(out, "integer { size = 32; align = 8; signed = 0; encoding = none; base = 10; } __%s_length;\n\t\t", field->name);
+        fprintf(out, "integer { size = 32; align = 8; signed = 0; encoding = none; base = 10; } __%s_length;\n\t\t",
+                field->name);
     fprintf(out, "integer { size = %u; align = 8; signed = %d; encoding = none; base = %u; } _%s", field->width * 8u,
             field->is_signed, field->base, field->name);
     if (field->kind == FIELD_LIST)
@@ -65,9 +66,12 @@ static const char preamble[] =
     "\ttrace_name = \"made\";\n\thostname = \"made\";\n};\n\n"
     "clock {\n\tname = \"monotonic\";\n\tuuid = \"%s\";\n\tdescription = \"Monotonic Clock\";\n\tfreq = 1000000000;\n"
     "\toffset = %lld;\n};\n\n"
-    "typealias integer {\n\tsize = 27; align = 1; signed = false;\n\tmap = clock.monotonic.value;\n} := uint27_clock_monotonic_t;\n\n"
-    "typealias integer {\n\tsize = 32; align = 8; signed = false;\n\tmap = clock.monotonic.value;\n} := uint32_clock_monotonic_t;\n\n"
-    "typealias integer {\n\tsize = 64; align = 8; signed = false;\n\tmap = clock.monotonic.value;\n} := uint64_clock_monotonic_t;\n\n"
+    "typealias integer {\n\tsize = 27; align = 1; signed = false;\n\tmap = clock.monotonic.value;\n} := "
+    "uint27_clock_monotonic_t;\n\n"
+    "typealias integer {\n\tsize = 32; align = 8; signed = false;\n\tmap = clock.monotonic.value;\n} := "
+    "uint32_clock_monotonic_t;\n\n"
+    "typealias integer {\n\tsize = 64; align = 8; signed = false;\n\tmap = clock.monotonic.value;\n} := "
+    "uint64_clock_monotonic_t;\n\n"
     "struct packet_context {\n\tuint64_clock_monotonic_t timestamp_begin;\n\tuint64_clock_monotonic_t timestamp_end;\n"
     "\tuint64_t content_size;\n\tuint64_t packet_size;\n\tuint64_t packet_seq_num;\n\tunsigned long events_discarded;\n"
     "\tuint32_t cpu_id;\n};\n\n"
@@ -177,12 +181,13 @@ static size_t event_size(const struct layout *layout, const char *record)
         else if (field->kind == FIELD_STRING)
             size += strlen(*(const char *const *)(record + field->offset) ?: "") + 1;
         else
-            size += 4 + (size_t)*(const uint32_t *)(record + field->length) * field->width;
+            size += 4 + (size_t) * (const uint32_t *)(record + field->length) * field->width;
     return size;
 }
 
 /* The time is given in full at a packet's first event and when the short one would wrap. */
-static void put_event_header(const struct ctf *ctf, struct packet_stream *stream, unsigned char **to, unsigned id, uint64_t ticks)
+static void put_event_header(const struct ctf *ctf, struct packet_stream *stream, unsigned char **to, unsigned id,
+                             uint64_t ticks)
 {
     unsigned bits = ctf->options.compact ? 27 : 32;
     bool full = !stream->timed || (ticks - stream->last) >> bits || (ctf->options.compact && id > 30);
@@ -219,7 +224,8 @@ static void put_field(unsigned char **to, const struct layout_field *field, cons
     }
 }
 
-int ctf_write(struct ctf *ctf, unsigned number, uint64_t ticks, const struct ga_row *row, const void *record, struct ga_error *error)
+int ctf_write(struct ctf *ctf, unsigned number, uint64_t ticks, const struct ga_row *row, const void *record,
+              struct ga_error *error)
 {
     if (number >= ctf->options.streams)
         return ga_error_set(error, EINVAL, "there is no CPU %u: the trace has %u", number, ctf->options.streams);

@@ -23,7 +23,8 @@ struct ctf;
 /* Makes path/ust/uid/0/64-bit; the folder must not be there yet. 0 or a negative errno. */
 int ctf_create(struct ctf **ctf, const char *path, const struct ctf_options *options, struct ga_error *error);
 /* Writes an event. Ticks must not fall within a stream. 0 or a negative errno. */
-int ctf_write(struct ctf *ctf, unsigned stream, uint64_t ticks, const struct ga_row *row, const void *record, struct ga_error *error);
+int ctf_write(struct ctf *ctf, unsigned stream, uint64_t ticks, const struct ga_row *row, const void *record,
+              struct ga_error *error);
 /* Counts events that were discarded before the stream's next packet, and begins one. */
 int ctf_discard(struct ctf *ctf, unsigned stream, uint64_t count, struct ga_error *error);
 /* Skips packet numbers, as when packets were overwritten. */

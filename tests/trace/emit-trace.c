@@ -1,6 +1,6 @@
 /*
- * emit-trace SCENARIO: sends a scenario's events through LTTng-UST with the tracer's own tracepoints. What LTTng writes of it must
- * be what make-trace writes.
+ * emit-trace SCENARIO: sends a scenario's events through LTTng-UST with the tracer's own tracepoints. What LTTng writes of it
+ * must be what make-trace writes.
  */
 #include <stdio.h>
 
@@ -32,7 +32,8 @@ static void (*const writers[GA_ROW_COUNT])(const void *record) = {
 };
 #include "schema/undef.inc"
 
-static int send_event(void *user, unsigned cpu, uint64_t ticks, const struct ga_row *row, const void *record, struct ga_error *error)
+static int send_event(void *user, unsigned cpu, uint64_t ticks, const struct ga_row *row, const void *record,
+                      struct ga_error *error)
 {
     (void)user, (void)cpu, (void)ticks, (void)error;
     writers[ga_row_id(row)](record);

@@ -9,14 +9,17 @@ static void add(struct layout *layout, struct layout_field field, const char *na
 {
     if (field.offset == GA_NONE)
         return;
-    if ((size_t)snprintf(field.name, sizeof field.name, "%s%s", name, suffix) >= sizeof field.name || layout->count == LAYOUT_FIELDS_MAX)
+    if ((size_t)snprintf(field.name, sizeof field.name, "%s%s", name, suffix) >= sizeof field.name ||
+        layout->count == LAYOUT_FIELDS_MAX)
         abort(); /* the limits are ours to raise */
     layout->fields[layout->count++] = field;
 }
 
-#define HEADER(type, member, name, base_, signed_)                                                                          \
-    add(layout, (struct layout_field){.width = sizeof((type){0}.member), .base = base_, .is_signed = signed_,                      \
-                               .offset = offsetof(type, member)}, name, "")
+#define HEADER(type, member, name, base_, signed_)                                                                             \
+    add(layout,                                                                                                                \
+        (struct layout_field){                                                                                                 \
+            .width = sizeof((type){0}.member), .base = base_, .is_signed = signed_, .offset = offsetof(type, member)},         \
+        name, "")
 
 static void add_call_header(struct layout *layout, bool drm)
 {
@@ -50,8 +53,10 @@ static void add_element_header(struct layout *layout)
 static void add_member(struct layout *layout, const struct ga_member *member)
 {
     struct layout_field address = {.width = 8, .base = 16, .offset = member->address}, hash = address;
-    struct layout_field value = {.width = member->width, .base = member->show == GA_HEX && member->kind != GA_INODE ? 16 : 10,
-                          .is_signed = member->is_signed, .offset = member->in};
+    struct layout_field value = {.width = member->width,
+                                 .base = member->show == GA_HEX && member->kind != GA_INODE ? 16 : 10,
+                                 .is_signed = member->is_signed,
+                                 .offset = member->in};
     switch (member->kind) {
     case GA_BLOB:
         add(layout, address, member->name, "");
@@ -67,8 +72,10 @@ static void add_member(struct layout *layout, const struct ga_member *member)
     case GA_ARRAY:
     case GA_WORDS:
         add(layout, address, member->name, "");
-        add(layout, (struct layout_field){.kind = FIELD_LIST, .width = member->entry, .base = 16, .offset = member->in,
-                                   .length = member->length}, member->name, "_list");
+        add(layout,
+            (struct layout_field){
+                .kind = FIELD_LIST, .width = member->entry, .base = 16, .offset = member->in, .length = member->length},
+            member->name, "_list");
         break;
     case GA_STR:
         add(layout, (struct layout_field){.kind = FIELD_STRING, .offset = member->in}, member->name, "");

@@ -1,6 +1,6 @@
 /*
- * The fields of each event, in the order of tracer/preload/provider-fields.h. The reader has a list of its own: the writer of test
- * traces must not share a mistake with it.
+ * The fields of each event, in the order of tracer/preload/provider-fields.h. The reader has a list of its own: the writer of
+ * test traces must not share a mistake with it.
  */
 #ifndef GPUALLOC_TRACE_LAYOUT_H
 #define GPUALLOC_TRACE_LAYOUT_H

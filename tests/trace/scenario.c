@@ -407,7 +407,8 @@ static int run_discard(struct scenario *scenario, char **words, int count)
 {
     uint64_t lost, cpu = 0;
     bool packets = count > 1 && !strcmp(words[1], "packets");
-    if (count < 3 || (!packets && strcmp(words[1], "events")) || !number(words[2], &lost) || (count > 3 && !number(words[3], &cpu)))
+    if (count < 3 || (!packets && strcmp(words[1], "events")) || !number(words[2], &lost) ||
+        (count > 3 && !number(words[3], &cpu)))
         return bad(scenario, "expected 'discard events|packets COUNT [CPU]'", words[0]);
     if (!scenario->ops->discard)
         return 0;
@@ -445,8 +446,10 @@ static int run_trace(struct scenario *scenario, char **words, int count)
         if (at == known || !number(words[i] + strlen(settings[at].name), &settings[at].value))
             return bad(scenario, "trace knows clock, cpus, compact, cut, packet and seed", words[i]);
     }
-    scenario->options = (struct ctf_options){.clock_offset = (int64_t)settings[0].value, .streams = (unsigned)settings[1].value,
-                                             .compact = settings[2].value, .packet_size = (uint32_t)settings[4].value,
+    scenario->options = (struct ctf_options){.clock_offset = (int64_t)settings[0].value,
+                                             .streams = (unsigned)settings[1].value,
+                                             .compact = settings[2].value,
+                                             .packet_size = (uint32_t)settings[4].value,
                                              .seed = settings[5].value};
     scenario->cut = settings[3].value;
     return scenario->options.streams ? 0 : bad(scenario, "at least one", "cpus");

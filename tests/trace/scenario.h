@@ -8,7 +8,8 @@
 
 struct scenario_ops {
     /* An event; blobs come before the call that names them. record and what it points to are the scenario's. */
-    int (*event)(void *user, unsigned cpu, uint64_t ticks, const struct ga_row *row, const void *record, struct ga_error *error);
+    int (*event)(void *user, unsigned cpu, uint64_t ticks, const struct ga_row *row, const void *record,
+                 struct ga_error *error);
     /* Events or packets that the tracer discards here. Optional. */
     int (*discard)(void *user, unsigned cpu, bool packets, uint64_t count, struct ga_error *error);
 };

@@ -70,7 +70,8 @@ static void test_strings_parse_back(void **state)
         else if (point < 0x800)
             memcpy(text, (char[]){(char)(0xc0 | point >> 6), (char)(0x80 | (point & 63))}, 2);
         else
-            memcpy(text, (char[]){(char)(0xe0 | point >> 12), (char)(0x80 | (point >> 6 & 63)), (char)(0x80 | (point & 63))}, 3);
+            memcpy(text, (char[]){(char)(0xe0 | point >> 12), (char)(0x80 | (point >> 6 & 63)), (char)(0x80 | (point & 63))},
+                   3);
         assert_parses_back(text);
     }
 }

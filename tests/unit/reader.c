@@ -59,7 +59,7 @@ static int teardown(void **state)
 
 static void begin(struct fixture *f, unsigned streams)
 {
-    struct ctf_options options = {.streams = streams, .clock_offset = OFFSET};
+    struct ctf_options options = {.streams = streams, .clock_offset = OFFSET, .used_only = true};
     assert_int_equal(ctf_create(&f->ctf, f->path, &options, &f->error), 0);
 }
 
@@ -70,15 +70,16 @@ static void put(struct fixture *f, unsigned stream, uint64_t ticks, enum ga_row_
 
 static void put_process(struct fixture *f, uint64_t ticks, uint64_t process)
 {
-    put(f, 0, ticks, GA_ROW_gpualloc_process, &(struct ga_gpualloc_process){.process = process, .pid = 7, .program = "/bin/p",
-                                                                             .command_line = "p", .kernel = "k", .tracer = "t"});
+    put(f, 0, ticks, GA_ROW_gpualloc_process,
+        &(struct ga_gpualloc_process){
+            .process = process, .pid = 7, .program = "/bin/p", .command_line = "p", .kernel = "k", .tracer = "t"});
 }
 
 static void put_close(struct fixture *f, unsigned stream, uint64_t ticks, uint32_t thread, uint64_t number)
 {
     put(f, stream, ticks, GA_ROW_d3dkmt_close_adapter,
-        &(struct ga_d3dkmt_close_adapter){.header = {.process = 1, .thread = thread, .call = number, .begin = ticks - 20,
-                                                     .end = ticks - 10, .size = 4}});
+        &(struct ga_d3dkmt_close_adapter){
+            .header = {.process = 1, .thread = thread, .call = number, .begin = ticks - 20, .end = ticks - 10, .size = 4}});
 }
 
 static void put_element(struct fixture *f, unsigned stream, uint64_t ticks, uint32_t thread, uint64_t number, uint32_t index,
@@ -93,7 +94,8 @@ static void put_create(struct fixture *f, unsigned stream, uint64_t ticks, uint3
 {
     put(f, stream, ticks, GA_ROW_d3dkmt_create_allocation,
         &(struct ga_d3dkmt_create_allocation){.header = {.process = 1, .thread = thread, .call = number, .size = 72},
-                                              .NumAllocations = count, .pAllocationInfo2 = 0x1000,
+                                              .NumAllocations = count,
+                                              .pAllocationInfo2 = 0x1000,
                                               .pAllocationInfo2_captured = count});
 }
 
@@ -213,8 +215,8 @@ static void test_chunks_of_a_trace_are_read_together(void **state)
 {
     struct fixture *f = *state;
     for (unsigned i = 0; i < 2; i++) {
-        struct ctf_options options = {.streams = 1, .clock_offset = OFFSET, .seed = 5, .packets_before = i * 2,
-                                      .discarded_before = i * 5};
+        struct ctf_options options = {
+            .streams = 1, .clock_offset = OFFSET, .seed = 5, .packets_before = i * 2, .discarded_before = i * 5};
         snprintf(f->path, sizeof f->path, "%.60s/%u", f->folder, i);
         assert_int_equal(ctf_create(&f->ctf, f->path, &options, &f->error), 0);
         put_close(f, 0, 1000 + i * 1000, 0, 2 * i + 1);
@@ -315,14 +317,17 @@ static uint64_t big_words[(BIG + 7) / 8];
 static void put_piece(struct fixture *f, uint64_t ticks, uint64_t hash, uint32_t size, uint32_t offset, uint32_t words)
 {
     put(f, 0, ticks, GA_ROW_gpualloc_blob,
-        &(struct ga_gpualloc_blob){.hash = hash, .size = size, .offset = offset, .words_length = words, .words_list = big_words + offset / 8});
+        &(struct ga_gpualloc_blob){
+            .hash = hash, .size = size, .offset = offset, .words_length = words, .words_list = big_words + offset / 8});
 }
 
 static void put_query(struct fixture *f, uint64_t ticks, uint64_t number, uint64_t in, uint64_t out)
 {
     put(f, 0, ticks, GA_ROW_d3dkmt_query_adapter_info,
-        &(struct ga_d3dkmt_query_adapter_info){.header = {.process = 1, .call = number, .size = 24}, .pPrivateDriverData = 0x1000,
-                                               .pPrivateDriverData_hash = in, .pPrivateDriverData_out_hash = out});
+        &(struct ga_d3dkmt_query_adapter_info){.header = {.process = 1, .call = number, .size = 24},
+                                               .pPrivateDriverData = 0x1000,
+                                               .pPrivateDriverData_hash = in,
+                                               .pPrivateDriverData_out_hash = out});
 }
 
 static int check_blob(struct fixture *f, const struct ga_call *call)
@@ -456,8 +461,8 @@ static void test_unknown_fields_are_passed_over(void **state)
     struct fixture *f = *state;
     begin(f, 1);
     put(f, 0, 1000, GA_ROW_d3dkmt_create_allocation,
-        &(struct ga_d3dkmt_create_allocation){.header = {.process = 1, .call = 1, .size = 72}, .hDevice = 0x40,
-                                              .hPrivateRuntimeResourceHandle = 0x1234});
+        &(struct ga_d3dkmt_create_allocation){
+            .header = {.process = 1, .call = 1, .size = 72}, .hDevice = 0x40, .hPrivateRuntimeResourceHandle = 0x1234});
     edit_metadata(f, "_hPrivateRuntimeResourceHandle;", "_hPrivateRuntimeResourceNewest;");
     f->check = check_other;
     read_trace(f);
@@ -559,7 +564,7 @@ static void test_every_field_of_every_event_comes_back(void **state)
     struct fixture *f = *state;
     unsigned expected = 0;
     for (const struct ga_row *row = ga_rows; row < ga_rows + GA_ROW_COUNT; row++) {
-        struct ctf_options options = {.streams = 1, .clock_offset = OFFSET};
+        struct ctf_options options = {.streams = 1, .clock_offset = OFFSET, .used_only = true};
         snprintf(f->path, sizeof f->path, "%.40s/%u", f->folder, (unsigned)ga_row_id(row));
         assert_int_equal(ctf_create(&f->ctf, f->path, &options, &f->error), 0);
         fill(row, &filled);
@@ -651,8 +656,10 @@ static void test_an_array_length_is_not_believed(void **state)
 {
     struct fixture *f = *state;
     static const uint32_t list[] = {0x11223344, 0x55667788, 0x99aabbcc};
-    struct ga_d3dkmt_destroy_allocation record = {.header = {.process = 1, .call = 2, .size = 40}, .phAllocationList = 0x1000,
-                                                  .phAllocationList_length = 3, .phAllocationList_list = list};
+    struct ga_d3dkmt_destroy_allocation record = {.header = {.process = 1, .call = 2, .size = 40},
+                                                  .phAllocationList = 0x1000,
+                                                  .phAllocationList_length = 3,
+                                                  .phAllocationList_list = list};
     begin(f, 1);
     put_close(f, 0, 1000, 0, 1);
     put(f, 0, 1100, GA_ROW_d3dkmt_destroy_allocation, &record);
@@ -722,10 +729,12 @@ static void test_an_event_may_have_several_lists(void **state)
     }
     for (uint32_t n = 1; n <= 3; n++)
         put(f, 0, 1000 * n, GA_ROW_d3dkmt_wait_for_synchronization_object_from_cpu,
-            &(struct ga_d3dkmt_wait_for_synchronization_object_from_cpu){
-                .header = {.process = 1, .call = n, .size = 40}, .ObjectCount = n * 1000 - 999,
-                .ObjectHandleArray_length = n * 1000 - 999, .ObjectHandleArray_list = list_handles,
-                .FenceValueArray_length = n * 1000 - 999, .FenceValueArray_list = list_values});
+            &(struct ga_d3dkmt_wait_for_synchronization_object_from_cpu){.header = {.process = 1, .call = n, .size = 40},
+                                                                         .ObjectCount = n * 1000 - 999,
+                                                                         .ObjectHandleArray_length = n * 1000 - 999,
+                                                                         .ObjectHandleArray_list = list_handles,
+                                                                         .FenceValueArray_length = n * 1000 - 999,
+                                                                         .FenceValueArray_list = list_values});
     f->check = check_lists;
     read_trace(f);
     assert_int_equal(f->result, 0);
