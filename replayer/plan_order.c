@@ -341,7 +341,8 @@ static uint32_t memory_of(const struct walk *w, const struct replay_ref *ref, co
 static bool same_again(struct walk *w, const struct replay_ref *ref, uint32_t alive, uint32_t memory)
 {
     const struct replay_object *o = &w->plan->objects[alive];
-    return o->kind == ref->kind && (ref->kind == REPLAY_LUID || ref->kind == REPLAY_ADAPTER || (memory != REPLAY_NONE && o->memory == memory));
+    return o->kind == ref->kind && (ref->kind == REPLAY_LUID || ref->kind == REPLAY_ADAPTER ||
+                                    (memory != REPLAY_NONE && o->memory == memory));
 }
 
 static int made(struct walk *w, uint32_t number, struct replay_ref *ref)

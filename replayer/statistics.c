@@ -192,7 +192,10 @@ struct ranked {
     bool of_a;
 };
 
-static int by_rank(const void *a, const void *b) { return by_value(&((const struct ranked *)a)->value, &((const struct ranked *)b)->value); }
+static int by_rank(const void *a, const void *b)
+{
+    return by_value(&((const struct ranked *)a)->value, &((const struct ranked *)b)->value);
+}
 
 /* Probability that U is at most u when all orders are equally likely: counts orders by U, adding one run after the other. */
 static double exact_below(size_t n, size_t m, size_t u)

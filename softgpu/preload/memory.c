@@ -58,7 +58,8 @@ static bool is_heap(uintptr_t from, uintptr_t to)
 }
 
 /* Between our own frame and the top of this thread's stack: the thread's own data lies above it, or for the main thread what the
-   kernel put there (glibc puts a thread's descriptor at the top of its stack). A stack of the program's making (sigaltstack, makecontext) is trusted for its next 128 KiB. */
+   kernel put there (glibc puts a thread's descriptor at the top of its stack). A stack of the program's making (sigaltstack,
+   makecontext) is trusted for its next 128 KiB. */
 static bool is_stack(uintptr_t from, uintptr_t to)
 {
     uintptr_t here = (uintptr_t)__builtin_frame_address(0), thread = (uintptr_t)pthread_self();

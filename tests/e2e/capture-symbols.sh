@@ -34,7 +34,8 @@ SYMBOLS
 } | LC_ALL=C sort >expected
 [ "$(grep -c '^D3DKMT' expected)" -ge 56 ] || fail "thunks.inc was not understood"
 # Sanitizers and coverage add their own.
-nm -D --defined-only "$library" | awk '{ print $3 }' | grep -vE '^(__asan_|__odr_asan|__ubsan_|__tsan_|__llvm_|__sanitizer)' | LC_ALL=C sort >found
+nm -D --defined-only "$library" | awk '{ print $3 }' |
+    grep -vE '^(__asan_|__odr_asan|__ubsan_|__tsan_|__llvm_|__sanitizer)' | LC_ALL=C sort >found
 diff expected found || fail "other symbols than the wrappers"
 
 # LTTng and the C library only; static TLS only, as the first use in a signal handler must not allocate.

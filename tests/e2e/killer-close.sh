@@ -16,7 +16,8 @@ assert_eq True "$(json "['complete']" "$stderr")" "complete"
 
 babeltrace2 T >events
 for how in closefrom close_range close_range_unshare close_range_cloexec loop; do
-    process=$(grep 'gpualloc:process:' events | grep "command_line = \"killer_close $how\"" | grep -o '{ process = 0x[0-9A-F]*' | sort -u)
+    process=$(grep 'gpualloc:process:' events | grep "command_line = \"killer_close $how\"" |
+        grep -o '{ process = 0x[0-9A-F]*' | sort -u)
     assert_eq 1 "$(wc -l <<<"$process")" "$how: processes"
     grep "$process[, ]" events >own
     for surface in 1 2; do

@@ -14,7 +14,8 @@ cmp plain "$stdout" || fail "another output than without the tracer"
 assert_eq True "$(json "['complete']" "$stderr")" "complete"
 
 babeltrace2 T >events
-parent=$(grep 'gpualloc:process:' events | grep 'command_line = "killer_vfork' | head -n 1 | sed 's/.*{ process = \(0x[0-9A-F]*\).*/\1/')
+parent=$(grep 'gpualloc:process:' events | grep 'command_line = "killer_vfork' |
+    head -n 1 | sed 's/.*{ process = \(0x[0-9A-F]*\).*/\1/')
 child=$(grep 'gpualloc:process:' events | grep 'command_line = "dxg_churn 7' | head -n 1 | sed 's/.*{ process = \(0x[0-9A-F]*\).*/\1/')
 [ -n "$parent" ] && [ -n "$child" ] && [ "$parent" != "$child" ] || fail "two instances: '$parent' and '$child'"
 assert_eq 40 "$(grep -c "d3dkmt:create_allocation:.*process = $parent" events)" "creates of the parent"

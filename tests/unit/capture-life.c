@@ -235,7 +235,8 @@ static void opening_gives_elements_and_private_data(void **state)
     struct D3DDDI_OPENALLOCATIONINFO2 infos[2];
     struct D3DKMT_OPENRESOURCEFROMNTHANDLE in = {
         .hDevice = 1, .hNtHandle = 17, .NumAllocations = 2, .pOpenAllocationInfo2 = infos, .TotalPrivateDriverDataBufferSize = 5,
-        .pTotalPrivateDriverDataBuffer = tail_alloc(5), .ResourcePrivateDriverDataSize = 3, .pResourcePrivateDriverData = tail_alloc(3)};
+        .pTotalPrivateDriverDataBuffer = tail_alloc(5), .ResourcePrivateDriverDataSize = 3,
+        .pResourcePrivateDriverData = tail_alloc(3)};
     call(REQUEST(open_resource_from_nt_handle, D3DKMT_OPENRESOURCEFROMNTHANDLE), &in, opens);
     const struct ga_d3dkmt_open_resource_from_nt_handle *r = FIRST(open_resource_from_nt_handle);
     assert_int_equal(r->hResource, 0x99);

@@ -26,6 +26,8 @@
 
 #include "abi/d3dkmt.h"
 #include "abi/softgpu.h"
+#include "base/error.h"
+#include "launch/launch.h"
 
 #define REQUEST(number, args) _IOC(_IOC_READ | _IOC_WRITE, 'G', number, sizeof *(args))
 #define CALL(fd, number, args) ioctl(fd, REQUEST(number, args), args)
@@ -563,7 +565,13 @@ int main(void)
     if (role)
         return play_role(role);
     if (!getenv("LD_PRELOAD")) {
-        setenv("LD_PRELOAD", BINARY_DIR "/lib/libgpualloc-softgpu.so", 1);
+        char *preload;
+        struct ga_error error;
+        if (ga_launch_preload(GA_LAUNCH_SOFTGPU, NULL, &preload, &error) < 0) {
+            fprintf(stderr, "softgpu-preload: %s\n", error.text);
+            return 1;
+        }
+        setenv("LD_PRELOAD", preload, 1);
         execl("/proc/self/exe", "softgpu-preload", NULL);
         perror("softgpu-preload: cannot start again");
         return 1;

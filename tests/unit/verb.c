@@ -176,7 +176,8 @@ static void impossible_values_are_refused(void **state)
 {
     (void)state;
     static const char *const wrong[] = {
-        "--count=", "--count=-1", "--count=1x", "--count=99999999999999999999", "--count=1K", "--count=+1", "--count= 1", "--size=1Q", "--size=K",
+        "--count=", "--count=-1", "--count=1x", "--count=99999999999999999999", "--count=1K", "--count=+1", "--count= 1",
+        "--size=1Q", "--size=K",
         "--size=1KB5", "--size=99999999999G", "--size=-1K", "--number=x", "--number=nan", "--number=inf", "--number=1e999",
         "--speed=fast", "--speed=", "--count= -1", "--size=1\xC1",
     };

@@ -221,7 +221,8 @@ static bool settle(int fd, entry_t *entry, uint64_t word, const struct capture_p
         if (file)
             tell(file);
     }
-    bool stored = atomic_compare_exchange_strong(entry, (unsigned long long *)&word, next_word(word, file ? state_of_file(file) : OTHER));
+    bool stored = atomic_compare_exchange_strong(entry, (unsigned long long *)&word,
+                                                 next_word(word, file ? state_of_file(file) : OTHER));
     if (!stored && file) {
         lock(&signals);
         closed = drop(file, fd);
