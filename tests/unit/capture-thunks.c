@@ -260,8 +260,9 @@ static void every_thunk_and_its_ioctl_are_one_call(void **state)
     (void)state;
     for (unsigned i = 0; i < TABLE; i++) {
         union shape_abi in;
+        char *bytes = in.bytes; /* the union's first byte; all of it is meant */
         for (unsigned b = 0; b < sizeof in; b++)
-            in.bytes[b] = (char)(1 + b % 64);
+            bytes[b] = (char)(1 + b % 64);
         current_row = table[i].thunk.row;
         current_size = table[i].thunk.size;
         events_clear();
@@ -288,7 +289,8 @@ static NTSTATUS sends_another(void *arguments)
         m++;
     if (!m->name) /* nothing tells them apart */
         return STATUS_NOT_SUPPORTED;
-    copy.bytes[m->offset] ^= 0x55;
+    char *bytes = copy.bytes;
+    bytes[m->offset] ^= 0x55;
     return hooked(dxg, _IOC(_IOC_READ | _IOC_WRITE, DXG_IOCTL_TYPE, ga_rows[current_row].number, current_size), &copy);
 }
 
