@@ -2,7 +2,7 @@
 # again that an earlier session had.
 need_built waits libgpualloc-trace.so libgpualloc-softgpu.so
 need babeltrace2 lttng
-preload=$(gpualloc run --softgpu -- sh -c 'echo "$LD_PRELOAD"')
+set_preloads
 
 begin_session() {
     lttng create "$1" --output="$PWD/$1" >>lttng.log

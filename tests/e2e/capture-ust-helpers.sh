@@ -7,7 +7,7 @@ for name in fork fd; do
     path=$(ldconfig -p | grep -o "/.*liblttng-ust-$name\.so\.1$" | head -n 1) || skip "liblttng-ust-$name is not installed"
     helpers=${helpers:+$helpers:}$path
 done
-preload=$(gpualloc run --softgpu -- sh -c 'echo "$LD_PRELOAD"')
+set_preloads
 
 for order in "$helpers:$preload" "$preload:$helpers"; do
     case $order in *asan*) skip "a sanitizer's runtime must come first" ;; esac

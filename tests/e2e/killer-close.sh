@@ -4,8 +4,7 @@
 # go with the rest, and the program is aborted by LTTng's threads (lttng_counter_shmp_object_destroy: Assertion `0' failed).
 need_built killer_close libgpualloc-trace.so libgpualloc-softgpu.so
 need babeltrace2
-preload=$(gpualloc run --softgpu -- sh -c 'echo "$LD_PRELOAD"') # with a sanitizer's runtime, if there is one
-soft=${preload/$BUILD\/lib\/libgpualloc-trace.so:/}
+set_preloads
 all='for how in closefrom close_range close_range_unshare close_range_cloexec loop; do killer_close $how || exit; done'
 
 env LD_PRELOAD="$soft" sh -c "$all" >plain

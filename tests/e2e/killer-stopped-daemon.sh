@@ -3,8 +3,7 @@
 #
 # Fails without the cure: without LTTNG_UST_REGISTER_TIMEOUT the start takes 3 s.
 need_built dxg_churn libgpualloc-trace.so libgpualloc-softgpu.so
-preload=$(gpualloc run --softgpu -- sh -c 'echo "$LD_PRELOAD"') # with a sanitizer's runtime, if there is one
-soft=${preload/$BUILD\/lib\/libgpualloc-trace.so:/}
+set_preloads
 daemon=$(cat "$place/sessiond.pid")
 trap 'kill -CONT $daemon 2>/dev/null' EXIT
 env LD_PRELOAD="$soft" dxg_churn 50 >plain

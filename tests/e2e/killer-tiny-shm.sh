@@ -4,8 +4,7 @@
 # that LTTng's failure stays LTTng's.
 [ -n "${E2E_INSIDE:-}" ] || skip "needs a /dev/shm of its own (root)"
 need_built dxg_churn libgpualloc-trace.so libgpualloc-softgpu.so
-preload=$(gpualloc run --softgpu -- sh -c 'echo "$LD_PRELOAD"') # with a sanitizer's runtime, if there is one
-soft=${preload/$BUILD\/lib\/libgpualloc-trace.so:/}
+set_preloads
 mount -o remount,size=256K /dev/shm
 env LD_PRELOAD="$soft" dxg_churn 300 4096 >plain
 lttng create tiny --output="$PWD/T" >lttng.log

@@ -4,8 +4,7 @@
 # Fails without the cure: without process_is_guest in files.c the child's close takes the parent's file out of the table that both
 # see: the parent's device is told as closed and found a second time.
 need_built killer_vfork dxg_churn libgpualloc-trace.so libgpualloc-softgpu.so
-preload=$(gpualloc run --softgpu -- sh -c 'echo "$LD_PRELOAD"') # with a sanitizer's runtime, if there is one
-soft=${preload/$BUILD\/lib\/libgpualloc-trace.so:/}
+set_preloads
 need babeltrace2
 
 env LD_PRELOAD="$soft" killer_vfork dxg_churn 7 32 >plain

@@ -28,6 +28,14 @@ need_built() {
     local file
     for file; do [ -e "$BUILD/bin/$file" ] || [ -e "$BUILD/lib/$file" ] || skip "$file is not built"; done
 }
+# Sets `preload` to what `gpualloc run --softgpu` preloads, and `soft` to the same without the tracer; a sanitizer's runtime comes
+# first in both, if there is one, and stands in `runtime` with a colon.
+set_preloads() {
+    preload=$(gpualloc run --softgpu -- sh -c 'echo "$LD_PRELOAD"')
+    soft=${preload/$BUILD\/lib\/libgpualloc-trace.so:/}
+    runtime=${preload%%"$BUILD"*}
+}
+
 json() { tail -n 1 "$2" | python3 -c "import json, sys; print(json.load(sys.stdin)$1)"; }
 
 assert_eq() { [ "$1" = "$2" ] || fail "$3: expected '$1', found '$2'"; }

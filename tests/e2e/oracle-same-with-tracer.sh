@@ -2,16 +2,16 @@
 need_built d3dkmt_scene libgpualloc-trace.so libgpualloc-softgpu.so
 need python3
 oracle=$SOURCE/tests/e2e/oracle.py
+set_preloads
 
 for how in "" --ioctl; do
-    expect_status 0 env LD_PRELOAD="$BUILD/lib/libgpualloc-softgpu.so" d3dkmt_scene --log alone.log $how
+    expect_status 0 env LD_PRELOAD="$soft" d3dkmt_scene --log alone.log $how
     cp "$stdout" alone.out; cp "$stderr" alone.err
     expect_status 0 gpualloc record --softgpu -o "T$how" -- d3dkmt_scene --log traced.log $how
     cmp alone.out "$stdout" || fail "stdout differs $how"
     python3 "$oracle" --same alone.log traced.log || fail "results differ $how"
     # The library loaded, and nobody recording: no session is there.
-    expect_status 0 env LD_PRELOAD="$BUILD/lib/libgpualloc-trace.so:$BUILD/lib/libgpualloc-softgpu.so" d3dkmt_scene \
-        --log loaded.log $how
+    expect_status 0 env LD_PRELOAD="$preload" d3dkmt_scene --log loaded.log $how
     cmp alone.out "$stdout" || fail "stdout differs when nobody records $how"
     cmp alone.err "$stderr" || fail "stderr differs when nobody records $how"
     python3 "$oracle" --same alone.log loaded.log || fail "results differ when nobody records $how"

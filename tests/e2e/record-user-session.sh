@@ -2,7 +2,7 @@
 need_built d3dkmt_scene libgpualloc-trace.so libgpualloc-softgpu.so
 need babeltrace2 lttng
 
-preload=$(gpualloc run --softgpu -- sh -c 'echo "$LD_PRELOAD"')
+set_preloads
 assert_match '(^|:)'"$BUILD/lib/libgpualloc-trace.so:$BUILD/lib/libgpualloc-softgpu.so"'$' "$preload" "LD_PRELOAD of run"
 
 in_user_session() {

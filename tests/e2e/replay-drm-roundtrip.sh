@@ -3,7 +3,8 @@
 need python3
 drivers="virtio_gpu radeon qxl vgem bochs-drm cirrus"
 export GPUALLOC_FAKE_DRM=$drivers GPUALLOC_FAKE_DRM_LOG=$work/fake.log
-fake="env LD_PRELOAD=$BUILD/lib/libfake-drm.so"
+set_preloads
+fake="env LD_PRELOAD=$runtime$BUILD/lib/libfake-drm.so"
 
 expect_status 0 $fake gpualloc devices
 expect_stdout '^/dev/dri/card0 +virtio_gpu .* virtio_gpu  \(software, no hardware\)$'

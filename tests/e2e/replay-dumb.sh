@@ -2,7 +2,8 @@
 # not compared with a verbatim one.
 need python3
 export GPUALLOC_FAKE_DRM="qxl bochs-drm virtio_gpu"
-fake="env LD_PRELOAD=$BUILD/lib/libfake-drm.so"
+set_preloads
+fake="env LD_PRELOAD=$runtime$BUILD/lib/libfake-drm.so"
 $fake gpualloc record -o T -- drm_scene /dev/dri/card2 >/dev/null 2>&1 || fail "recording"
 
 # virtio_gpu's requests mean nothing to qxl: refused with the way out

@@ -1,6 +1,7 @@
 # Whatever ends a replay, all that it made is freed: a signal in the middle, and a device that goes out of memory.
 export GPUALLOC_FAKE_DRM="virtio_gpu" GPUALLOC_FAKE_DRM_LOG=$work/fake.log
-fake="env LD_PRELOAD=$BUILD/lib/libfake-drm.so"
+set_preloads
+fake="env LD_PRELOAD=$runtime$BUILD/lib/libfake-drm.so"
 $fake gpualloc record -o T -- drm_scene /dev/dri/card0 >/dev/null 2>&1 || fail "recording"
 gpualloc record --softgpu -o S -- d3dkmt_scene >/dev/null 2>&1 || fail "recording"
 
@@ -20,7 +21,7 @@ interrupted() { # SIGNAL STATUS COMMAND…
     [ ! -e r.json ] || fail "a stopped replay wrote a result"
 }
 for signal in "INT 130" "TERM 143" "HUP 129"; do
-    interrupted $signal env LD_PRELOAD="$BUILD/lib/libfake-drm.so" "$BUILD/bin/gpualloc" replay T --runs 90000 --json r.json
+    interrupted $signal $fake "$BUILD/bin/gpualloc" replay T --runs 90000 --json r.json
     assert_eq 'exit with 0 files and 0 dma-bufs open' "$(tail -1 fake.log)" "what is open at exit"
 done
 interrupted INT 130 gpualloc replay S --softgpu --runs 90000 --json r.json

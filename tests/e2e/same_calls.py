@@ -13,6 +13,8 @@ CIRCUMSTANCES = {'ts', 'duration_ns', 'process', 'pid', 'tid', 'thread', 'call',
 HANDLES = {'hAdapter', 'hDevice', 'hResource', 'hAllocation', 'hGlobalShare', 'phAllocationList', 'handle', 'bo_handle', 'res_handle',
            'name', 'fd', 'dma_buf', 'cmd_handle', 'hContext', 'hHwContext', 'hHwQueue', 'hPagingQueue', 'hSyncObject', 'hSection'}
 ADDRESSES = {'pAllocationInfo', 'pAllocationInfo2', 'pSystemMem', 'addr_ptr', 'offset', 'FenceValueCPUVirtualAddress'}
+# What a device says of itself at a moment: it depends on how the threads came to interleave.
+MOMENTARY = {'CurrentUsage'}
 CREATE_RESOURCE = 1
 
 
@@ -45,7 +47,8 @@ def kind_of(member):
 
 def canonical(value, member, call, names, scope):
     if isinstance(value, dict):
-        return {m: canonical(v, m, call, names, scope) for m, v in value.items() if m not in ADDRESSES and m != 'Flags_names'}
+        return {m: canonical(v, m, call, names, scope) for m, v in value.items()
+                if m not in ADDRESSES | MOMENTARY and m != 'Flags_names'}
     if isinstance(value, list) and member in HANDLES:
         return [names.name(scope, kind_of(member), v) for v in value]
     if isinstance(value, list):
