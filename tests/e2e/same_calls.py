@@ -15,6 +15,7 @@ HANDLES = {'hAdapter', 'hDevice', 'hResource', 'hAllocation', 'hGlobalShare', 'p
 ADDRESSES = {'pAllocationInfo', 'pAllocationInfo2', 'pSystemMem', 'addr_ptr', 'offset', 'FenceValueCPUVirtualAddress'}
 # What a device says of itself at a moment: it depends on how the threads came to interleave.
 MOMENTARY = {'CurrentUsage'}
+LEFT_OUT = ADDRESSES | MOMENTARY
 CREATE_RESOURCE = 1
 
 
@@ -48,7 +49,7 @@ def kind_of(member):
 def canonical(value, member, call, names, scope):
     if isinstance(value, dict):
         return {m: canonical(v, m, call, names, scope) for m, v in value.items()
-                if m not in ADDRESSES | MOMENTARY and m != 'Flags_names'}
+                if m not in LEFT_OUT and m != 'Flags_names'}
     if isinstance(value, list) and member in HANDLES:
         return [names.name(scope, kind_of(member), v) for v in value]
     if isinstance(value, list):
@@ -119,7 +120,7 @@ def sequences(calls, order):
                     owners = owners | {names.name(scope, kind, value)}
         shown = {}
         for member, value in call.items():
-            if member in CIRCUMSTANCES or member in ADDRESSES or member.endswith('_names'):
+            if member in CIRCUMSTANCES or member in LEFT_OUT or member.endswith('_names'):
                 continue
             if member in ('ret', 'errno') and not drm:
                 continue
