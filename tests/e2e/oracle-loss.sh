@@ -3,7 +3,6 @@
 # With --lossless nothing is lost.
 need_built d3dkmt_scene libgpualloc-trace.so libgpualloc-softgpu.so
 need python3
-calls=40000
 
 count() { # of a listing: calls there, calls missing between them, threads
     python3 - "$1" <<'EOF'
@@ -30,8 +29,13 @@ besides=$((there - 10000)) # adapters, device: the calls besides the load
 [ "$besides" -gt 5 ] && [ "$besides" -lt 100 ] || fail "$there calls with --lossless"
 
 for threads in 1 2; do
-    expect_status 0 gpualloc record --softgpu $small --json -o lossy$threads -- d3dkmt_scene --flat-out $calls --threads $threads
-    cp "$stderr" summary
+    # A quick consumer can keep up for a while: more and more calls, until something is lost.
+    for calls in 40000 400000 4000000; do
+        rm -rf lossy$threads
+        expect_status 0 gpualloc record --softgpu $small --json -o lossy$threads -- d3dkmt_scene --flat-out $calls --threads $threads
+        cp "$stderr" summary
+        [ "$(json "['missing_calls']" summary)" = 0 ] || break
+    done
     expect_status 0 gpualloc list --format jsonl --blobs none lossy$threads
     read -r there missing _ <<<"$(count "$stdout")"
     assert_eq "$there" "$(json "['calls']" summary)" "calls"
