@@ -406,6 +406,11 @@ static void call_in_handler(int number)
 static void signal_handlers_may_call(void **state)
 {
     (void)state;
+#ifdef __SANITIZE_THREAD__
+    /* The library blocks signals while it holds its lock. The sanitizer keeps a signal that came before, and delivers it inside
+       its pthread_mutex_lock all the same: the handler then waits for the lock that its own thread holds. */
+    skip();
+#endif
     signal_device = make_device(open_dxg());
     struct sigaction action = {.sa_handler = call_in_handler, .sa_flags = SA_RESTART}, old;
     sigaction(SIGALRM, &action, &old);
