@@ -134,7 +134,7 @@ static bool mostly_d3dkmt(const struct replay_plan *plan)
 {
     uint32_t d3dkmt = 0;
     for (uint32_t c = 0; c < plan->call_count; c++)
-        d3dkmt += plan->calls[c].row && plan->calls[c].row->provider[1] == '3';
+        d3dkmt += plan->calls[c].row && ga_row_is_d3dkmt(plan->calls[c].row);
     return d3dkmt > plan->call_count - d3dkmt;
 }
 

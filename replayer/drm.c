@@ -132,7 +132,7 @@ static enum replay_skip bind_call(const struct replay_device *device, const stru
         *form = AS_CLOSE;
         return REPLAY_ISSUED;
     }
-    if (call->row->provider[1] != 'r')
+    if (!ga_row_is_drm(call->row))
         return REPLAY_SKIP_OTHER_INTERFACE;
     if (is_core(call) || (!device->by_size && strcmp(call->row->driver, device->driver) == 0))
         return REPLAY_ISSUED;

@@ -98,7 +98,7 @@ static bool differs(const struct replay_call *call, const struct replay_sample *
         return true;
     if (!call->failed || !call->row)
         return false;
-    return call->row->provider[1] == '3' ? sample->status != call->status : sample->error != call->error;
+    return ga_row_is_d3dkmt(call->row) ? sample->status != call->status : sample->error != call->error;
 }
 
 static void judge(const struct replay_call *call, const struct replay_outcome *outcome, struct replay_sample *sample)
@@ -106,7 +106,7 @@ static void judge(const struct replay_call *call, const struct replay_outcome *o
     struct ga_call_header header = {.ret = outcome->ret, .error = outcome->error, .layer = GA_LAYER_IOCTL};
     sample->failed = outcome->failed;
     sample->error = outcome->error;
-    sample->status = call->row && call->row->provider[1] == '3' ? ga_call_status(&header) : 0;
+    sample->status = call->row && ga_row_is_d3dkmt(call->row) ? ga_call_status(&header) : 0;
     sample->differs = differs(call, sample);
 }
 

@@ -86,7 +86,7 @@ bool replay_reference_of(const struct ga_row *row, const struct ga_member *membe
             *reference = references[i];
             return true;
         }
-    if (strcmp(row->provider, "drm") != 0 || !row->effect.handle || strcmp(row->effect.handle, member->name) != 0)
+    if (!ga_row_is_drm(row) || !row->effect.handle || strcmp(row->effect.handle, member->name) != 0)
         return false;
     *reference = (struct replay_reference){.row = (uint16_t)ga_row_id(row), .member = member->name, .kind = REPLAY_BUFFER,
                                            .role = effect_roles[row->effect.kind]};
@@ -95,7 +95,7 @@ bool replay_reference_of(const struct ga_row *row, const struct ga_member *membe
 
 bool replay_row_known(const struct ga_row *row)
 {
-    bool drm = strcmp(row->provider, "drm") == 0; /* whose effects say what a request does; one without needs a line above */
+    bool drm = ga_row_is_drm(row); /* whose effects say what a request does; one without needs a line above */
     if ((drm && row->effect.kind != GA_EFFECT_QUERY) || ga_row_id(row) == GA_ROW_d3dkmt_enum_adapters2 ||
         ga_row_id(row) == GA_ROW_d3dkmt_enum_adapters3)
         return true;

@@ -469,7 +469,7 @@ static enum replay_skip skip_by_marks(const struct ga_call *call)
         return REPLAY_SKIP_NESTED;
     if (!replay_row_known(call->row))
         return REPLAY_SKIP_NOT_YET;
-    bool drm = call->row->provider[1] == 'r'; /* drmIoctl repeats on EAGAIN, which is an answer (timeout) on /dev/dxg */
+    bool drm = ga_row_is_drm(call->row); /* drmIoctl repeats on EAGAIN, which is an answer (timeout) on /dev/dxg */
     bool interrupted = call->header->ret == -1 && (call->header->error == EINTR || (drm && call->header->error == EAGAIN));
     return interrupted && call->header->layer == GA_LAYER_IOCTL ? REPLAY_SKIP_RETRY : REPLAY_ISSUED;
 }
@@ -512,7 +512,7 @@ static int add_call(struct pass *p)
     out->bytes = made_bytes(call);
     out->skip = (uint8_t)skip_by_marks(call);
     result = find_lane(p->plan, header, &out->lane);
-    bool drm = strcmp(call->row->provider, "drm") == 0;
+    bool drm = ga_row_is_drm(call->row);
     if (result == 0 && drm)
         result = add_file_ref(p);
     uint32_t place;

@@ -84,7 +84,7 @@ static void text_entry(struct table *table, const struct state *state, const str
         [GA_SIZE_UNKNOWN] = "-",         [GA_SIZE_REQUESTED] = "request",     [GA_SIZE_RETURNED] = "driver",
         [GA_SIZE_COMPUTED] = "product",  [GA_SIZE_STANDARD] = "standard",     [GA_SIZE_DECODED] = "private data",
         [GA_SIZE_IMPORTED] = "exporter"};
-    bool d3dkmt = strcmp(entry->row->provider, "d3dkmt") == 0;
+    bool d3dkmt = ga_row_is_d3dkmt(entry->row);
     table_cell(table, d3dkmt ? "0x%" PRIx32 : "%" PRIu32, entry->handle);
     table_cell(table, "%s", entry->origin == GA_SIZE_UNKNOWN ? "unknown" : ga_bytes(entry->size).text);
     table_cell(table, "%s", origins[entry->origin]);
@@ -125,7 +125,7 @@ static void text(const void *user, const struct analysis_output *out)
 
 static int entry_json(const struct entry *entry, json_object *object)
 {
-    bool known = entry->origin != GA_SIZE_UNKNOWN, d3dkmt = strcmp(entry->row->provider, "d3dkmt") == 0;
+    bool known = entry->origin != GA_SIZE_UNKNOWN, d3dkmt = ga_row_is_d3dkmt(entry->row);
     char event[96];
     snprintf(event, sizeof event, "%s:%s", entry->row->provider, entry->row->event);
     int failed = json_add_uint(object, "handle", entry->handle) || json_add_id(object, "process", entry->process) ||

@@ -50,7 +50,7 @@ static const struct {
 
 static bool is_d3dkmt(uint32_t row)
 {
-    return strcmp(ga_rows[row].provider, "d3dkmt") == 0;
+    return ga_row_is_d3dkmt(&ga_rows[row]);
 }
 
 /* "STATUS_NO_MEMORY", "ENOMEM"; null when it has no name here. */

@@ -17,7 +17,7 @@ static const char *const d3dkmt_drivers[] = {"dxg", "softgpu"};
 
 static bool is_drm(const struct ga_life *life)
 {
-    return strcmp(life->row->provider, "drm") == 0;
+    return ga_row_is_drm(life->row);
 }
 
 /* a: device number or AdapterLuid; b: whether it is a DRM node. */

@@ -6,7 +6,7 @@
 
 static bool has_surface(const struct ga_life *life)
 {
-    return strcmp(life->row->provider, "d3dkmt") == 0;
+    return ga_row_is_d3dkmt(life->row);
 }
 
 static struct group_key key(const struct ga_life *life)

@@ -196,7 +196,7 @@ static void put_header(struct list *list, const struct ga_call *call)
 static int put_call(struct list *list, const struct ga_call *call)
 {
     put_header(list, call);
-    if (call->row->provider[1] == '3') {
+    if (ga_row_is_d3dkmt(call->row)) {
         put_unsigned(list, "status", call->status);
     } else {
         if (call->file && *call->file->driver)

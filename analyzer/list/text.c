@@ -162,7 +162,7 @@ static void put_result(struct list *list, const struct ga_call *call)
             writer_text(writer, words_);
             writer_char(writer, ')');
         }
-    } else if (call->row->provider[1] == '3') {
+    } else if (ga_row_is_d3dkmt(call->row)) {
         put_hex(list, call->status);
     } else {
         writer_signed(writer, header->ret);

@@ -104,7 +104,7 @@ static int places_init(struct places *places, const struct ga_row *row)
         return -ENOMEM;
     if (row->kind == GA_ROW_CALL)
         add_header(places, call_places, sizeof call_places / sizeof *call_places);
-    if (row->kind == GA_ROW_CALL && strcmp(row->provider, "drm") == 0)
+    if (row->kind == GA_ROW_CALL && ga_row_is_drm(row))
         add_header(places, drm_places, sizeof drm_places / sizeof *drm_places);
     if (row->kind == GA_ROW_ELEMENT)
         add_header(places, element_places, sizeof element_places / sizeof *element_places);

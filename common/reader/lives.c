@@ -76,11 +76,6 @@ void ga_lives_destroy(struct ga_lives *lives)
     free(lives);
 }
 
-static bool is_d3dkmt(const struct ga_row *row)
-{
-    return strcmp(row->provider, "d3dkmt") == 0;
-}
-
 /* The newest object of a kind that a handle meant at ns. */
 static struct object *find(const struct ga_lives *lives, enum object_kind kind, uint64_t scope, uint32_t handle, int64_t ns)
 {
@@ -645,7 +640,7 @@ static int around_nested(struct ga_lives *lives, const struct ga_call *call)
 
 int ga_lives_call(struct ga_lives *lives, const struct ga_call *call)
 {
-    bool d3dkmt = is_d3dkmt(call->row);
+    bool d3dkmt = ga_row_is_d3dkmt(call->row);
     lives->epoch_offset_ns = call->begin_ns - (int64_t)call->header->begin;
     if (!d3dkmt && hold(lives, call->header->file, call->header->process, false) < 0)
         return -ENOMEM;

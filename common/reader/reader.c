@@ -320,7 +320,7 @@ static int on_call(struct ga_reader *reader, const struct ga_row *row, const str
         return out_of_memory(reader);
     reader->totals.calls++;
     reader->totals.missing_calls += (uint64_t)thread_count_call(thread, header->call);
-    bool drm = row->provider[1] == 'r';
+    bool drm = ga_row_is_drm(row);
     const uint64_t *file = drm ? ga_map_get(&reader->file_index, header->file, 0) : NULL;
     struct ga_call call = {
         .row = row,

@@ -150,7 +150,7 @@ const struct ga_row *ga_row_drm(const char *driver, unsigned number)
 {
     bool core = number < 0x40 || number >= 0xa0; /* DRM_COMMAND_BASE, DRM_COMMAND_END */
     for (const struct ga_row *row = ga_rows; row < ga_rows + GA_ROW_COUNT; row++)
-        if (row->kind == GA_ROW_CALL && row->number == number && row->provider[1] == 'r' &&
+        if (row->kind == GA_ROW_CALL && row->number == number && ga_row_is_drm(row) &&
             strcmp(row->driver, core ? "" : driver) == 0)
             return row;
     return NULL;
@@ -159,7 +159,7 @@ const struct ga_row *ga_row_drm(const char *driver, unsigned number)
 const struct ga_row *ga_row_dxg(unsigned number)
 {
     for (const struct ga_row *row = ga_rows; row < ga_rows + GA_ROW_COUNT; row++)
-        if (row->kind == GA_ROW_CALL && row->number == number && row->provider[1] == '3')
+        if (row->kind == GA_ROW_CALL && row->number == number && ga_row_is_d3dkmt(row))
             return row;
     return NULL;
 }
@@ -237,7 +237,7 @@ bool ga_call_failed(const struct ga_row *row, const struct ga_call_header *heade
 {
     if (header->layer == GA_LAYER_IOCTL && header->ret == -1)
         return true;
-    return row->provider[1] == '3' && (int32_t)ga_call_status(header) < 0;
+    return ga_row_is_d3dkmt(row) && (int32_t)ga_call_status(header) < 0;
 }
 
 /* libdxg's errno to NTSTATUS table, as its public source has it. */

@@ -209,6 +209,10 @@ bool ga_member_present(const struct ga_row *row, const struct ga_member *member,
 /* Ids of rows, usable by code that names one row. */
 static inline enum ga_row_id ga_row_id(const struct ga_row *row) { return (enum ga_row_id)(row - ga_rows); }
 
+/* Which interface a row is of; neither for gpualloc's own events. Async-signal-safe. */
+static inline bool ga_row_is_d3dkmt(const struct ga_row *row) { return row->provider[1] == '3'; }
+static inline bool ga_row_is_drm(const struct ga_row *row) { return row->provider[1] == 'r'; }
+
 /* Whether a call failed: -1 from an ioctl, or a negative NTSTATUS (259, STATUS_PENDING, is success). */
 bool ga_call_failed(const struct ga_row *row, const struct ga_call_header *header);
 /* The NTSTATUS that the thunk gave or would give (libdxg's table from errno), for d3dkmt calls. */

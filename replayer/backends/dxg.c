@@ -54,7 +54,7 @@ static int dxg_bind(struct replay_device *device, const struct replay_plan *plan
                     struct ga_error *error)
 {
     for (uint32_t c = 0; c < plan->call_count; c++)
-        if (!binding->skips[c] && (!plan->calls[c].row || plan->calls[c].row->provider[1] != '3'))
+        if (!binding->skips[c] && (!plan->calls[c].row || !ga_row_is_d3dkmt(plan->calls[c].row)))
             binding->skips[c] = REPLAY_SKIP_OTHER_INTERFACE;
     for (uint32_t o = 0; o < plan->object_count; o++)
         device->supplies |= plan->objects[o].supplied;

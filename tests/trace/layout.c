@@ -94,7 +94,7 @@ const struct layout *layout_get(const struct ga_row *row)
     if (layout->count)
         return layout;
     if (row->kind == GA_ROW_CALL)
-        add_call_header(layout, !strcmp(row->provider, "drm"));
+        add_call_header(layout, ga_row_is_drm(row));
     if (row->kind == GA_ROW_ELEMENT)
         add_element_header(layout);
     for (const struct ga_member *member = row->members(); member->name; member++)

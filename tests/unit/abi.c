@@ -398,7 +398,7 @@ static void rows_describe_the_published_structures(void **state)
     };
     size_t calls = 0, rows = 0;
     for (const struct ga_row *row = ga_rows; row < ga_rows + GA_ROW_COUNT; row++) {
-        if (strcmp(row->provider, "d3dkmt") != 0)
+        if (!ga_row_is_d3dkmt(row))
             continue;
         rows++;
         if (row->kind != GA_ROW_CALL)

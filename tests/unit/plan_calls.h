@@ -32,8 +32,8 @@ static inline int add_row(struct replay_plan *plan, enum ga_row_id row, struct g
     struct ga_call call = {.row = &ga_rows[row], .header = header, .record = record};
     header->size = header->size ? header->size : call.row->abi_size;
     call.failed = ga_call_failed(call.row, header);
-    call.status = call.row->provider[1] == '3' ? ga_call_status(header) : 0;
-    call.file = call.row->provider[1] == 'r' ? &file : NULL;
+    call.status = ga_row_is_d3dkmt(call.row) ? ga_call_status(header) : 0;
+    call.file = ga_row_is_drm(call.row) ? &file : NULL;
     for (int i = 0; i < element_count; i++)
         call.elements[i] = elements[i];
     struct ga_error error = {""};

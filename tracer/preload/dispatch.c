@@ -33,7 +33,7 @@ static bool key_read(uint64_t *key, enum ga_row_id row, uint64_t arguments, uint
 
 static bool is_thunk_row(enum ga_row_id row)
 {
-    return ga_rows[row].provider[1] == '3';
+    return ga_row_is_d3dkmt(&ga_rows[row]);
 }
 
 /* The running thunk of this row that a call at frame may belong to; *own says whether it certainly does. */
