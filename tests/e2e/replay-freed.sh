@@ -5,12 +5,15 @@ fake="env LD_PRELOAD=$runtime$BUILD/lib/libfake-drm.so"
 $fake gpualloc record -o T -- drm_scene /dev/dri/card0 >/dev/null 2>&1 || fail "recording"
 gpualloc record --softgpu -o S -- d3dkmt_scene >/dev/null 2>&1 || fail "recording"
 
+# A signal before the handlers are there would end it otherwise, or (SIGINT in the background) be ignored.
+handles() { local caught; caught=$(sed -n 's/^SigCgt:\t//p' "/proc/$1/status") && (((0x$caught >> ($(kill -l "$2") - 1)) & 1)); }
 interrupted() { # SIGNAL STATUS COMMAND…
     local signal=$1 expected=$2 status=0; shift 2
     rm -f fake.log
     "$@" >out 2>err &
     local pid=$!
-    sleep 0.7
+    wait_until 60 handles $pid "$signal"
+    sleep 0.5
     alive $pid || fail "it ended by itself: $(cat err)"
     kill -"$signal" $pid
     wait $pid || status=$?
