@@ -11,6 +11,7 @@
 
 #include <xxhash.h>
 
+#include "abi/query_text.h"
 #include "base/map.h"
 #include "replayer/plan_builder.h"
 
@@ -204,11 +205,31 @@ static int add_memory(struct pass *p, uint32_t place, uint64_t address)
     return add_relocation(p, place, REPLAY_TO_MEMORY, plan->memory_count++);
 }
 
+/* How a question with text was asked when it was recorded at the function, whose text is wider than the ioctl's; else null. */
+static const struct query_text *asked_wide(const struct pass *p)
+{
+    const struct ga_d3dkmt_query_adapter_info *query = p->call->record;
+    if (ga_row_id(p->call->row) != GA_ROW_d3dkmt_query_adapter_info || query->header.layer != GA_LAYER_API)
+        return NULL;
+    const struct query_text *text = query_text_of(query->Type);
+    return text && query->PrivateDriverDataSize == query_text_wide_size(text) ? text : NULL;
+}
+
+/* The same question as the ioctl takes it, over the wide one: what is around the text. No question has text. */
+static uint32_t narrow(const struct query_text *text, char *data)
+{
+    uint32_t size = query_text_size(text);
+    memmove(data + size - text->tail, data + query_text_wide_size(text) - text->tail, text->tail);
+    memset(data + text->head, 0, size - text->head - text->tail);
+    return size;
+}
+
 /* The blob's number in the plan, copied there when it is new; -ENOENT when the trace does not have it. */
 static int64_t find_blob(struct pass *p, uint64_t hash)
 {
     struct replay_plan *plan = p->plan;
-    uint64_t *known = ga_map_get(&p->b->blobs, hash, 0);
+    const struct query_text *text = asked_wide(p);
+    uint64_t *known = ga_map_get(&p->b->blobs, hash, text != NULL);
     if (known)
         return (int64_t)*known;
     const void *data;
@@ -219,10 +240,13 @@ static int64_t find_blob(struct pass *p, uint64_t hash)
         return -E2BIG;
     if (replay_room(&plan->data, &p->b->data_room, plan->data_size + size, 1) < 0 ||
         replay_room(&plan->blobs, &p->b->blob_room, plan->blob_count + 1u, sizeof *plan->blobs) < 0 ||
-        ga_map_set(&p->b->blobs, hash, 0, plan->blob_count) < 0)
+        ga_map_set(&p->b->blobs, hash, text != NULL, plan->blob_count) < 0)
         return -ENOMEM;
-    memcpy(plan->data + plan->data_size, data, size);
-    plan->blobs[plan->blob_count] = (struct replay_blob){plan->data_size, XXH3_64bits(data, size), size};
+    char *copy = (char *)plan->data + plan->data_size;
+    memcpy(copy, data, size);
+    if (text && size == query_text_wide_size(text))
+        size = narrow(text, copy);
+    plan->blobs[plan->blob_count] = (struct replay_blob){plan->data_size, XXH3_64bits(copy, size), size};
     plan->data_size += size;
     return plan->blob_count++;
 }
@@ -230,6 +254,9 @@ static int64_t find_blob(struct pass *p, uint64_t hash)
 static int add_blob(struct pass *p, const struct ga_row *row, const struct ga_member *member, const void *record, uint32_t place)
 {
     uint64_t hash = ga_member_in(member, record), size = member_value(row, member->count, record);
+    const struct query_text *text = asked_wide(p);
+    if (text)
+        size = query_text_size(text);
     if (hash == GA_BLOB_NULL)
         return 0;
     if (hash == GA_BLOB_EMPTY)
@@ -304,7 +331,7 @@ static int add_elements(struct pass *p, const struct ga_row *row, const struct g
     uint32_t captured = elements ? elements->count : 0;
     if (!load_address(member, record))
         return 0;
-    if (captured > GA_ARRAY_MAX)
+    if (captured > GA_ELEMENTS_MAX)
         return -EINVAL;
     uint64_t count = member->one ? 1 : member_value(row, member->count, record), room = captured;
     if (!(member->direction & GA_IN) && room < count)
@@ -521,6 +548,9 @@ static int add_call(struct pass *p)
     uint32_t first_ref = p->plan->ref_count;
     if (result == 0 && replay_row_known(call->row))
         result = add_members(p, call->row, call->record, header->size, 0);
+    const struct query_text *text = asked_wide(p);
+    if (text)
+        image_store(p, offsetof(struct D3DKMT_QUERYADAPTERINFO, PrivateDriverDataSize), query_text_size(text), 4);
     for (uint32_t i = first_ref; i < p->plan->ref_count; i++)
         p->plan->refs[i].scope = drm ? header->file : header->process;
     for (uint32_t i = first_ref; i < p->plan->ref_count; i++)

@@ -285,8 +285,8 @@ static int join_elements(struct ga_reader *reader, struct ga_call *call, struct 
             continue;
         const struct ga_row *row = &ga_rows[member->element];
         uint32_t captured = (uint32_t)ga_load((const char *)call->record + member->in, 4, false);
-        if (captured > GA_ARRAY_MAX)
-            captured = GA_ARRAY_MAX;
+        if (captured > GA_ELEMENTS_MAX)
+            captured = GA_ELEMENTS_MAX;
         struct element_list *list = NULL;
         for (size_t i = 0; i < GA_CALL_ELEMENTS_MAX; i++)
             if (pending->lists[i].row == row || (!list && !pending->lists[i].row))

@@ -32,7 +32,7 @@ struct ga_elements {
     const struct ga_member *member; /* the call's ELEMENTS member */
     const struct ga_row *row;
     const void *records; /* count records of row->record_size bytes, by index; one that was lost has an element size of 0 */
-    uint32_t count;      /* as many as the call says it sent, GA_ARRAY_MAX at most */
+    uint32_t count;      /* as many as the call says it sent, GA_ELEMENTS_MAX at most */
 };
 
 /* One call. All that it points to is valid until the callback returns, processes and files as long as the reader. */

@@ -159,7 +159,7 @@ int element_list_fill(struct element_list *list, const struct ga_row *row, uint3
 int threads_add_element(struct threads *threads, struct thread *thread, const struct ga_row *row,
                         const struct ga_element_header *element)
 {
-    if (element->index >= GA_ARRAY_MAX)
+    if (element->index >= GA_ELEMENTS_MAX)
         return 0; /* no writer of ours */
     struct pending *pending = pending_get(threads, thread, element->call);
     if (!pending)

@@ -180,7 +180,8 @@ enum ga_blob_state {
 };
 #define GA_BLOB_MAX (16u * 1024 * 1024) /* bytes of one blob that are kept */
 #define GA_BLOB_CHUNK_WORDS 1024        /* 64-bit words in one gpualloc:blob event: fits a sub-buffer of 16 KiB */
-#define GA_ARRAY_MAX 4096               /* elements of an ARRAY or ELEMENTS member that are kept; interfaces allow 1024 */
+#define GA_ARRAY_MAX 16384              /* entries of an ARRAY member that are kept; MakeResident and Evict allow 10,240 */
+#define GA_ELEMENTS_MAX 4096            /* elements of an ELEMENTS member that are kept; interfaces allow 2048 */
 
 #include "schema/rows.h" /* generated: enum ga_row_id { GA_ROW_provider_event…, GA_ROW_COUNT } */
 

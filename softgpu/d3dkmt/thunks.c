@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "abi/query_text.h"
 #include "d3dkmt/d3dkmt-thunks.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -164,43 +165,27 @@ static void widen_text(wchar_t *to, const uint16_t *from, size_t count)
         to[out++] = 0;
 }
 
-/* Answers with text: sizes of the two forms, and what lies before the text, in it and behind it. */
-static const struct text_answer {
-    uint32_t type, wide_size, size;
-    uint32_t head;       /* bytes before the text, equal in both */
-    uint32_t texts, characters; /* how many texts follow each other, of how many characters each */
-    uint32_t tail;              /* bytes behind them */
-} text_answers[] = {
-    {KMTQAITYPE_UMDRIVERNAME, sizeof(struct D3DKMT_UMDFILENAMEINFO), sizeof(struct D3DKMT_UMDFILENAMEINFO_UTF16), 4, 1, 260, 0},
-    {KMTQAITYPE_ADAPTERREGISTRYINFO, sizeof(struct D3DKMT_ADAPTERREGISTRYINFO), sizeof(struct D3DKMT_ADAPTERREGISTRYINFO_UTF16),
-     0, 4, 260, 0},
-    {KMTQAITYPE_NODEMETADATA, sizeof(struct D3DKMT_NODEMETADATA), sizeof(struct D3DKMT_NODEMETADATA_UTF16), 8, 1, 32, 6},
-    {KMTQAITYPE_QUERY_ADAPTER_UNIQUE_GUID, sizeof(struct D3DKMT_QUERY_ADAPTER_UNIQUE_GUID),
-     sizeof(struct D3DKMT_QUERY_ADAPTER_UNIQUE_GUID_UTF16), 0, 1, 40, 0},
-    {KMTQAITYPE_DRIVER_DESCRIPTION, sizeof(struct D3DKMT_DRIVER_DESCRIPTION), sizeof(struct D3DKMT_DRIVER_DESCRIPTION_UTF16), 0,
-     1, 4096, 0},
-};
-
-static NTSTATUS query_text(const struct D3DKMT_QUERYADAPTERINFO *args, const struct text_answer *answer)
+static NTSTATUS query_with_text(const struct D3DKMT_QUERYADAPTERINFO *args, const struct query_text *text)
 {
-    if (args->PrivateDriverDataSize != answer->wide_size)
+    uint32_t wide_size = query_text_wide_size(text), size = query_text_size(text);
+    if (args->PrivateDriverDataSize != wide_size)
         return STATUS_INVALID_PARAMETER;
-    unsigned char *wide = args->pPrivateDriverData, *inner = calloc(1, answer->size);
+    unsigned char *wide = args->pPrivateDriverData, *inner = calloc(1, size);
     if (!inner)
         return STATUS_NO_MEMORY;
     /* Everything outside the text is passed in; no answer takes text. */
-    memcpy(inner, wide, answer->head);
-    memcpy(inner + answer->size - answer->tail, wide + answer->wide_size - answer->tail, answer->tail);
+    memcpy(inner, wide, text->head);
+    memcpy(inner + size - text->tail, wide + wide_size - text->tail, text->tail);
     struct D3DKMT_QUERYADAPTERINFO inner_args = *args;
     inner_args.pPrivateDriverData = inner;
-    inner_args.PrivateDriverDataSize = answer->size;
+    inner_args.PrivateDriverDataSize = size;
     NTSTATUS status = thunk(DXG_IOCTL(0x09, struct D3DKMT_QUERYADAPTERINFO), &inner_args);
     if (NT_SUCCESS(status)) {
-        memcpy(wide, inner, answer->head);
-        for (uint32_t i = 0; i < answer->texts * answer->characters; i += answer->characters)
-            widen_text((wchar_t *)(void *)(wide + answer->head) + i, (uint16_t *)(void *)(inner + answer->head) + i,
-                       answer->characters);
-        memcpy(wide + answer->wide_size - answer->tail, inner + answer->size - answer->tail, answer->tail);
+        memcpy(wide, inner, text->head);
+        for (uint32_t i = 0; i < text->texts * text->characters; i += text->characters)
+            widen_text((wchar_t *)(void *)(wide + text->head) + i, (uint16_t *)(void *)(inner + text->head) + i,
+                       text->characters);
+        memcpy(wide + wide_size - text->tail, inner + size - text->tail, text->tail);
     }
     free(inner);
     return status;
@@ -208,10 +193,8 @@ static NTSTATUS query_text(const struct D3DKMT_QUERYADAPTERINFO *args, const str
 
 EXPORT NTSTATUS D3DKMTQueryAdapterInfo(const struct D3DKMT_QUERYADAPTERINFO *args)
 {
-    for (size_t i = 0; i < sizeof text_answers / sizeof *text_answers; i++)
-        if (text_answers[i].type == args->Type)
-            return query_text(args, &text_answers[i]);
-    return thunk(DXG_IOCTL(0x09, struct D3DKMT_QUERYADAPTERINFO), args);
+    const struct query_text *text = query_text_of(args->Type);
+    return text ? query_with_text(args, text) : thunk(DXG_IOCTL(0x09, struct D3DKMT_QUERYADAPTERINFO), args);
 }
 
 EXPORT void D3DKMTCloseDxCoreDevice(void)

@@ -124,10 +124,6 @@ ELEMENTS = {
     "D3DDDI_ALLOCATIONINFO2": ALLOCATION,
 }
 
-# Answers with text: characters of it, after how many bytes, before how many. The thunks convert them: wchar_t there, UTF-16 at the
-# ioctl, which is what is recorded.
-TEXTS = {1: (260, 4, 0), 8: (1040, 0, 0), 25: (32, 8, 6), 60: (40, 0, 0), 65: (4096, 0, 0)}
-
 # The arms of D3DKMT_GETDEVICESTATE, by StateType.
 STATES = {1: "ExecutionState", 2: "PresentState", 3: "ResetState", 4: "PresentStateDWM", 5: "PageFaultState",
           6: "PresentQueueState"}
@@ -268,35 +264,11 @@ def memory_of(record):
     return memory
 
 
-def as_utf16(record, memory):
-    """A query with text, as the thunk passes it on: the structure's size member and the bytes in their UTF-16 form."""
-    before = bytearray.fromhex(record["before"])
-    kind, size = (int.from_bytes(before[at:at + 4], "little") for at in (4, 16))
-    if kind not in TEXTS:
-        return before
-    characters, head, tail = TEXTS[kind]
-    if size != head + 4 * characters + tail or "pPrivateDriverData" not in memory:
-        return before
-    narrow_size = head + 2 * characters + tail
-
-    def narrow(data, keep):
-        text = data[head:head + 4 * characters].decode("utf-32-le").encode("utf-16-le")
-        text = text if keep else b""
-        return data[:head] + text.ljust(2 * characters, b"\0") + data[size - tail:]
-
-    old, new = memory["pPrivateDriverData"]
-    memory["pPrivateDriverData"] = (narrow(old, False), narrow(new, True))
-    before[16:20] = narrow_size.to_bytes(4, "little")
-    return before
-
-
-def expected_of(record, by_ioctl):
+def expected_of(record):
     event, structure, directions, pointers = CALLS[record["call"]]
     failed = record["ret"] < 0
     memory = memory_of(record)
     before, after = bytes.fromhex(record["before"]), bytes.fromhex(record["after"])
-    if record["call"] == "D3DKMTQueryAdapterInfo" and not by_ioctl:
-        before = bytes(as_utf16(record, memory))
     expectation = Expectation(memory, failed)
     result = expectation.structure(structure, before, after, directions, pointers, "")
     return "d3dkmt:" + event, result
@@ -422,7 +394,7 @@ def main():
         if len(mine) != len(theirs):
             fail("thread %d" % tid, "%d calls recorded, the client made %d" % (len(theirs), len(mine)))
         for i, (record, found) in enumerate(zip(mine, theirs)):
-            event, expected = expected_of(record, by_ioctl)
+            event, expected = expected_of(record)
             where = "thread %d call %d %s" % (tid, i + 1, record["call"])
             if found["event"] != event:
                 fail(where, "recorded as %s" % found["event"])

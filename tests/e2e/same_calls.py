@@ -46,6 +46,27 @@ def kind_of(member):
     return {'phAllocationList': 'hAllocation', 'bo_handle': 'handle'}.get(member, member)
 
 
+# Questions with text: bytes before it, characters, bytes behind it. wchar_t at the function, UTF-16 at the ioctl, as replay asks.
+TEXTS = {1: (4, 260, 0), 2: (0, 260, 8), 8: (0, 1040, 0), 25: (8, 32, 6), 54: (0, 1040, 0), 60: (0, 40, 0), 65: (0, 4096, 0),
+         66: (0, 4096, 0)}
+
+
+def as_ioctl(call):
+    """A call as its ioctl was or would be made."""
+    head, characters, tail = TEXTS.get(call.get('Type'), (0, 0, 0))
+    wide = head + 4 * characters + tail
+    if call['event'] != 'd3dkmt:query_adapter_info' or call['layer'] != 'api' or call['PrivateDriverDataSize'] != wide:
+        return call
+
+    def narrow(text):
+        data = bytes.fromhex(text)
+        words = data[head:head + 4 * characters].decode('utf-32-le').encode('utf-16-le').ljust(2 * characters, b'\0')
+        return (data[:head] + words + data[wide - tail:]).hex()
+
+    return {**call, 'PrivateDriverDataSize': head + 2 * characters + tail,
+            **{m: narrow(v) for m, v in call.items() if m.startswith('pPrivateDriverData') and isinstance(v, str)}}
+
+
 def canonical(value, member, call, names, scope):
     if isinstance(value, dict):
         return {m: canonical(v, m, call, names, scope) for m, v in value.items()
@@ -93,7 +114,7 @@ def failed(call):
 
 
 def read(path):
-    calls = [json.loads(line) for line in open(path)]
+    calls = [as_ioctl(json.loads(line)) for line in open(path)]
     return sorted((c for c in calls if c.get('errno') != 4), key=lambda c: int(c['ts']))  # what EINTR interrupted is repeated
 
 

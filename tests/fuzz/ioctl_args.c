@@ -64,7 +64,7 @@ static void emit(enum ga_row_id row, const void *record)
             sum += read_bytes(pointed, length * m->entry);
         if (m->kind == GA_STR)
             sum += read_bytes(pointed, strlen(pointed));
-        else if (m->kind == GA_ELEMENTS && ga_load(r + m->in, 4, false) > GA_ARRAY_MAX)
+        else if (m->kind == GA_ELEMENTS && ga_load(r + m->in, 4, false) > GA_ELEMENTS_MAX)
             abort();
     }
 }

@@ -317,9 +317,8 @@ static void every_request_has_its_thunk(void **state)
 {
     (void)state;
     for (const struct ga_row *row = ga_rows; row < ga_rows + GA_ROW_COUNT; row++) {
-        if (row->kind != GA_ROW_CALL || !ga_row_is_d3dkmt(row) || ga_row_id(row) == GA_ROW_d3dkmt_share_objects ||
-            ga_row_id(row) == GA_ROW_d3dkmt_query_adapter_info)
-            continue; /* the one has a wrapper of its own, the other is recorded at its ioctl */
+        if (row->kind != GA_ROW_CALL || !ga_row_is_d3dkmt(row) || ga_row_id(row) == GA_ROW_d3dkmt_share_objects)
+            continue; /* it has a wrapper of its own */
         bool found = false;
         for (unsigned i = 0; i < TABLE; i++)
             found |= !strcmp(table[i].name, row->request) && &ga_rows[table[i].thunk.row] == row;

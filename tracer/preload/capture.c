@@ -255,9 +255,9 @@ static void begin_elements(struct capture_call *call, const struct shape_step *s
     uint64_t count = count_of(step, call->in.bytes, call->size);
     if (!address || !count || !capture_ops->enabled((enum ga_row_id)step->element))
         return;
-    if (count > GA_ARRAY_MAX) {
+    if (count > GA_ELEMENTS_MAX) {
         process_trouble(PROCESS_TROUBLE_ARRAY_SIZE);
-        count = GA_ARRAY_MAX;
+        count = GA_ELEMENTS_MAX;
     }
     const struct shape *shape = &shapes[step->element];
     uint32_t size = call->older && step->older_size ? step->older_size : shape->row->abi_size;
