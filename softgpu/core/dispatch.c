@@ -31,13 +31,29 @@ static const struct {
 };
 enum { STRUCTURE_MAX = 72 }; /* bytes of the largest of them */
 
-static void wait_unlocked(struct softgpu *gpu, uint64_t delay_ns)
+enum { SLICE_NS = 10 * 1000 * 1000 }; /* of a wait, after which the caller's signals are looked at */
+
+static void sleep_ns(uint64_t ns)
 {
-    struct timespec left = {.tv_sec = (time_t)(delay_ns / 1000000000u), .tv_nsec = (long)(delay_ns % 1000000000u)};
-    softgpu_unlock(gpu);
+    struct timespec left = {.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u)};
     while (nanosleep(&left, &left) == -1 && errno == EINTR)
         ;
-    softgpu_lock(gpu);
+}
+
+long softgpu_wait(const struct softgpu_call *call, uint64_t wait_ns, bool interruptible)
+{
+    const struct softgpu_memory *memory = call->memory;
+    enum softgpu_signal enough = interruptible ? SOFTGPU_SIGNAL_ANY : SOFTGPU_SIGNAL_FATAL;
+    bool stopped = false;
+    softgpu_unlock(call->gpu);
+    while (wait_ns && !stopped) {
+        uint64_t slice_ns = memory->signalled && wait_ns > SLICE_NS ? SLICE_NS : wait_ns;
+        sleep_ns(slice_ns);
+        wait_ns -= slice_ns;
+        stopped = wait_ns && memory->signalled(memory->user) >= enough;
+    }
+    softgpu_lock(call->gpu);
+    return stopped ? -EINTR : 0;
 }
 
 long softgpu_ioctl(struct softgpu *gpu, int place, unsigned long request, uint64_t argument, const struct softgpu_memory *memory)
@@ -50,13 +66,15 @@ long softgpu_ioctl(struct softgpu *gpu, int place, unsigned long request, uint64
     struct softgpu_call call = {.gpu = gpu, .place = place, .argument = argument, .memory = memory};
     uint64_t structure[STRUCTURE_MAX / sizeof(uint64_t)];
     uint64_t delay_ns = 0;
-    long result;
+    long result, waited = 0;
     softgpu_lock(gpu);
     int failed = softgpu_fault_apply(gpu, number, &result, &delay_ns);
     if (delay_ns)
-        wait_unlocked(gpu, delay_ns);
+        waited = softgpu_wait(&call, delay_ns, false);
     if (!gpu->processes[place].pid) /* closed by another thread meanwhile */
         result = -ENOTTY;
+    else if (waited)
+        result = waited;
     else if (!failed) {
         result = softgpu_read(&call, structure, argument, _IOC_SIZE(request));
         if (result == 0)

@@ -45,7 +45,10 @@ struct softgpu_config {
     struct softgpu_fault faults[SOFTGPU_FAULTS_MAX];
 };
 
-/* How the core reaches the caller's memory. Called with the state locked, on the thread that called softgpu_ioctl. */
+/* What a caller that waits has pending: nothing, a signal that it would handle, or its death. */
+enum softgpu_signal { SOFTGPU_SIGNAL_NONE, SOFTGPU_SIGNAL_ANY, SOFTGPU_SIGNAL_FATAL };
+
+/* How the core reaches the caller. Called with the state locked (but signalled), on the thread that called softgpu_ioctl. */
 struct softgpu_memory {
     void *user;
     /* Copies bytes from or to the caller's memory; 0 or -EFAULT. Required. */
@@ -56,6 +59,8 @@ struct softgpu_memory {
     uint64_t (*fence_address)(void *user, size_t offset);
     /* Whether a process lives: asked when memory runs out, to let go of what the dead left. Optional. */
     bool (*alive)(void *user, uint32_t pid, uint64_t start);
+    /* Asked every few milliseconds while a call waits, with the state unlocked. Optional: without it a wait lasts to its end. */
+    enum softgpu_signal (*signalled)(void *user);
 };
 
 /* Defaults, then what the environment says (abi/softgpu.h); get is getenv or alike. 0, or -EINVAL and the variable at fault. */

@@ -97,6 +97,9 @@ static inline int softgpu_write(const struct softgpu_call *call, uint64_t to, co
     return size ? call->memory->write(call->memory->user, to, from, size) : 0;
 }
 
+/* Waits, with the state unlocked meanwhile: 0, or -EINTR when the caller dies, or (interruptible) has any signal to handle. */
+long softgpu_wait(const struct softgpu_call *call, uint64_t wait_ns, bool interruptible);
+
 /* What the faults asked for make of this call: 1 and *result when it fails here; *delay_ns to wait before it is made. */
 int softgpu_fault_apply(struct softgpu *gpu, unsigned number, long *result, uint64_t *delay_ns);
 

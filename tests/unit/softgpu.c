@@ -714,6 +714,31 @@ static void faults_come_when_asked_for(void **state)
     stop(&f);
 }
 
+static enum softgpu_signal pending;
+static int asked;
+static enum softgpu_signal signalled(void *user)
+{
+    (void)user;
+    asked++;
+    return pending;
+}
+
+static void a_delay_ends_when_its_caller_dies(void **state)
+{
+    (void)state;
+    struct softgpu_config config;
+    assert_int_equal(read_config(&config, NULL, NULL, "CreateAllocation2:1:50ms,CreateAllocation2:2:1000s"), 0);
+    struct fixture f = start_with_device(&config);
+    f.memory.signalled = signalled;
+    pending = SOFTGPU_SIGNAL_ANY; /* a handler waits: the call is made all the same */
+    assert_int_equal(try_create(&f), 0);
+    assert_true(asked > 0);
+    pending = SOFTGPU_SIGNAL_FATAL;
+    assert_int_equal(try_create(&f), -EINTR);
+    assert_int_equal(used(&f, 0), 8192);
+    stop(&f);
+}
+
 static void a_removed_device_is_gone_but_can_be_left(void **state)
 {
     (void)state;
@@ -954,6 +979,7 @@ int main(void)
         cmocka_unit_test(a_death_under_the_lock_is_repaired),
         cmocka_unit_test(the_environment_is_understood_or_refused),
         cmocka_unit_test(faults_come_when_asked_for),
+        cmocka_unit_test(a_delay_ends_when_its_caller_dies),
         cmocka_unit_test(a_removed_device_is_gone_but_can_be_left),
         cmocka_unit_test(host_statuses_become_errnos),
         cmocka_unit_test(threads_may_call_at_once),
