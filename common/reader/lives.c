@@ -50,6 +50,18 @@ const char *ga_life_end_name(enum ga_life_end end)
     return names[end];
 }
 
+const char *ga_object_kind_name(enum ga_object_kind kind)
+{
+    static const char *const names[GA_OBJECT_KINDS] = {
+        [GA_OBJECT_SCOPE] = "process",           [GA_OBJECT_ADAPTER] = "adapter",
+        [GA_OBJECT_DEVICE] = "device",           [GA_OBJECT_RESOURCE] = "resource",
+        [GA_OBJECT_ALLOCATION] = "allocation",   [GA_OBJECT_CONTEXT] = "context",
+        [GA_OBJECT_HW_CONTEXT] = "hardware context", [GA_OBJECT_HW_QUEUE] = "hardware queue",
+        [GA_OBJECT_PAGING_QUEUE] = "paging queue", [GA_OBJECT_SYNC_OBJECT] = "sync object",
+    };
+    return names[kind];
+}
+
 int ga_lives_create(struct ga_lives **lives, const struct ga_lives_ops *ops, void *user)
 {
     *lives = calloc(1, sizeof **lives);
@@ -89,6 +101,13 @@ struct ga_life *ga_lives_find_at(const struct ga_lives *lives, uint64_t scope, u
 {
     struct object *object = find(lives, OBJECT_ALLOCATION, scope, handle, begin_ns);
     return object ? &object->life : NULL;
+}
+
+struct ga_object *ga_lives_object_at(const struct ga_lives *lives, enum ga_object_kind kind, uint64_t process, uint32_t handle,
+                                     int64_t begin_ns)
+{
+    struct object *object = find(lives, (enum object_kind)kind, process, handle, begin_ns);
+    return object ? &object->shown : NULL;
 }
 
 struct ga_life *ga_lives_find(const struct ga_lives *lives, uint64_t scope, uint32_t handle)
@@ -184,20 +203,40 @@ static int end_allocation(struct ga_lives *lives, struct object *object, enum ga
     return result ? result : released;
 }
 
-/* Ends an object with all that it owns; goes on after a callback's error, and returns the first. */
+/* Ends an object that owns nothing any more, and is no allocation. */
+static int end_shown(struct ga_lives *lives, struct object *object, enum ga_life_end how, int64_t ns, const struct ga_call *call)
+{
+    struct ga_object *shown = &object->shown;
+    if (how == GA_END_NOT && object->waiting) {
+        how = GA_END_LOST;
+        ns = object->given_ns;
+    }
+    shown->died_ns = ns > shown->born_ns ? ns : shown->born_ns;
+    objects_remove(&lives->objects, object);
+    int result = shown->row && lives->ops.closed ? lives->ops.closed(lives->user, shown, how, call) : 0;
+    free(object);
+    return result;
+}
+
+/* Ends an object, and before it all that it owns; goes on after a callback's error, and returns the first. */
+static int end_tree(struct ga_lives *lives, struct object *object, enum ga_life_end self, enum ga_life_end owned, int64_t ns,
+                    const struct ga_call *call)
+{
+    if (object->kind == OBJECT_ALLOCATION)
+        return end_allocation(lives, object, self, ns, call);
+    int result = 0;
+    while (object->owned) {
+        int one = end_tree(lives, object->owned, owned, owned, ns, call);
+        result = result ? result : one;
+    }
+    int one = end_shown(lives, object, self, ns, call);
+    return result ? result : one;
+}
+
 static int end_object(struct ga_lives *lives, struct object *object, enum ga_life_end how, int64_t ns,
                       const struct ga_call *call)
 {
-    if (object->kind == OBJECT_ALLOCATION)
-        return end_allocation(lives, object, how, ns, call);
-    int result = 0;
-    while (object->owned) {
-        int one = end_object(lives, object->owned, how, ns, call);
-        result = result ? result : one;
-    }
-    objects_remove(&lives->objects, object);
-    free(object);
-    return result;
+    return end_tree(lives, object, how, how, ns, call);
 }
 
 static int stranger(struct ga_lives *lives, const struct ga_call *call, uint32_t handle)
@@ -214,7 +253,7 @@ static int end_handle(struct ga_lives *lives, const struct ga_call *call, enum o
         return how == GA_END_FREED ? stranger(lives, call, handle) : 0;
     if (object->renewed_ns > call->begin_ns)
         return 0; /* it ended the handle's older use; an import gave the same handle to the same buffer again */
-    return end_object(lives, object, how, call->begin_ns, call);
+    return end_tree(lives, object, GA_END_FREED, how, call->begin_ns, call);
 }
 
 /* Births. */
@@ -223,6 +262,17 @@ static struct object *scope_of(struct ga_lives *lives, uint64_t scope)
 {
     struct object *object = objects_newest(&lives->objects, OBJECT_SCOPE, scope, 0);
     return object ? object : objects_add(&lives->objects, OBJECT_SCOPE, scope, 0, INT64_MIN, NULL);
+}
+
+/* Puts an object in that nothing recorded had made. */
+static struct object *imply(struct ga_lives *lives, enum object_kind kind, uint64_t scope, uint32_t handle, struct object *above)
+{
+    struct object *object = objects_add(&lives->objects, kind, scope, handle, INT64_MIN, above);
+    if (object)
+        object->shown = (struct ga_object){
+            .kind = (enum ga_object_kind)kind, .handle = handle, .process = scope, .born_ns = INT64_MIN,
+            .owner = above->handle, .owner_kind = (enum ga_object_kind)above->kind};
+    return object;
 }
 
 /* An object that a call names as an owner; one that nothing recorded had made is put in. Null: out of memory. */
@@ -235,7 +285,7 @@ static struct object *owner_of(struct ga_lives *lives, const struct ga_call *cal
         return object;
     if (!above)
         above = scope_of(lives, scope);
-    return above ? objects_add(&lives->objects, kind, scope, handle, INT64_MIN, above) : NULL;
+    return above ? imply(lives, kind, scope, handle, above) : NULL;
 }
 
 static bool owns(const struct object *object, const struct object *other)
@@ -294,6 +344,27 @@ static int be_born(struct ga_lives *lives, struct object *object, struct object 
     return result ? result : end_lost(lives, object);
 }
 
+/* Tells of a new object that is no allocation; whoever made it has filled what only some kinds have. Null: out of memory. */
+static int open_object(struct ga_lives *lives, struct object *object, const struct ga_call *call)
+{
+    if (!object)
+        return -ENOMEM;
+    struct ga_object *shown = &object->shown;
+    shown->kind = (enum ga_object_kind)object->kind;
+    shown->handle = object->handle;
+    shown->process = object->scope;
+    shown->owner = object->owner->handle;
+    shown->owner_kind = (enum ga_object_kind)object->owner->kind;
+    shown->row = call->row;
+    shown->create_call = call->header->call;
+    shown->create_thread = call->header->thread;
+    shown->pid = call->header->pid;
+    shown->tid = call->header->tid;
+    shown->born_ns = call->end_ns;
+    int result = lives->ops.opened ? lives->ops.opened(lives->user, shown, call) : 0;
+    return result ? result : end_lost(lives, object);
+}
+
 /* D3DKMT. */
 
 static const struct ga_elements *elements_of(const struct ga_call *call, enum ga_row_id row)
@@ -337,11 +408,11 @@ static int create_allocation(struct ga_lives *lives, const struct ga_call *call)
     if (resource && owner) {
         owner = new_resource ? add(lives, call, OBJECT_RESOURCE, process, resource, owner)
                              : owner_of(lives, call, OBJECT_RESOURCE, resource, owner);
-        if (owner && !owner->life.surface)
-            owner->life.surface = surface;
-        if (owner && new_resource)
-            result = end_lost(lives, owner);
-        surface = owner && !surface ? owner->life.surface : surface;
+        if (owner && !owner->shown.surface)
+            owner->shown.surface = surface;
+        if (new_resource)
+            result = open_object(lives, owner, call);
+        surface = owner && !surface ? owner->shown.surface : surface;
     }
     if (!owner)
         return -ENOMEM;
@@ -386,8 +457,11 @@ static int open_adapter(struct ga_lives *lives, const struct ga_call *call, uint
         if (!object)
             return -ENOMEM;
         object->luid = luid;
+        int result = open_object(lives, object, call);
+        if (result)
+            return result;
     }
-    object->opens++;
+    object->shown.opens++;
     return 0;
 }
 
@@ -407,14 +481,14 @@ static int close_adapter(struct ga_lives *lives, const struct ga_call *call)
 {
     const struct ga_d3dkmt_close_adapter *record = call->record;
     struct object *object = find(lives, OBJECT_ADAPTER, record->header.process, record->hAdapter, call->begin_ns);
-    if (!object || --object->opens)
+    if (!object || --object->shown.opens)
         return 0;
     for (struct object *other = object->owner->owned; other; other = other->next)
         if (other->kind == OBJECT_ADAPTER && other != object && other->luid == object->luid) {
             object_give(object, other);
             break;
         }
-    return end_object(lives, object, GA_END_OWNER, call->begin_ns, call);
+    return end_tree(lives, object, GA_END_FREED, GA_END_OWNER, call->begin_ns, call);
 }
 
 static int create_device(struct ga_lives *lives, const struct ga_call *call)
@@ -427,7 +501,94 @@ static int create_device(struct ga_lives *lives, const struct ga_call *call)
     if (!object)
         return -ENOMEM;
     object->luid = owner ? owner->luid : 0;
-    return end_lost(lives, object);
+    return open_object(lives, object, call);
+}
+
+/* An opened resource's allocations are handles to memory that was made elsewhere. What leads from one to the other, a descriptor
+   that travelled, is not in the trace. */
+static int open_resource(struct ga_lives *lives, const struct ga_call *call, uint32_t device_handle, uint32_t handle)
+{
+    uint64_t process = call->header->process;
+    struct object *device = owner_of(lives, call, OBJECT_DEVICE, device_handle, NULL);
+    struct object *resource = handle ? add(lives, call, OBJECT_RESOURCE, process, handle, device) : device;
+    int result = !resource ? -ENOMEM : handle ? open_object(lives, resource, call) : 0;
+    const struct ga_elements *elements = elements_of(call, GA_ROW_d3dkmt_open_allocation);
+    const struct ga_d3dkmt_open_allocation *records = elements ? elements->records : NULL;
+    for (uint32_t i = 0; elements && i < elements->count && !result; i++) {
+        if (!records[i].hAllocation)
+            continue;
+        struct object *object = add(lives, call, OBJECT_ALLOCATION, process, records[i].hAllocation, resource);
+        if (!object)
+            return -ENOMEM;
+        object->life.owner = device_handle;
+        object->life.device = device->luid;
+        object->life.resource = handle;
+        object->life.imported = true;
+        result = be_born(lives, object, NULL, call);
+    }
+    return result;
+}
+
+/* Calls that make one object below another, or end one: where its handle stands in the call's record. */
+struct opening {
+    enum object_kind kind, owner_kind;
+    uint16_t handle, owner;
+    uint16_t fence; /* of a sync object that comes and goes with it */
+};
+#define AT(row, member) offsetof(struct ga_d3dkmt_##row, member)
+static const struct opening openings[GA_ROW_COUNT] = {
+    [GA_ROW_d3dkmt_create_context_virtual] = {OBJECT_CONTEXT, OBJECT_DEVICE, AT(create_context_virtual, hContext),
+                                              AT(create_context_virtual, hDevice), 0},
+    [GA_ROW_d3dkmt_create_hw_context] = {OBJECT_HW_CONTEXT, OBJECT_DEVICE, AT(create_hw_context, hHwContext),
+                                         AT(create_hw_context, hDevice), 0},
+    [GA_ROW_d3dkmt_create_hw_queue] = {OBJECT_HW_QUEUE, OBJECT_HW_CONTEXT, AT(create_hw_queue, hHwQueue),
+                                       AT(create_hw_queue, hHwContext), AT(create_hw_queue, hHwQueueProgressFence)},
+    [GA_ROW_d3dkmt_create_paging_queue] = {OBJECT_PAGING_QUEUE, OBJECT_DEVICE, AT(create_paging_queue, hPagingQueue),
+                                           AT(create_paging_queue, hDevice), AT(create_paging_queue, hSyncObject)},
+    [GA_ROW_d3dkmt_create_synchronization_object2] = {OBJECT_SYNC_OBJECT, OBJECT_DEVICE,
+                                                      AT(create_synchronization_object2, hSyncObject),
+                                                      AT(create_synchronization_object2, hDevice), 0},
+    [GA_ROW_d3dkmt_open_sync_object_from_nt_handle2] = {OBJECT_SYNC_OBJECT, OBJECT_DEVICE,
+                                                        AT(open_sync_object_from_nt_handle2, hSyncObject),
+                                                        AT(open_sync_object_from_nt_handle2, hDevice), 0},
+};
+static const struct opening closings[GA_ROW_COUNT] = {
+    [GA_ROW_d3dkmt_destroy_device] = {.kind = OBJECT_DEVICE, .handle = AT(destroy_device, hDevice)},
+    [GA_ROW_d3dkmt_destroy_context] = {.kind = OBJECT_CONTEXT, .handle = AT(destroy_context, hContext)},
+    [GA_ROW_d3dkmt_destroy_hw_context] = {.kind = OBJECT_HW_CONTEXT, .handle = AT(destroy_hw_context, hHwContext)},
+    [GA_ROW_d3dkmt_destroy_hw_queue] = {.kind = OBJECT_HW_QUEUE, .handle = AT(destroy_hw_queue, hHwQueue)},
+    [GA_ROW_d3dkmt_destroy_paging_queue] = {.kind = OBJECT_PAGING_QUEUE, .handle = AT(destroy_paging_queue, hPagingQueue)},
+    [GA_ROW_d3dkmt_destroy_synchronization_object] = {.kind = OBJECT_SYNC_OBJECT,
+                                                      .handle = AT(destroy_synchronization_object, hSyncObject)},
+};
+
+static uint32_t handle_at(const struct ga_call *call, uint16_t offset)
+{
+    return offset ? (uint32_t)ga_load((const char *)call->record + offset, sizeof(uint32_t), false) : 0;
+}
+
+static int open_below(struct ga_lives *lives, const struct ga_call *call, const struct opening *opening)
+{
+    uint64_t process = call->header->process;
+    uint32_t handle = handle_at(call, opening->handle), fence = handle_at(call, opening->fence);
+    struct object *owner = owner_of(lives, call, opening->owner_kind, handle_at(call, opening->owner), NULL);
+    if (!owner || !handle)
+        return owner ? 0 : -ENOMEM;
+    struct object *object = add(lives, call, opening->kind, process, handle, owner);
+    int result = open_object(lives, object, call);
+    if (!result && fence)
+        result = open_object(lives, add(lives, call, OBJECT_SYNC_OBJECT, process, fence, object), call);
+    return result;
+}
+
+static int opening_call(struct ga_lives *lives, const struct ga_call *call)
+{
+    const struct opening *opening = &openings[ga_row_id(call->row)], *closing = &closings[ga_row_id(call->row)];
+    if (opening->kind)
+        return open_below(lives, call, opening);
+    if (closing->kind)
+        return end_handle(lives, call, closing->kind, call->header->process, handle_at(call, closing->handle), GA_END_OWNER);
+    return 0;
 }
 
 static int d3dkmt_call(struct ga_lives *lives, const struct ga_call *call)
@@ -439,10 +600,6 @@ static int d3dkmt_call(struct ga_lives *lives, const struct ga_call *call)
         return destroy_allocation(lives, call);
     case GA_ROW_d3dkmt_create_device:
         return create_device(lives, call);
-    case GA_ROW_d3dkmt_destroy_device: {
-        const struct ga_d3dkmt_destroy_device *record = call->record;
-        return end_handle(lives, call, OBJECT_DEVICE, record->header.process, record->hDevice, GA_END_OWNER);
-    }
     case GA_ROW_d3dkmt_open_adapter_from_luid: {
         const struct ga_d3dkmt_open_adapter_from_luid *record = call->record;
         return open_adapter(lives, call, record->hAdapter, record->AdapterLuid_LowPart, record->AdapterLuid_HighPart);
@@ -452,8 +609,16 @@ static int d3dkmt_call(struct ga_lives *lives, const struct ga_call *call)
         return enum_adapters(lives, call);
     case GA_ROW_d3dkmt_close_adapter:
         return close_adapter(lives, call);
+    case GA_ROW_d3dkmt_open_resource: {
+        const struct ga_d3dkmt_open_resource *record = call->record;
+        return open_resource(lives, call, record->hDevice, record->hResource);
+    }
+    case GA_ROW_d3dkmt_open_resource_from_nt_handle: {
+        const struct ga_d3dkmt_open_resource_from_nt_handle *record = call->record;
+        return open_resource(lives, call, record->hDevice, record->hResource);
+    }
     default:
-        return 0;
+        return opening_call(lives, call);
     }
 }
 

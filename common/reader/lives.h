@@ -70,7 +70,46 @@ struct ga_life {
     void *user;                /* the caller's, zero at birth */
 };
 
+/* What a D3DKMT handle leads to. */
+enum ga_object_kind {
+    GA_OBJECT_SCOPE, /* a process's D3DKMT handles, or a DRM file: no handle leads to it, and nobody is told of it */
+    GA_OBJECT_ADAPTER,
+    GA_OBJECT_DEVICE,
+    GA_OBJECT_RESOURCE,
+    GA_OBJECT_ALLOCATION, /* struct ga_life tells of it */
+    GA_OBJECT_CONTEXT,
+    GA_OBJECT_HW_CONTEXT,
+    GA_OBJECT_HW_QUEUE,
+    GA_OBJECT_PAGING_QUEUE,
+    GA_OBJECT_SYNC_OBJECT,
+    GA_OBJECT_KINDS,
+};
+/* "adapter", "device", "resource", "allocation", "context", "hardware context", "hardware queue", "paging queue", "sync object". */
+const char *ga_object_kind_name(enum ga_object_kind kind);
+
+/* One object of D3DKMT that is no allocation. */
+struct ga_object {
+    enum ga_object_kind kind;
+    uint32_t handle;
+    uint32_t owner;   /* handle of the object that ends it with itself; 0: the process */
+    enum ga_object_kind owner_kind;
+    uint32_t opens;   /* adapter: times that it was opened and not closed */
+    uint64_t process; /* instance that made it */
+    uint64_t surface; /* resource: hPrivateRuntimeResourceHandle */
+    const struct ga_row *row; /* of the call that made it; null: made before the recording, and known from a call that named it */
+    uint64_t create_call;     /* number in its thread */
+    uint32_t create_thread, pid, tid;
+    int64_t born_ns; /* epoch: end of the create; INT64_MIN: made before the recording */
+    int64_t died_ns; /* epoch: begin of what ended it; meaningful at closed */
+    void *user;      /* the caller's, zero at birth */
+};
+
 struct ga_lives_ops {
+    /* An object that is no allocation began (before the allocations that the same call made); it ended, after all that it owned.
+       Those made before the recording are not told. how: GA_END_FREED by its own destroy, GA_END_OWNER with what it belongs to.
+       Optional. */
+    int (*opened)(void *user, struct ga_object *object, const struct ga_call *call);
+    int (*closed)(void *user, struct ga_object *object, enum ga_life_end how, const struct ga_call *call);
     /* An allocation began. Optional. */
     int (*born)(void *user, struct ga_life *life, const struct ga_call *call);
     /* It ended; life is gone afterwards (and stays as memory->maker if it is). call is the one that ended it, or null for ends
@@ -95,6 +134,9 @@ int ga_lives_finish(struct ga_lives *lives, int64_t ns);
 struct ga_life *ga_lives_find(const struct ga_lives *lives, uint64_t scope, uint32_t handle);
 /* The same for a call that began at begin_ns: the newest generation made by then, so perhaps one whose destroy is under way. */
 struct ga_life *ga_lives_find_at(const struct ga_lives *lives, uint64_t scope, uint32_t handle, int64_t begin_ns);
+/* The newest D3DKMT object of a kind that a handle of a process meant at begin_ns, or null; borrowed. Not for allocations. */
+struct ga_object *ga_lives_object_at(const struct ga_lives *lives, enum ga_object_kind kind, uint64_t process, uint32_t handle,
+                                     int64_t begin_ns);
 /* Null is fine; calls no callback. */
 void ga_lives_destroy(struct ga_lives *lives);
 

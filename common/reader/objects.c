@@ -113,7 +113,7 @@ void object_give(struct object *from, struct object *to)
     }
 }
 
-/* Depth is bounded by the kinds: scope, adapter, device, resource, allocation. */
+/* Depth is bounded by the kinds: scope, adapter, device, hardware context, hardware queue, its fence. */
 static void free_list(struct object *object)
 {
     while (object) {

@@ -11,11 +11,16 @@
 #include "reader/lives.h"
 
 enum object_kind {
-    OBJECT_SCOPE, /* a process's D3DKMT handles, or a DRM file */
-    OBJECT_ADAPTER,
-    OBJECT_DEVICE,
-    OBJECT_RESOURCE,
-    OBJECT_ALLOCATION,
+    OBJECT_SCOPE = GA_OBJECT_SCOPE,
+    OBJECT_ADAPTER = GA_OBJECT_ADAPTER,
+    OBJECT_DEVICE = GA_OBJECT_DEVICE,
+    OBJECT_RESOURCE = GA_OBJECT_RESOURCE,
+    OBJECT_ALLOCATION = GA_OBJECT_ALLOCATION,
+    OBJECT_CONTEXT = GA_OBJECT_CONTEXT,
+    OBJECT_HW_CONTEXT = GA_OBJECT_HW_CONTEXT,
+    OBJECT_HW_QUEUE = GA_OBJECT_HW_QUEUE,
+    OBJECT_PAGING_QUEUE = GA_OBJECT_PAGING_QUEUE,
+    OBJECT_SYNC_OBJECT = GA_OBJECT_SYNC_OBJECT,
 };
 
 struct object {
@@ -27,7 +32,6 @@ struct object {
     int64_t given_ns;    /* waiting: birth of the next generation */
     int64_t renewed_ns;  /* end of the newest import that gave this handle again, else born_ns */
     uint64_t luid;       /* adapter: AdapterLuid; device: its adapter's, 0 when not known */
-    uint32_t opens;      /* adapter: times that its handle was given */
     struct object *older; /* the next older generation of the handle */
     struct object *owner, *owned, *previous, *next;
     struct object *maker;    /* allocation: the object whose memory it is */
@@ -36,6 +40,7 @@ struct object {
         uint64_t a, b; /* 0: none */
     } names[2];        /* maker only: what leads to it from other files: dma-buf inode, FLINK name */
     struct ga_life life;     /* allocation only */
+    struct ga_object shown;  /* D3DKMT object that is no allocation */
 };
 
 struct objects {

@@ -33,6 +33,7 @@ struct ga_reader {
     struct file *files;
     struct decode_lists lists;
     union ga_record record;
+    bool recorded[GA_ROW_COUNT]; /* the trace describes the row's event */
     char recording[256]; /* session of `gpualloc record` that wrote the trace, or empty */
     size_t foreign_processes;
     struct ga_reader_totals totals;
@@ -143,6 +144,21 @@ static void find_recording(struct ga_reader *reader, const bt_event *event)
         tail--;
     if (!strncmp(name, "gpualloc-", 9) && tail && sscanf(tail, "%*u-%*u%n", &used) >= 0 && used && !tail[used])
         snprintf(reader->recording, sizeof reader->recording, "%s", name);
+}
+
+/* Which rows the trace describes: LTTng describes all events that a session asks for, whether they come or not. */
+static void find_recorded(struct ga_reader *reader, const bt_event *event)
+{
+    const bt_trace_class *trace = bt_trace_borrow_class_const(bt_stream_borrow_trace_const(bt_event_borrow_stream_const(event)));
+    for (uint64_t i = 0; i < bt_trace_class_get_stream_class_count(trace); i++) {
+        const bt_stream_class *stream = bt_trace_class_borrow_stream_class_by_index_const(trace, i);
+        for (uint64_t j = 0; j < bt_stream_class_get_event_class_count(stream); j++) {
+            const char *name = bt_event_class_get_name(bt_stream_class_borrow_event_class_by_index_const(stream, j));
+            const struct ga_row *row = name ? ga_row_by_name(name) : NULL;
+            if (row)
+                reader->recorded[ga_row_id(row)] = true;
+        }
+    }
 }
 
 /* Whether a name is one of a list separated by colons. */
@@ -382,6 +398,7 @@ static int event(void *user, const bt_event *bt, const struct merge_clock *clock
     if (!totals->events++) {
         totals->first_ns = ns;
         find_recording(reader, bt);
+        find_recorded(reader, bt);
     }
     totals->last_ns = ns;
     if (!decoder->row) {
@@ -444,6 +461,11 @@ int ga_reader_run(struct ga_reader *reader, const struct ga_reader_ops *ops, voi
 const struct ga_reader_totals *ga_reader_totals(const struct ga_reader *reader)
 {
     return &reader->totals;
+}
+
+bool ga_reader_records(const struct ga_reader *reader, enum ga_row_id row)
+{
+    return reader->recorded[row];
 }
 
 int ga_reader_blob(struct ga_reader *reader, uint64_t hash, const void **data, uint32_t *size)

@@ -79,6 +79,9 @@ int ga_reader_open(struct ga_reader **reader, const char *path, struct ga_error 
    comes back as it is, and its message is the callback's own. */
 int ga_reader_run(struct ga_reader *reader, const struct ga_reader_ops *ops, void *user, struct ga_error *error);
 const struct ga_reader_totals *ga_reader_totals(const struct ga_reader *reader);
+/* Whether the trace could hold a row's events: the recording asked for them (record --events), and the tracer knew them. Meaningful
+   once the first event was read. */
+bool ga_reader_records(const struct ga_reader *reader, enum ga_row_id row);
 /* Bytes of a blob already seen (its calls come after it): 0, or -ENOENT. The bytes are valid as long as the reader. Hashes
  * below GA_BLOB_FIRST_HASH are states (enum ga_blob_state) and give -ENOENT. */
 int ga_reader_blob(struct ga_reader *reader, uint64_t hash, const void **data, uint32_t *size);

@@ -425,6 +425,70 @@ static void a_nested_call_and_the_one_around_it_are_one(void **state)
     expect(run, "+5#1 +6#2 ");
 }
 
+/* Objects that are no allocations: "{device 2<1" opened below 1, "}device 2@30freed" closed. */
+static int opened(void *user, struct ga_object *object, const struct ga_call *call)
+{
+    assert_ptr_equal(object->row, call->row);
+    tell(user, "{%s %u<%u ", ga_object_kind_name(object->kind), object->handle, object->owner);
+    return 0;
+}
+
+static int closed(void *user, struct ga_object *object, enum ga_life_end how, const struct ga_call *call)
+{
+    assert_true(how == GA_END_FREED ? call != NULL : true);
+    tell(user, "}%s %u@%lld%s ", ga_object_kind_name(object->kind), object->handle, (long long)(object->died_ns - EPOCH),
+         ga_life_end_name(how));
+    return 0;
+}
+
+static void objects_end_with_their_owners(void **state)
+{
+    struct run *run = *state;
+    static const struct ga_lives_ops ops = {.opened = opened, .closed = closed, .born = born, .died = died};
+    ga_lives_destroy(run->lives);
+    assert_int_equal(ga_lives_create(&run->lives, &ops, run), 0);
+    FEED(made_open_adapter(MADE, WHEN(0, 1, 2), 1, 5));
+    FEED(made_device(MADE, WHEN(0, 3, 4), 1, 2));
+    made_call(MADE, GA_ROW_d3dkmt_create_paging_queue, WHEN(0, 5, 6));
+    run->made.record.r_d3dkmt_create_paging_queue.hDevice = 2;
+    run->made.record.r_d3dkmt_create_paging_queue.hPagingQueue = 3;
+    run->made.record.r_d3dkmt_create_paging_queue.hSyncObject = 4;
+    FEED(&run->made.call);
+    made_call(MADE, GA_ROW_d3dkmt_create_context_virtual, WHEN(0, 7, 8));
+    run->made.record.r_d3dkmt_create_context_virtual.hDevice = 2;
+    run->made.record.r_d3dkmt_create_context_virtual.hContext = 5;
+    FEED(&run->made.call);
+    FEED(made_create(MADE, WHEN(0, 9, 10), 2, 0, 6, 0xabc, 7, 1));
+    expect(run, "{adapter 1<0 {device 2<1 {paging queue 3<2 {sync object 4<3 {context 5<2 {resource 6<2 +7#0 ");
+    assert_int_equal(ga_lives_object_at(run->lives, GA_OBJECT_RESOURCE, 7, 6, EPOCH + 11)->surface, 0xabc);
+    assert_null(ga_lives_object_at(run->lives, GA_OBJECT_CONTEXT, 7, 3, EPOCH + 11));
+    made_call(MADE, GA_ROW_d3dkmt_destroy_paging_queue, WHEN(0, 11, 12));
+    run->made.record.r_d3dkmt_destroy_paging_queue.hPagingQueue = 3;
+    FEED(&run->made.call);
+    expect(run, "}sync object 4@11with_owner }paging queue 3@11freed ");
+    FEED(made_destroy_device(MADE, WHEN(0, 13, 14), 2));
+    expect(run, "-7#0@13with_owner }resource 6@13with_owner }context 5@13with_owner }device 2@13freed ");
+    assert_int_equal(ga_lives_finish(run->lives, EPOCH + 20), 0);
+    expect(run, "}adapter 1@20alive ");
+}
+
+static void an_opened_resource_has_imported_allocations(void **state)
+{
+    struct run *run = *state;
+    static struct ga_d3dkmt_open_allocation elements[2] = {{.hAllocation = 31}, {.hAllocation = 32}};
+    FEED(made_device(MADE, WHEN(0, 1, 2), 1, 2));
+    struct ga_call *call = made_call(MADE, GA_ROW_d3dkmt_open_resource_from_nt_handle, WHEN(0, 3, 4));
+    run->made.record.r_d3dkmt_open_resource_from_nt_handle.hDevice = 2;
+    run->made.record.r_d3dkmt_open_resource_from_nt_handle.hResource = 30;
+    call->elements[0] =
+        (struct ga_elements){.row = &ga_rows[GA_ROW_d3dkmt_open_allocation], .records = elements, .count = 2};
+    FEED(call);
+    expect(run, "+31#0 +32#1 ");
+    assert_true(ga_lives_find(run->lives, 7, 31)->imported);
+    FEED(made_destroy(MADE, WHEN(0, 5, 6), 2, 30, 0, 0));
+    expect(run, "-32#1@5freed -31#0@5freed ");
+}
+
 static void churn_is_bounded_by_what_is_alive(void **state)
 {
     struct run *run = *state;
@@ -458,6 +522,8 @@ int main(void)
         TEST(a_handle_given_again_for_another_dma_buf_is_a_new_life),
         TEST(gem_open_makes_a_new_handle_each_time),
         TEST(a_nested_call_and_the_one_around_it_are_one),
+        TEST(objects_end_with_their_owners),
+        TEST(an_opened_resource_has_imported_allocations),
         TEST(churn_is_bounded_by_what_is_alive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
