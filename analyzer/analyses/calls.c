@@ -1,4 +1,4 @@
-/* Calls by kind: how many, how many failed and why, and how long they took. */
+/* Calls by kind: how many, how many failed and why, how long they took, and how long it took until their memory was usable. */
 #include "analyzer/groups.h"
 
 #include <errno.h>
@@ -6,10 +6,14 @@
 #include <string.h>
 
 #include "analyzer/table.h"
+#include "reader/paging.h"
 
 struct kind {
     uint64_t calls, failed, nested, retries;
     struct ga_histogram durations; /* ns, failed calls included */
+    /* Calls that gave a paging fence's value: */
+    uint64_t ready_at_once, ready, not_seen;
+    struct ga_histogram ready_after; /* ns, from the call's begin until the fence was seen there: an upper bound */
 };
 
 struct failure {
@@ -22,6 +26,7 @@ struct state {
     struct failure *failures;
     size_t failure_count;
     size_t order[GA_ROW_COUNT], shown; /* rows that were called, most calls first */
+    struct ga_paging *paging;
 };
 
 /* The statuses that the thunks give, as Microsoft's ntstatus.h names them. */
@@ -79,6 +84,37 @@ static int count_failure(struct state *state, uint32_t row, uint32_t code)
     return 0;
 }
 
+static int ready(void *user, const struct ga_paging_wait *wait, int64_t after_ns, int64_t by_ns)
+{
+    struct state *state = user;
+    struct kind *kind = &state->kinds[ga_row_id(wait->row)];
+    (void)after_ns;
+    kind->ready_at_once += wait->at_once;
+    kind->ready += !wait->at_once;
+    return wait->at_once ? 0 : ga_histogram_add(&kind->ready_after, (uint64_t)(by_ns - wait->begin_ns));
+}
+
+static int not_seen(void *user, const struct ga_paging_wait *wait)
+{
+    struct state *state = user;
+    state->kinds[ga_row_id(wait->row)].not_seen++;
+    return 0;
+}
+
+static int wait_for_paging(struct state *state, const struct ga_call *call)
+{
+    static const struct ga_paging_ops ops = {.ready = ready, .not_seen = not_seen};
+    int result = state->paging ? 0 : ga_paging_create(&state->paging, &ops, state);
+    return result ? result : ga_paging_call(state->paging, call);
+}
+
+static int event(void *user, const struct ga_row *row, const void *record, int64_t ns)
+{
+    struct state *state = user;
+    (void)ns;
+    return state->paging ? ga_paging_event(state->paging, row, record) : 0;
+}
+
 static int call(void *user, const struct ga_call *call)
 {
     struct state *state = user;
@@ -90,6 +126,8 @@ static int call(void *user, const struct ga_call *call)
     kind->retries += (call->header->marks & GA_MARK_RETRY) != 0;
     uint64_t begin = call->header->begin, end = call->header->end;
     int result = ga_histogram_add(&kind->durations, end > begin ? end - begin : 0);
+    if (!result && ga_row_is_d3dkmt(call->row))
+        result = wait_for_paging(state, call);
     if (result || !call->failed)
         return result;
     return count_failure(state, row, is_d3dkmt(row) ? call->status : (uint32_t)call->header->error);
@@ -107,7 +145,24 @@ static int finish(void *user, const struct analysis_trace *trace)
             state->order[place] = state->order[place - 1];
         state->order[place] = row;
     }
-    return 0;
+    return state->paging ? ga_paging_finish(state->paging) : 0;
+}
+
+/* How long after a call the memory that it asked for was usable. */
+static void text_ready(const struct state *state, FILE *file)
+{
+    for (size_t i = 0; i < state->shown; i++) {
+        const struct kind *kind = &state->kinds[state->order[i]];
+        if (!kind->ready_at_once && !kind->ready && !kind->not_seen)
+            continue;
+        fprintf(file, "  usable after %s: %s at once", ga_rows[state->order[i]].request, ga_count(kind->ready_at_once).text);
+        if (kind->ready)
+            fprintf(file, ", %s within p50 %s, p99 %s, max %s", ga_count(kind->ready).text,
+                    ga_duration((double)ga_histogram_percentile(&kind->ready_after, 500)).text,
+                    ga_duration((double)ga_histogram_percentile(&kind->ready_after, 990)).text,
+                    ga_duration((double)kind->ready_after.max).text);
+        fprintf(file, ", %s not seen\n", ga_count(kind->not_seen).text);
+    }
 }
 
 static void text_failures(const struct state *state, FILE *file)
@@ -159,7 +214,23 @@ static void text(const void *user, const struct analysis_output *out)
     table_print(table, out->file);
     if (state->shown > out->top)
         fprintf(out->file, "  and %zu more (--by calls)\n", state->shown - (size_t)out->top);
+    text_ready(state, out->file);
     text_failures(state, out->file);
+}
+
+/* Only where a call gave a paging fence's value. */
+static int ready_json(const struct kind *kind, json_object *object)
+{
+    if (!kind->ready_at_once && !kind->ready && !kind->not_seen)
+        return 0;
+    json_object *ready = json_object_new_object(), *after = json_object_new_object();
+    return json_add(object, "ready", ready) || !ready || json_add_uint(ready, "at_once", kind->ready_at_once) ||
+           json_add_uint(ready, "later", kind->ready) || json_add_uint(ready, "not_seen", kind->not_seen) ||
+           json_add(ready, "within_ns", after) || !after ||
+           json_add_uint(after, "p50", ga_histogram_percentile(&kind->ready_after, 500)) ||
+           json_add_uint(after, "p90", ga_histogram_percentile(&kind->ready_after, 900)) ||
+           json_add_uint(after, "p99", ga_histogram_percentile(&kind->ready_after, 990)) ||
+           json_add_uint(after, "max", kind->ready_after.max);
 }
 
 static int kind_json(const struct state *state, size_t row, json_object *object)
@@ -177,7 +248,7 @@ static int kind_json(const struct state *state, size_t row, json_object *object)
                  json_add_uint(durations, "p50", ga_histogram_percentile(&kind->durations, 500)) ||
                  json_add_uint(durations, "p90", ga_histogram_percentile(&kind->durations, 900)) ||
                  json_add_uint(durations, "p99", ga_histogram_percentile(&kind->durations, 990)) ||
-                 json_add_uint(durations, "max", kind->durations.max);
+                 json_add_uint(durations, "max", kind->durations.max) || ready_json(kind, object);
     for (size_t i = 0; i < state->failure_count && !failed; i++) {
         const struct failure *failure = &state->failures[i];
         if (failure->row != row)
@@ -209,16 +280,18 @@ static void release(void *user)
 {
     struct state *state = user;
     for (size_t row = 0; row < GA_ROW_COUNT; row++)
-        ga_histogram_release(&state->kinds[row].durations);
+        ga_histogram_release(&state->kinds[row].durations), ga_histogram_release(&state->kinds[row].ready_after);
+    ga_paging_destroy(state->paging);
     free(state->failures);
 }
 
 const struct analysis analysis_calls = {
     .name = "calls",
-    .help = "calls by kind, with their failures and durations",
+    .help = "calls by kind, with their failures, durations, and time to resident",
     .order = 20,
     .state_size = sizeof(struct state),
     .call = call,
+    .event = event,
     .finish = finish,
     .text = text,
     .json = json,

@@ -60,7 +60,7 @@ static int on_call(void *user, const struct ga_call *call)
     return result < 0 ? result : -list->writer.error;
 }
 
-/* A file is closed, as a call, at its begin. */
+/* A file is closed, as a call, at its begin; a fence moved when it was seen. */
 static int on_event(void *user, const struct ga_row *row, const void *record, int64_t ns)
 {
     struct list *list = user;
@@ -69,6 +69,8 @@ static int on_event(void *user, const struct ga_row *row, const void *record, in
         return 0;
     if (ga_row_id(row) == GA_ROW_gpualloc_file_closed && epoch_offset_ns)
         ns = (int64_t)((const struct ga_gpualloc_file_closed *)record)->begin + epoch_offset_ns;
+    if (ga_row_id(row) == GA_ROW_gpualloc_paging_fence && epoch_offset_ns)
+        ns = (int64_t)((const struct ga_gpualloc_paging_fence *)record)->seen_at + epoch_offset_ns;
     format->event(list, row, record, ns);
     return -list->writer.error;
 }

@@ -270,3 +270,30 @@ uint32_t ga_call_status(const struct ga_call_header *header)
             return statuses[i].status;
     return 0xC0000001; /* UNSUCCESSFUL */
 }
+
+bool ga_paging_promise_of(enum ga_row_id row, const void *record, struct ga_paging_promise *promise)
+{
+#define PROMISE(event)                                                                                                      \
+    case GA_ROW_d3dkmt_##event: {                                                                                           \
+        const struct ga_d3dkmt_##event *call = record;                                                                      \
+        *promise = (struct ga_paging_promise){call->hPagingQueue, call->PagingFenceValue};                                  \
+        break;                                                                                                              \
+    }
+    switch (row) {
+        PROMISE(make_resident)
+        PROMISE(map_gpu_virtual_address)
+        PROMISE(reclaim_allocations2)
+        PROMISE(update_allocation_property)
+    case GA_ROW_d3dkmt_reserve_gpu_virtual_address: {
+        const struct ga_d3dkmt_reserve_gpu_virtual_address *call = record;
+        if (call->PagingFenceValue_out == call->PagingFenceValue) /* older kernels leave it as it was */
+            return false;
+        *promise = (struct ga_paging_promise){call->hPagingQueue, call->PagingFenceValue_out};
+        break;
+    }
+    default:
+        return false;
+    }
+#undef PROMISE
+    return promise->queue && promise->value;
+}

@@ -219,4 +219,12 @@ bool ga_call_failed(const struct ga_row *row, const struct ga_call_header *heade
 /* The NTSTATUS that the thunk gave or would give (libdxg's table from errno), for d3dkmt calls. */
 uint32_t ga_call_status(const struct ga_call_header *header);
 
+/* A paging fence's value that a d3dkmt call gave: its work is done when the queue's fence has reached it. */
+struct ga_paging_promise {
+    uint32_t queue;
+    uint64_t value;
+};
+/* Whether a call that succeeded gave one. Async-signal-safe. */
+bool ga_paging_promise_of(enum ga_row_id row, const void *record, struct ga_paging_promise *promise);
+
 #endif

@@ -24,6 +24,7 @@
 #include "preload/blobs.h"
 #include "preload/capture.h"
 #include "preload/dispatch.h"
+#include "preload/fences.h"
 #include "preload/files.h"
 #include "preload/ops.h"
 #include "preload/process.h"

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "preload/blobs.h"
+#include "preload/fences.h"
 #include "preload/ops.h"
 #include "preload/process.h"
 
@@ -344,6 +345,10 @@ void capture_begin(struct capture_call *call, const struct capture_target *targe
         begin_inputs(call);
     else
         call->record.header.marks |= GA_MARK_UNREADABLE;
+    if (ga_row_is_d3dkmt(shape->row)) {
+        fences_look();
+        fences_begin(target->row, &call->record);
+    }
     errno = saved;
     call->record.header.begin = capture_ops->clock();
 }
@@ -478,9 +483,15 @@ void capture_end(struct capture_call *call, int64_t ret, int error)
     header->end = capture_ops->clock();
     header->ret = ret;
     header->error = error;
+    const struct ga_row *row = call->shape->row;
+    bool failed = ga_call_failed(row, header);
     if (call->readable)
-        end_results(call, ga_call_failed(call->shape->row, header));
-    capture_ops->emit(ga_row_id(call->shape->row), &call->record);
+        end_results(call, failed);
+    capture_ops->emit(ga_row_id(row), &call->record);
+    if (ga_row_is_d3dkmt(row)) {
+        fences_end(ga_row_id(row), &call->record, failed || !call->readable);
+        fences_look();
+    }
     thread_scratch_release(call->scratch);
     errno = saved;
 }

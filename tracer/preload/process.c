@@ -14,6 +14,7 @@
 
 #include "preload/blobs.h"
 #include "preload/debug.h"
+#include "preload/fences.h"
 #include "preload/files.h"
 #include "preload/ops.h"
 #include "schema/records.h"
@@ -91,6 +92,7 @@ void process_renew(void)
     atomic_store(&capture_process.announced, false);
     for (unsigned i = 0; i < PROCESS_TROUBLE_COUNT; i++)
         atomic_store(&trouble_counts[i], 0);
+    fences_forget();
 }
 
 bool process_is_guest(void) { return (pid_t)syscall(SYS_getpid) != capture_process.pid; }
