@@ -90,8 +90,11 @@ MEMBERS(virtgpu_blob, M(blob_mem, IN), M(blob_flags, IN), M(bo_handle, OUT), M(r
 #define M(member, ...) MEMBER(struct drm_virtgpu_map, member, __VA_ARGS__)
 MEMBERS(virtgpu_map, M(offset, OUT), M(handle, IN), M(pad, IN));
 #undef M
-#define M(member, ...) MEMBER(struct drm_virtgpu_resource_info, member, __VA_ARGS__)
-MEMBERS(virtgpu_info, M(bo_handle, IN), M(res_handle, OUT), M(size, OUT), M(stride, IN));
+struct virtgpu_resource_info { /* its last member is called stride in Debian 12's libdrm, blob_mem since Linux 5.11 */
+    uint32_t bo_handle, res_handle, size, blob_mem;
+};
+#define M(member, ...) MEMBER(struct virtgpu_resource_info, member, __VA_ARGS__)
+MEMBERS(virtgpu_info, M(bo_handle, IN), M(res_handle, OUT), M(size, OUT), M(blob_mem, IN));
 #undef M
 #define M(member, ...) MEMBER(struct drm_radeon_gem_create, member, __VA_ARGS__)
 MEMBERS(radeon_create, M(size, IN), M(alignment, IN), M(handle, OUT), M(initial_domain, IN), M(flags, IN));

@@ -95,8 +95,10 @@ bool replay_reference_of(const struct ga_row *row, const struct ga_member *membe
 
 bool replay_row_known(const struct ga_row *row)
 {
-    bool drm = ga_row_is_drm(row); /* whose effects say what a request does; one without needs a line above */
-    if ((drm && row->effect.kind != GA_EFFECT_QUERY) || ga_row_id(row) == GA_ROW_d3dkmt_enum_adapters2 ||
+    /* The effects of DRM's requests say what they do to a GEM handle; one that names other objects needs a line above. */
+    bool handle = ga_row_is_drm(row) && row->effect.kind != GA_EFFECT_QUERY && row->effect.kind != GA_EFFECT_OPEN &&
+                  row->effect.kind != GA_EFFECT_CLOSE;
+    if (handle || ga_row_id(row) == GA_ROW_d3dkmt_enum_adapters2 ||
         ga_row_id(row) == GA_ROW_d3dkmt_enum_adapters3)
         return true;
     for (size_t i = 0; i < sizeof references / sizeof *references; i++)

@@ -28,7 +28,7 @@
 
 #define PUBLIC __attribute__((visibility("default")))
 #define PAGE 4096ull
-enum { FDS = 4096, HANDLES = 8192, BUFFERS = 16384, FILES = 64, DEVICES = 8 };
+enum { FDS = 4096, HANDLES = 8192, BUFFERS = 16384, FILES = 64, DEVICES = 24 };
 
 #define DRIVER(name) extern const struct fake_driver fake_driver_##name;
 #include "generated/fake-drivers.inc"

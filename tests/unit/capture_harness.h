@@ -201,7 +201,7 @@ static int test_ioctl(int fd, unsigned long request, ...)
 }
 
 /* Not inlined, as a hook never is: what the caller passes lies above its frame. */
-__attribute__((noinline)) static int hooked(int fd, unsigned long request, void *argument)
+__attribute__((noinline, unused)) static int hooked(int fd, unsigned long request, void *argument)
 {
     return dispatch_ioctl(fd, request, argument, (uintptr_t)__builtin_frame_address(0), test_ioctl);
 }

@@ -79,7 +79,7 @@ static enum ga_row_id row_of(const struct files_file *file, unsigned long reques
     unsigned type = file->driver->dxg ? DXG_IOCTL_TYPE : 'd';
     if (_IOC_TYPE((unsigned)request) != type)
         return GA_ROW_COUNT;
-    uint8_t row = file->driver->rows[_IOC_NR((unsigned)request)];
+    uint16_t row = file->driver->rows[_IOC_NR((unsigned)request)];
     return row == FILES_NO_ROW ? GA_ROW_COUNT : (enum ga_row_id)row;
 }
 

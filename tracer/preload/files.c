@@ -151,7 +151,7 @@ static struct files_driver *driver_of(const struct capture_probe *probe)
         driver->dxg = probe->dxg;
         for (unsigned number = 0; number < 256; number++) {
             const struct ga_row *row = probe->dxg ? ga_row_dxg(number) : ga_row_drm(driver->name, number);
-            driver->rows[number] = row ? (uint8_t)ga_row_id(row) : FILES_NO_ROW;
+            driver->rows[number] = row ? (uint16_t)ga_row_id(row) : FILES_NO_ROW;
         }
         driver->used = true;
         return driver;

@@ -14,13 +14,13 @@
 
 #include "schema/schema.h"
 
-enum { FILES_NO_ROW = 0xff };
+enum { FILES_NO_ROW = 0xffff };
 
 /* A kernel driver and the rows of its requests. Never freed. */
 struct files_driver {
     char name[32], version[96];
     bool used, dxg;
-    uint8_t rows[256]; /* by _IOC_NR: enum ga_row_id, or FILES_NO_ROW */
+    uint16_t rows[256]; /* by _IOC_NR: enum ga_row_id, or FILES_NO_ROW */
     atomic_ullong untraced[256];
     atomic_uint untraced_request[256];
 };

@@ -1,5 +1,6 @@
-/* virtio_gpu without virgl: two-dimensional resources, guest blobs. */
+/* virtio_gpu without virgl: two-dimensional resources, guest blobs, submissions that do nothing. */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "abi/virtgpu.h"
 #include "fake.h"
@@ -37,6 +38,74 @@ static int info(struct fake_file *file, void *argument)
     return error;
 }
 
+/* Both directions have the same structure. */
+static int transfer(struct fake_file *file, void *argument)
+{
+    struct drm_virtgpu_3d_transfer_to_host *a = argument;
+    return fake_find(file, a->bo_handle, NULL, NULL, NULL);
+}
+
+static int wait(struct fake_file *file, void *argument)
+{
+    struct drm_virtgpu_3d_wait *a = argument;
+    return a->flags & ~1u ? EINVAL : fake_find(file, a->handle, NULL, NULL, NULL);
+}
+
+/* One context is enough; the kernel refuses a second one, and numbers of rings beyond 64. */
+static int context_init(struct fake_file *file, void *argument)
+{
+    (void)file;
+    struct drm_virtgpu_context_init *a = argument;
+    const struct drm_virtgpu_context_set_param *params = (const void *)(uintptr_t)a->ctx_set_params;
+    if (a->pad || a->num_params > 4)
+        return EINVAL;
+    for (uint32_t i = 0; i < a->num_params; i++)
+        if (params[i].param < 1 || params[i].param > 4 || (params[i].param == 2 && params[i].value > 64))
+            return EINVAL;
+    return 0;
+}
+
+static int syncobjs(uint64_t address, uint32_t count, uint32_t stride)
+{
+    const char *array = (const char *)(uintptr_t)address;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct drm_virtgpu_execbuffer_syncobj *syncobj = (const void *)(array + (size_t)i * stride);
+        if (stride < 8 || syncobj->flags & ~1u)
+            return EINVAL;
+    }
+    return 0;
+}
+
+static int execbuffer(struct fake_file *file, void *argument)
+{
+    struct drm_virtgpu_execbuffer *a = argument;
+    const uint32_t *handles = (const void *)(uintptr_t)a->bo_handles;
+    if (a->flags & ~7u || (a->flags & 1 && a->fence_fd < 0))
+        return EINVAL;
+    for (uint32_t i = 0; i < a->num_bo_handles; i++)
+        if (fake_find(file, handles[i], NULL, NULL, NULL))
+            return ENOENT;
+    int error = syncobjs(a->in_syncobjs, a->num_in_syncobjs, a->syncobj_stride);
+    return error ? error : syncobjs(a->out_syncobjs, a->num_out_syncobjs, a->syncobj_stride);
+}
+
+static int getparam(struct fake_file *file, void *argument)
+{
+    (void)file;
+    struct drm_virtgpu_getparam *a = argument;
+    if (a->param < 1 || a->param > 8)
+        return EINVAL;
+    *(int *)(uintptr_t)a->value = a->param == 3; /* blob resources alone */
+    return 0;
+}
+
+static int get_caps(struct fake_file *file, void *argument)
+{
+    (void)file;
+    (void)argument;
+    return ENOSYS; /* no virgl: no capability set */
+}
+
 const struct fake_driver fake_driver_virtio_gpu = {
     .name = "virtio_gpu",
     .requests =
@@ -45,6 +114,13 @@ const struct fake_driver fake_driver_virtio_gpu = {
             {0x4a, sizeof(struct drm_virtgpu_resource_create_blob), true, create_blob},
             {0x41, sizeof(struct drm_virtgpu_map), true, map},
             {0x45, sizeof(struct drm_virtgpu_resource_info), true, info},
+            {0x46, sizeof(struct drm_virtgpu_3d_transfer_from_host), true, transfer},
+            {0x47, sizeof(struct drm_virtgpu_3d_transfer_to_host), true, transfer},
+            {0x48, sizeof(struct drm_virtgpu_3d_wait), true, wait},
+            {0x42, sizeof(struct drm_virtgpu_execbuffer), true, execbuffer},
+            {0x43, sizeof(struct drm_virtgpu_getparam), true, getparam},
+            {0x49, sizeof(struct drm_virtgpu_get_caps), true, get_caps},
+            {0x4b, sizeof(struct drm_virtgpu_context_init), true, context_init},
             {0},
         },
 };

@@ -1,0 +1,142 @@
+/*
+ * The DRM rows of the schema and the structures that they describe, ours and libdrm's, are those of the kernel's published headers,
+ * which tests/data/drm-layout.tsv and drm-requests.tsv hold: numbers, sizes, offsets, and that no member is left out.
+ */
+#include "published.h"
+
+#include "schema/records.h"
+#define GA_SCHEMA_INCLUDES
+#include "schema/all.inc"
+#undef GA_SCHEMA_INCLUDES
+
+struct published_request {
+    char name[64], structure[64];
+    unsigned number;
+    size_t size;
+    unsigned long request;
+};
+
+static struct published_request requests[256];
+static size_t request_count;
+
+static void take_request(const char *line)
+{
+    assert_true(request_count < sizeof requests / sizeof *requests);
+    struct published_request *r = &requests[request_count++];
+    assert_int_equal(sscanf(line, "%63s\t%x\t%63s\t%zu\t%lx", r->name, &r->number, r->structure, &r->size, &r->request), 5);
+}
+
+static int read_published(void **state)
+{
+    (void)state;
+    read_lines(SOURCE_DIR "/tests/data/drm-layout.tsv", take_layout);
+    read_lines(SOURCE_DIR "/tests/data/drm-requests.tsv", take_request);
+    return structure_count > 20 && request_count > 20 ? 0 : -1;
+}
+
+/* What the schema was compiled with: made of the data by cmake/layout.cmake, so that a difference does not compile. */
+static void structures_are_laid_out_as_published(void **state)
+{
+    (void)state;
+    size_t declared = 0;
+#define STRUCT(name, size_)                                                                                                 \
+    _Static_assert(sizeof(struct name) == (size_), "size of " #name);                                                       \
+    declared++;
+#define MEMBER(name, path, offset_, size_)                                                                                  \
+    _Static_assert(offsetof(struct name, path) == (offset_), "offset of " #name "." #path);                                 \
+    _Static_assert(sizeof(((struct name *)0)->path) == (size_), "size of " #name "." #path);
+#include "tests/drm-layout.inc"
+#undef STRUCT
+#undef MEMBER
+    assert_int_equal(declared, structure_count);
+}
+
+/* The structure that each DRM row describes. */
+static const char *const described[GA_ROW_COUNT] = {
+#define FLAG_NAMES(...)
+#define EVENT(...)
+#define CALL(event, request, number, structure, ...) [GA_JOIN(GA_ROW_, GA_PROVIDER, event)] = #structure,
+#define ELEMENT(event, structure, ...) [GA_JOIN(GA_ROW_, GA_PROVIDER, event)] = #structure,
+#define GA_PROVIDER drm
+#include "schema/drm.def"
+#include "schema/drivers.inc"
+#undef GA_PROVIDER
+#include "schema/undef.inc"
+};
+
+static void check_member(const struct ga_row *row, const struct published *structure, const struct ga_member *member)
+{
+    char path[96];
+    size_t index = 0;
+    snprintf(path, sizeof path, "%s", member->path);
+    char *bracket = strchr(path, '[');
+    if (bracket) {
+        index = strtoul(bracket + 1, NULL, 10);
+        *bracket = 0;
+    }
+    const struct published_member *known = find_member(structure, path);
+    if (!known)
+        fail_msg("schema: %s: %s has no member %s", row->event, structure->name, path);
+    if (known->offset + index * member->width != member->offset || (!bracket && known->size != bytes_of(member)))
+        fail_msg("schema: %s.%s at %u, %zu bytes is not as published", row->event, member->path, member->offset, bytes_of(member));
+}
+
+static void check_row(const struct ga_row *row)
+{
+    const char *name = described[ga_row_id(row)];
+    assert_non_null(name);
+    const struct published *structure = find_structure(name + strlen("struct "));
+    if (!structure)
+        fail_msg("schema: %s describes %s, which is not published", row->event, name);
+    assert_int_equal(row->abi_size, structure->size);
+    for (const struct ga_member *member = row->members(); member->name; member++)
+        if (member->offset != GA_NONE)
+            check_member(row, structure, member);
+    for (size_t i = 0; i < structure->count; i++)
+        if (!row_has(row, &structure->members[i]))
+            fail_msg("schema: %s does not record %s.%s", row->event, structure->name, structure->members[i].path);
+}
+
+static void rows_describe_the_published_structures(void **state)
+{
+    (void)state;
+    for (const struct ga_row *row = ga_rows; row < ga_rows + GA_ROW_COUNT; row++)
+        if (ga_row_is_drm(row))
+            check_row(row);
+}
+
+static const struct published_request *find_request(const char *name)
+{
+    for (size_t i = 0; i < request_count; i++)
+        if (strcmp(requests[i].name, name) == 0)
+            return &requests[i];
+    return NULL;
+}
+
+static void rows_have_the_published_numbers(void **state)
+{
+    (void)state;
+    for (const struct ga_row *row = ga_rows; row < ga_rows + GA_ROW_COUNT; row++) {
+        if (!ga_row_is_drm(row) || row->kind != GA_ROW_CALL)
+            continue;
+        const struct published_request *request = find_request(row->request);
+        if (!request)
+            fail_msg("schema: %s is no published request", row->request);
+        if (row->number != request->number || row->abi_size != request->size)
+            fail_msg("schema: %s is request %#x of %u bytes, published %#x of %zu", row->request, row->number, row->abi_size,
+                     request->number, request->size);
+        assert_string_equal(described[ga_row_id(row)] + strlen("struct "), request->structure);
+        assert_ptr_equal(ga_row_drm(row->driver, row->number), row);
+        assert_int_equal(request->request & ~(3ul << 30), _IOC(0, 'd', request->number, request->size));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(structures_are_laid_out_as_published),
+        cmocka_unit_test(rows_describe_the_published_structures),
+        cmocka_unit_test(rows_have_the_published_numbers),
+    };
+    return cmocka_run_group_tests(tests, read_published, NULL);
+}
