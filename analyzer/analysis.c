@@ -14,6 +14,7 @@ struct analysis_set {
     struct ga_lives *lives;
     int (*blob)(void *user, uint64_t hash, const void **data, uint32_t *size);
     void *blob_user;
+    struct ga_sizes *sizes;
     void *states[];
 };
 
@@ -77,16 +78,25 @@ static int blob(void *user, uint64_t hash, const void **data, uint32_t *size)
     return set->blob ? set->blob(set->blob_user, hash, data, size) : -ENOENT;
 }
 
-int analysis_set_create(struct analysis_set **out, const struct analysis *const *analyses, size_t count,
-                        int (*blob_of)(void *user, uint64_t hash, const void **data, uint32_t *size), void *blob_user)
+static int known(void *user, uint64_t id, uint64_t *size, enum ga_size_origin *origin)
 {
-    static const struct ga_lives_ops ops = {.born = born, .died = died, .used = used, .stranger = stranger, .blob = blob};
+    struct analysis_set *set = user;
+    return ga_sizes_known(set->sizes, id, size, origin);
+}
+
+int analysis_set_create(struct analysis_set **out, const struct analysis *const *analyses, size_t count,
+                        int (*blob_of)(void *user, uint64_t hash, const void **data, uint32_t *size), void *blob_user,
+                        struct ga_sizes *sizes)
+{
+    static const struct ga_lives_ops ops = {
+        .born = born, .died = died, .used = used, .stranger = stranger, .known = known, .blob = blob};
     struct analysis_set *set = calloc(1, sizeof *set + count * sizeof *set->states);
     if (!set)
         return -ENOMEM;
     set->analyses = analyses;
     set->blob = blob_of;
     set->blob_user = blob_user;
+    set->sizes = sizes;
     int result = ga_lives_create(&set->lives, &ops, set);
     while (result >= 0 && set->count < count) {
         set->states[set->count] = calloc(1, analyses[set->count]->state_size);

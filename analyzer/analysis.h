@@ -12,6 +12,7 @@
 #include <json-c/json.h>
 
 #include "reader/lives.h"
+#include "reader/sizes.h"
 
 /* What the analyses are told about the trace as a whole, at the end. */
 struct analysis_trace {
@@ -54,9 +55,11 @@ struct analysis {
 const struct analysis *const *analysis_table(void);
 
 struct analysis_set;
-/* analyses: borrowed. blob, blob_user: as in struct ga_lives_ops, may be null. */
+/* analyses: borrowed. blob, blob_user: as in struct ga_lives_ops, may be null. sizes: what an earlier pass over the trace learnt,
+   borrowed; null: sizes are those known at birth. A life's size never changes for an analysis. */
 int analysis_set_create(struct analysis_set **set, const struct analysis *const *analyses, size_t count,
-                        int (*blob)(void *user, uint64_t hash, const void **data, uint32_t *size), void *blob_user);
+                        int (*blob)(void *user, uint64_t hash, const void **data, uint32_t *size), void *blob_user,
+                        struct ga_sizes *sizes);
 /* Feed every call and event of a reader, in the order they come; then finish, once. */
 int analysis_set_call(struct analysis_set *set, const struct ga_call *call);
 int analysis_set_event(struct analysis_set *set, const struct ga_row *row, const void *record, int64_t ns);

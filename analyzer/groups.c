@@ -64,7 +64,11 @@ int groups_born(struct groups *groups, struct group_key key, const struct ga_lif
         group->live_unknown++;
         return 0;
     }
+    bool bound = ga_size_is_bound(life->origin);
+    group->bounds += bound;
+    group->live_bounds += bound;
     group->bytes_made += life->size;
+    group->origin_bytes[life->origin] += life->size;
     group->live_bytes += life->size;
     if (group->live_bytes > group->peak_bytes) {
         group->peak_bytes = group->live_bytes;
@@ -79,10 +83,12 @@ static void memory_gone(struct group *group, const struct ga_life *maker)
     if (maker->imported)
         return;
     group->live--;
-    if (maker->origin == GA_SIZE_UNKNOWN)
+    if (maker->origin == GA_SIZE_UNKNOWN) {
         group->live_unknown--;
-    else
-        group->live_bytes -= maker->size;
+        return;
+    }
+    group->live_bytes -= maker->size;
+    group->live_bounds -= ga_size_is_bound(maker->origin);
 }
 
 int groups_died(struct groups *groups, struct group_key key, struct group_key maker_key, const struct ga_life *life,
@@ -101,6 +107,7 @@ int groups_died(struct groups *groups, struct group_key key, struct group_key ma
     end->count++;
     end->bytes += life->origin == GA_SIZE_UNKNOWN ? 0 : life->size;
     end->unknown += life->origin == GA_SIZE_UNKNOWN;
+    end->bounds += ga_size_is_bound(life->origin);
     if (how == GA_END_NOT || how == GA_END_LOST)
         return 0;
     return ga_histogram_add(&group->lifetimes, (uint64_t)(life->died_ns - life->born_ns));
@@ -145,13 +152,13 @@ void groups_release(struct groups *groups)
 
 /* Text. */
 
-struct ga_text group_bytes(uint64_t bytes, uint64_t count, uint64_t unknown)
+struct ga_text group_bytes(uint64_t bytes, uint64_t count, uint64_t unknown, uint64_t bounds)
 {
     struct ga_text out = {"-"}, known = ga_bytes(bytes);
     if (count && unknown == count)
         strcpy(out.text, "unknown");
     else if (count)
-        snprintf(out.text, sizeof out.text, "%s%.20s", unknown ? "≥" : "", known.text);
+        snprintf(out.text, sizeof out.text, "%s%.20s", unknown || bounds ? "≥" : "", known.text);
     return out;
 }
 
@@ -184,9 +191,9 @@ static void group_row(struct table *table, const struct group *group, const char
     static const unsigned permilles[] = {500, 900, 990, 1000};
     table_cell(table, "%s", name);
     cell_count(table, group->made);
-    table_cell(table, "%s", group_bytes(group->peak_bytes, group->made, unknown).text);
+    table_cell(table, "%s", group_bytes(group->peak_bytes, group->made, unknown, group->bounds).text);
     if (group->live)
-        table_cell(table, "%s (%s)", group_bytes(group->live_bytes, group->live, group->live_unknown).text,
+        table_cell(table, "%s (%s)", group_bytes(group->live_bytes, group->live, group->live_unknown, group->live_bounds).text,
                    ga_count(group->live).text);
     else
         table_cell(table, "-");
@@ -276,11 +283,12 @@ static int add_object(json_object *object, const char *name, json_object **membe
 
 static int add_origins(const struct group *group, json_object *object)
 {
-    json_object *origins;
-    int failed = add_object(object, "size_origins", &origins);
+    json_object *origins, *bytes;
+    int failed = add_object(object, "size_origins", &origins) || add_object(object, "size_origin_bytes", &bytes);
     for (unsigned i = 0; i < GA_SIZE_ORIGINS && !failed; i++)
         if (group->origins[i])
-            failed = json_add_uint(origins, ga_size_origin_name(i), group->origins[i]);
+            failed = json_add_uint(origins, ga_size_origin_name(i), group->origins[i]) ||
+                     (i != GA_SIZE_UNKNOWN && json_add_uint(bytes, ga_size_origin_name(i), group->origin_bytes[i]));
     return failed;
 }
 
@@ -291,7 +299,8 @@ static int add_ends(const struct group *group, json_object *object)
     for (unsigned i = 0; i < GA_ENDS && !failed; i++)
         failed = add_object(ends, ga_life_end_name(i), &end) || json_add_uint(end, "count", group->ends[i].count) ||
                  add_bytes(end, "bytes", group->ends[i].bytes, group->ends[i].count, group->ends[i].unknown) ||
-                 json_add_uint(end, "unknown_size", group->ends[i].unknown);
+                 json_add_uint(end, "unknown_size", group->ends[i].unknown) ||
+                 json_add_uint(end, "lower_bounds", group->ends[i].bounds);
     return failed;
 }
 
@@ -313,10 +322,12 @@ int group_json(const struct group *group, json_object *object)
     int failed =
         json_add_uint(object, "made", group->made) || json_add_uint(object, "imported", group->imported) ||
         json_add_uint(object, "imported_at_end", group->imported_alive) || json_add_uint(object, "unknown_size", unknown) ||
+        json_add_uint(object, "lower_bounds", group->bounds) ||
         add_bytes(object, "bytes_made", group->bytes_made, group->made, unknown) ||
         add_bytes(object, "peak_bytes", group->peak_bytes, group->made, unknown) ||
         (group->peak_bytes && json_add(object, "peak_ts", json_object_new_int64(group->peak_ns))) ||
         json_add_uint(object, "at_end", group->live) || json_add_uint(object, "at_end_unknown_size", group->live_unknown) ||
+        json_add_uint(object, "at_end_lower_bounds", group->live_bounds) ||
         add_bytes(object, "at_end_bytes", group->live_bytes, group->live, group->live_unknown) ||
         add_lifetimes(&group->lifetimes, object) || add_ends(group, object) || add_origins(group, object);
     return failed ? -ENOMEM : 0;

@@ -23,13 +23,15 @@ struct group {
     struct group_key key;
     bool others; /* stands for all groups beyond GROUPS_MAX */
     uint64_t made, imported;
-    uint64_t bytes_made;                             /* of known sizes, as all bytes here */
-    uint64_t origins[GA_SIZE_ORIGINS];               /* of made, by where the size was learnt */
-    uint64_t live, live_bytes, live_unknown;         /* now, and when finished: at the end */
+    uint64_t bytes_made;                             /* of known sizes and lower bounds, as all bytes here */
+    uint64_t bounds;                                 /* of made: only a lower bound of the size is known */
+    uint64_t origins[GA_SIZE_ORIGINS];               /* of made, by where the size was learnt; their bytes */
+    uint64_t origin_bytes[GA_SIZE_ORIGINS];
+    uint64_t live, live_bytes, live_unknown, live_bounds; /* now, and when finished: at the end */
     uint64_t peak_bytes, peak_live;                  /* most bytes; allocations alive then */
     int64_t peak_ns;                                 /* end of the create that reached it */
     struct group_end {
-        uint64_t count, bytes, unknown;
+        uint64_t count, bytes, unknown, bounds;
     } ends[GA_ENDS];                                 /* of made */
     uint64_t imported_alive;                         /* at the end */
     struct ga_histogram lifetimes;                   /* ns */
@@ -54,8 +56,9 @@ int groups_died(struct groups *groups, struct group_key key, struct group_key ma
 void groups_sort(struct groups *groups, bool by_key);
 void groups_release(struct groups *groups);
 
-/* Bytes as text with what is not known about them: "64 MiB", "≥64 MiB" when some sizes are unknown, "unknown" when all are. */
-struct ga_text group_bytes(uint64_t bytes, uint64_t count, uint64_t unknown);
+/* Bytes as text with what is not known about them: "64 MiB", "≥64 MiB" when some of the count sizes are unknown or lower bounds,
+   "unknown" when all are unknown. */
+struct ga_text group_bytes(uint64_t bytes, uint64_t count, uint64_t unknown, uint64_t bounds);
 
 /* How groups are shown. user is the analysis's state. */
 struct groups_view {

@@ -22,18 +22,22 @@ static const char *const by_choices[] = {
 struct run {
     struct ga_reader *reader;
     struct analysis_set *set;
+    struct ga_sizes *sizes;
+    bool learning; /* the first pass */
 };
 
 static int on_call(void *user, const struct ga_call *call)
 {
     struct run *run = user;
-    return analysis_set_call(run->set, call);
+    int result = run->learning ? ga_sizes_call(run->sizes, call) : 0;
+    return result < 0 ? result : analysis_set_call(run->set, call);
 }
 
 static int on_event(void *user, const struct ga_row *row, const void *record, int64_t ns)
 {
     struct run *run = user;
-    return analysis_set_event(run->set, row, record, ns);
+    int result = run->learning ? ga_sizes_event(run->sizes, row, record, ns) : 0;
+    return result < 0 ? result : analysis_set_event(run->set, row, record, ns);
 }
 
 static int on_blob(void *user, uint64_t hash, const void **data, uint32_t *size)
@@ -75,22 +79,47 @@ static int print_json(const struct run *run, const struct analysis_trace *trace)
     return text ? 0 : -ENOMEM;
 }
 
-/* Reads the trace and prints. A damaged trace (-EIO) is reported as far as it goes, and is a failure all the same. */
-static int report(struct run *run, const char *path, const struct analysis *const *analyses, size_t count,
-                  struct ga_error *error)
+static void pass_end(struct run *run)
+{
+    analysis_set_destroy(run->set);
+    ga_reader_close(run->reader);
+    run->set = NULL;
+    run->reader = NULL;
+}
+
+/* Reads the trace through: 0, -EIO when it is damaged and could be read in part, other negative errnos when it could not. */
+static int pass(struct run *run, const char *path, const struct analysis *const *analyses, size_t count,
+                struct ga_error *error)
 {
     static const struct ga_reader_ops ops = {.call = on_call, .event = on_event};
     int result = ga_reader_open(&run->reader, path, error);
     if (result < 0)
         return result;
-    result = analysis_set_create(&run->set, analyses, count, on_blob, run);
+    result = analysis_set_create(&run->set, analyses, count, on_blob, run, run->learning ? NULL : run->sizes);
     if (result < 0)
         return ga_error_errno(error, -result, "%s", path);
-    int read = ga_reader_run(run->reader, &ops, run, error);
-    const struct ga_reader_totals *totals = ga_reader_totals(run->reader);
-    if (read < 0 && (read != -EIO || !totals->calls))
+    result = ga_reader_run(run->reader, &ops, run, error);
+    return result == -EIO && !ga_reader_totals(run->reader)->calls ? -EINVAL : result;
+}
+
+/* Reads the trace and prints. When sizes were learnt after births it is read once more, to count them from there. A damaged trace
+   (-EIO) is reported as far as it goes, and is a failure all the same. */
+static int report(struct run *run, const char *path, const struct analysis *const *analyses, size_t count,
+                  struct ga_error *error)
+{
+    int result = ga_sizes_create(&run->sizes, on_blob, run);
+    if (result < 0)
+        return ga_error_errno(error, -result, "%s", path);
+    run->learning = true;
+    int read = pass(run, path, analyses, count, error);
+    if ((!read || read == -EIO) && ga_sizes_learnt(run->sizes)) {
+        pass_end(run);
+        run->learning = false;
+        read = pass(run, path, analyses, count, error);
+    }
+    if (read < 0 && read != -EIO)
         return read;
-    struct analysis_trace trace = {path, totals, read < 0 ? error->text : NULL};
+    struct analysis_trace trace = {path, ga_reader_totals(run->reader), read < 0 ? error->text : NULL};
     result = analysis_set_finish(run->set, &trace);
     if (result >= 0 && as_json)
         result = print_json(run, &trace);
@@ -108,8 +137,8 @@ static int run_report(int argc, char **argv)
     struct ga_error error = {""};
     struct run run = {0};
     int result = report(&run, argv[0], chosen, choose(chosen), &error);
-    analysis_set_destroy(run.set);
-    ga_reader_close(run.reader);
+    pass_end(&run);
+    ga_sizes_destroy(run.sizes);
     if (result < 0)
         ga_error_print("report", &error);
     return result < 0 ? GA_EXIT_FAILURE : GA_EXIT_OK;
@@ -128,9 +157,9 @@ const struct ga_verb verb_report = {
     .synopsis = "[--by WHAT] [--top N] [--json] TRACE",
     .description =
         "Bytes are counted from a create's completion to that of the call that freed it, an imported handle's only where\n"
-        "the memory was made. D3DKMT names no sizes: they come from standard allocations and, for drivers that gpualloc\n"
-        "can decode, from private data; what is not known is called unknown and is in no byte count. Percentiles are\n"
-        "within 0.8 %.",
+        "the memory was made. D3DKMT names no sizes: they come from standard allocations, from private data that gpualloc can\n"
+        "decode, from what a lock mapped, and from GPU mappings, which give a lower bound (\"≥\"). What is not known is\n"
+        "called unknown and is in no byte count. Percentiles are within 0.8 %.",
     .options = options,
     .min_args = 1,
     .max_args = 1,

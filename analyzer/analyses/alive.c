@@ -83,10 +83,10 @@ static void text_entry(struct table *table, const struct state *state, const str
     static const char *const origins[GA_SIZE_ORIGINS] = {
         [GA_SIZE_UNKNOWN] = "-",         [GA_SIZE_REQUESTED] = "request",     [GA_SIZE_RETURNED] = "driver",
         [GA_SIZE_COMPUTED] = "product",  [GA_SIZE_STANDARD] = "standard",     [GA_SIZE_DECODED] = "private data",
-        [GA_SIZE_IMPORTED] = "exporter"};
+        [GA_SIZE_IMPORTED] = "exporter", [GA_SIZE_LOCKED] = "lock",           [GA_SIZE_MAPPED] = "GPU mapping"};
     bool d3dkmt = ga_row_is_d3dkmt(entry->row);
     table_cell(table, d3dkmt ? "0x%" PRIx32 : "%" PRIu32, entry->handle);
-    table_cell(table, "%s", entry->origin == GA_SIZE_UNKNOWN ? "unknown" : ga_bytes(entry->size).text);
+    table_cell(table, "%s", group_bytes(entry->size, 1, entry->origin == GA_SIZE_UNKNOWN, ga_size_is_bound(entry->origin)).text);
     table_cell(table, "%s", origins[entry->origin]);
     table_cell(table, "+%s", ga_duration((double)(entry->born_ns - state->first_ns)).text);
     table_cell(table, "%s", entry->row->request);

@@ -225,14 +225,21 @@ static void text_origins(const struct group *all, const struct analysis_output *
     uint64_t unknown = all->origins[GA_SIZE_UNKNOWN];
     static const char *const words[GA_SIZE_ORIGINS] = {
         [GA_SIZE_REQUESTED] = "the request",  [GA_SIZE_RETURNED] = "the driver's answer", [GA_SIZE_COMPUTED] = "a product",
-        [GA_SIZE_STANDARD] = "standard data", [GA_SIZE_DECODED] = "private data",         [GA_SIZE_IMPORTED] = "the exporter"};
-    fprintf(out->file, "%-9s sizes known from:", "");
+        [GA_SIZE_STANDARD] = "standard data", [GA_SIZE_DECODED] = "private data",         [GA_SIZE_IMPORTED] = "the exporter",
+        [GA_SIZE_LOCKED] = "locks",           [GA_SIZE_MAPPED] = "GPU mappings"};
+    int column = fprintf(out->file, "%-9s sizes known from:", "");
     const char *comma = "";
-    for (unsigned i = 1; i < GA_SIZE_ORIGINS; i++)
-        if (all->origins[i]) {
-            fprintf(out->file, "%s %s (%s)", comma, words[i], ga_count(all->origins[i]).text);
-            comma = ",";
-        }
+    for (unsigned i = 1; i < GA_SIZE_ORIGINS; i++) {
+        if (!all->origins[i])
+            continue;
+        char text[96];
+        snprintf(text, sizeof text, "%s (%s in %s)", words[i],
+                 group_bytes(all->origin_bytes[i], all->origins[i], 0, ga_size_is_bound(i)).text, ga_count(all->origins[i]).text);
+        bool wrap = column + (int)table_width(text) + 3 > TABLE_WIDTH;
+        fprintf(out->file, "%s%s", comma, wrap ? "\n           " : "");
+        column = (wrap ? 12 : column + 2) + fprintf(out->file, " %s", text);
+        comma = ",";
+    }
     fputc('\n', out->file);
     if (unknown)
         line(out, "", "%s of unknown size (\"unsized\"): in no byte count here", ga_count(unknown).text);
@@ -247,15 +254,15 @@ static void text_memory(const struct state *state, const struct group *all, cons
     }
     if (all->peak_bytes)
         line(out, "Memory", "peak %s in %s allocation%s, %s after the start",
-             group_bytes(all->peak_bytes, all->made, unknown).text, ga_count(all->peak_live).text, plural(all->peak_live),
+             group_bytes(all->peak_bytes, all->made, unknown, all->bounds).text, ga_count(all->peak_live).text, plural(all->peak_live),
              ga_duration((double)(all->peak_ns - state->totals.first_ns)).text);
     else
         line(out, "Memory", "no size is known: the calls name none, and no decoder here knows this driver's private data");
     char in_all[64] = "", left[64] = "";
     if (unknown < all->made)
-        snprintf(in_all, sizeof in_all, ", %s in all", group_bytes(all->bytes_made, all->made, unknown).text);
+        snprintf(in_all, sizeof in_all, ", %s in all", group_bytes(all->bytes_made, all->made, unknown, all->bounds).text);
     if (all->live_unknown < all->live)
-        snprintf(left, sizeof left, " (%s)", group_bytes(all->live_bytes, all->live, all->live_unknown).text);
+        snprintf(left, sizeof left, " (%s)", group_bytes(all->live_bytes, all->live, all->live_unknown, all->live_bounds).text);
     line(out, "", "%s allocation%s made%s; %s%s left at the end", ga_count(all->made).text, plural(all->made), in_all,
          all->live ? ga_count(all->live).text : "none", left);
     if (unknown < all->made)

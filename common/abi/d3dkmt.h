@@ -509,6 +509,9 @@ struct D3DDDI_MAKERESIDENT {
     uint64_t NumBytesToTrim;
 };
 
+#define D3DDDI_MAKERESIDENT_CantTrimFurther (1u << 0)
+#define D3DDDI_MAKERESIDENT_MustSucceed (1u << 1)
+
 struct D3DKMT_EVICT {
     D3DKMT_HANDLE hDevice;
     uint32_t NumAllocations;
@@ -516,6 +519,8 @@ struct D3DKMT_EVICT {
     uint32_t Flags;
     uint64_t NumBytesToTrim;
 };
+
+#define D3DKMT_EVICT_EvictOnlyIfNecessary (1u << 0)
 
 struct D3DKMT_SETALLOCATIONPRIORITY {
     D3DKMT_HANDLE hDevice;

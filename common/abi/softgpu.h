@@ -34,6 +34,9 @@ struct softgpu_private_data {
  *                                  its device with its forked children only. The first to come sets the sizes and faults.
  *   GPUALLOC_SOFTGPU_LOCAL=SIZE    local memory of each adapter (default 1G); K, M, G, T may follow
  *   GPUALLOC_SOFTGPU_SYSTEM=SIZE   system memory that the device may use (default 4G)
+ *   GPUALLOC_SOFTGPU_LOCAL_BUDGET=SIZE, GPUALLOC_SOFTGPU_SYSTEM_BUDGET=SIZE
+ *                                  what each process may keep resident there (default: all there is)
+ *   GPUALLOC_SOFTGPU_PAGING=TIME   how long each paging operation of a queue takes (2ms; default 0ns: done at once)
  *   GPUALLOC_SOFTGPU_ADAPTERS=N    1 to 8 (default 1)
  *   GPUALLOC_SOFTGPU_FAULTS=LIST   comma separated, each CALL:WHEN:WHAT. CALL is a D3DKMT name without that prefix
  *                                  (CreateAllocation2) or *; WHEN is N (the Nth call, from 1), N+ (from the Nth on) or /N (each
@@ -43,6 +46,9 @@ struct softgpu_private_data {
 #define SOFTGPU_ENV_STATE "GPUALLOC_SOFTGPU_STATE"
 #define SOFTGPU_ENV_LOCAL "GPUALLOC_SOFTGPU_LOCAL"
 #define SOFTGPU_ENV_SYSTEM "GPUALLOC_SOFTGPU_SYSTEM"
+#define SOFTGPU_ENV_LOCAL_BUDGET "GPUALLOC_SOFTGPU_LOCAL_BUDGET"
+#define SOFTGPU_ENV_SYSTEM_BUDGET "GPUALLOC_SOFTGPU_SYSTEM_BUDGET"
+#define SOFTGPU_ENV_PAGING "GPUALLOC_SOFTGPU_PAGING"
 #define SOFTGPU_ENV_ADAPTERS "GPUALLOC_SOFTGPU_ADAPTERS"
 #define SOFTGPU_ENV_FAULTS "GPUALLOC_SOFTGPU_FAULTS"
 

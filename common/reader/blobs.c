@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "reader/temporary.h"
+
 enum { BLOB_MISSED = 0 }; /* in the index: a call named it, and it was not there */
 #define CHUNK_MIN ((size_t)1 << 20)
 #define CHUNK_MAX ((size_t)64 << 20)
@@ -39,27 +41,10 @@ void blobs_release(struct blobs *blobs)
     blobs_init(blobs, 0);
 }
 
-static int temporary_file(struct ga_error *error)
-{
-    const char *folder = getenv("TMPDIR");
-    if (!folder || !*folder)
-        folder = "/tmp";
-    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (fd < 0) { /* a file system without O_TMPFILE */
-        char path[4096];
-        snprintf(path, sizeof path, "%s/gpualloc-XXXXXX", folder);
-        fd = mkostemp(path, O_CLOEXEC);
-        if (fd >= 0)
-            unlink(path);
-    }
-    return fd >= 0 ? fd
-                   : ga_error_errno(error, errno, "cannot make a temporary file for private data in %s (see TMPDIR)", folder);
-}
-
 /* Maps another piece of the file, with its blocks reserved: a full disk must be an error here, not a SIGBUS later. */
 static int chunk_add(struct blobs *blobs, size_t needed, struct ga_error *error)
 {
-    if (blobs->fd < 0 && (blobs->fd = temporary_file(error)) < 0)
+    if (blobs->fd < 0 && (blobs->fd = temporary_file("private data", error)) < 0)
         return blobs->fd;
     size_t size = CHUNK_MIN;
     while (size < needed || (size < CHUNK_MAX && size < blobs->file_size))

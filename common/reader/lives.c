@@ -12,6 +12,9 @@ enum {
     PAST_SIZES = 4096, /* of dead exported memory that are remembered: a dma-buf outlives the handle that it was made from */
     CREATE_RESOURCE = 1u << 0, /* D3DKMT_CREATEALLOCATIONFLAGS */
     STANDARD_ALLOCATION = 1u << 16,
+    GPU_PAGE = 4096, /* bytes of a page in MapGpuVirtualAddress, whatever the adapter's own pages are */
+    OPERATION_MAP = 0, /* D3DDDI_UPDATEGPUVIRTUALADDRESS_OPERATION_TYPE */
+    OPERATION_MAP_PROTECT = 3,
 };
 /* A destroy that has not come this long after its handle was given again was lost. */
 static const int64_t wait_limit_ns = 10LL * 1000 * 1000 * 1000;
@@ -39,8 +42,8 @@ struct ga_lives {
 
 const char *ga_size_origin_name(enum ga_size_origin origin)
 {
-    static const char *const names[GA_SIZE_ORIGINS] = {"unknown",  "requested", "returned", "computed",
-                                                       "standard", "decoded",   "imported"};
+    static const char *const names[GA_SIZE_ORIGINS] = {"unknown", "requested", "returned", "computed", "standard",
+                                                       "decoded", "imported",  "locked",   "mapped"};
     return names[origin];
 }
 
@@ -316,6 +319,16 @@ static struct object *add(struct ga_lives *lives, const struct ga_call *call, en
     return owner ? objects_add(&lives->objects, kind, scope, handle, call->end_ns, owner) : NULL;
 }
 
+/* How much a size of an origin is worth: what a call or its private data say, an extent that was seen, a lower bound, nothing. */
+enum { SIZE_NOT_KNOWN, SIZE_BOUND, SIZE_EXTENT, SIZE_BY_CALL };
+static unsigned size_rank(enum ga_size_origin origin)
+{
+    return origin == GA_SIZE_UNKNOWN  ? SIZE_NOT_KNOWN
+           : ga_size_is_bound(origin) ? SIZE_BOUND
+           : origin == GA_SIZE_LOCKED ? SIZE_EXTENT
+                                      : SIZE_BY_CALL;
+}
+
 /* Fills what every life has, joins it to its memory (maker; null: its own), and tells of it. */
 static int be_born(struct ga_lives *lives, struct object *object, struct object *maker, const struct ga_call *call)
 {
@@ -332,6 +345,9 @@ static int be_born(struct ga_lives *lives, struct object *object, struct object 
     life->pid = header->pid;
     life->tid = header->tid;
     life->born_ns = call->end_ns;
+    int known = 0;
+    if (lives->ops.known && size_rank(life->origin) < SIZE_BY_CALL)
+        known = lives->ops.known(lives->user, life->id, &life->size, &life->origin);
     if (!maker) {
         object->memory = (struct ga_memory){.maker = life, .size = life->size, .origin = life->origin};
     } else if (life->origin == GA_SIZE_UNKNOWN && maker->memory.origin != GA_SIZE_UNKNOWN) {
@@ -340,7 +356,7 @@ static int be_born(struct ga_lives *lives, struct object *object, struct object 
     }
     life->memory = &object->maker->memory;
     object->maker->memory.handles++;
-    int result = lives->ops.born ? lives->ops.born(lives->user, life, call) : 0;
+    int result = known < 0 ? known : lives->ops.born ? lives->ops.born(lives->user, life, call) : 0;
     return result ? result : end_lost(lives, object);
 }
 
@@ -393,6 +409,65 @@ static void d3dkmt_size(struct ga_lives *lives, const struct ga_call *call, cons
         return;
     if (ga_decode_size(data, size, &life->size))
         life->origin = life->size ? GA_SIZE_DECODED : GA_SIZE_UNKNOWN;
+}
+
+/* What is learnt of an allocation's size after its birth: the better origin stays, of bounds the largest. */
+static int learn_size(struct ga_lives *lives, uint64_t process, uint32_t handle, int64_t ns, uint64_t size,
+                      enum ga_size_origin origin)
+{
+    struct object *object = handle && size && lives->ops.sized ? find(lives, OBJECT_ALLOCATION, process, handle, ns) : NULL;
+    if (!object)
+        return 0;
+    struct ga_life *life = &object->life;
+    unsigned rank = size_rank(origin), before = size_rank(life->origin);
+    if (rank < before || (rank == before && (rank != SIZE_BOUND || size <= life->size)))
+        return 0;
+    uint64_t size_before = life->size;
+    enum ga_size_origin origin_before = life->origin;
+    life->size = object->memory.size = size;
+    life->origin = object->memory.origin = origin;
+    return lives->ops.sized(lives->user, life, size_before, origin_before);
+}
+
+/* An allocation is at least as large as the end of what was mapped of it. */
+static int learn_mapped(struct ga_lives *lives, const struct ga_call *call, uint32_t handle, uint64_t offset, uint64_t size,
+                        uint64_t unit)
+{
+    uint64_t end;
+    if (!size || __builtin_add_overflow(offset, size, &end) || __builtin_mul_overflow(end, unit, &end))
+        return 0;
+    return learn_size(lives, call->header->process, handle, call->begin_ns, end, GA_SIZE_MAPPED);
+}
+
+static int map_gpu_virtual_address(struct ga_lives *lives, const struct ga_call *call)
+{
+    const struct ga_d3dkmt_map_gpu_virtual_address *map = call->record;
+    return learn_mapped(lives, call, map->hAllocation, map->OffsetInPages, map->SizeInPages, GPU_PAGE);
+}
+
+static int update_gpu_virtual_address(struct ga_lives *lives, const struct ga_call *call)
+{
+    const struct ga_elements *elements = elements_of(call, GA_ROW_d3dkmt_gpu_virtual_address_operation);
+    const struct ga_d3dkmt_gpu_virtual_address_operation *operation = elements ? elements->records : NULL;
+    int result = 0;
+    for (uint32_t i = 0; elements && i < elements->count && !result; i++, operation++) {
+        if (!operation->header.size)
+            continue; /* lost: the reader has counted it */
+        if (operation->OperationType == OPERATION_MAP)
+            result = learn_mapped(lives, call, operation->Map_hAllocation, operation->Map_AllocationOffsetInBytes,
+                                  operation->Map_AllocationSizeInBytes, 1);
+        else if (operation->OperationType == OPERATION_MAP_PROTECT)
+            result = learn_mapped(lives, call, operation->MapProtect_hAllocation, operation->MapProtect_AllocationOffsetInBytes,
+                                  operation->MapProtect_AllocationSizeInBytes, 1);
+    }
+    return result;
+}
+
+static int lock_extent(struct ga_lives *lives, const struct ga_gpualloc_lock_extent *extent, int64_t ns)
+{
+    if (lives->epoch_offset_ns && extent->begin)
+        ns = (int64_t)extent->begin + lives->epoch_offset_ns;
+    return learn_size(lives, extent->process, extent->hAllocation, ns, extent->size, GA_SIZE_LOCKED);
 }
 
 static int create_allocation(struct ga_lives *lives, const struct ga_call *call)
@@ -617,6 +692,10 @@ static int d3dkmt_call(struct ga_lives *lives, const struct ga_call *call)
         const struct ga_d3dkmt_open_resource_from_nt_handle *record = call->record;
         return open_resource(lives, call, record->hDevice, record->hResource);
     }
+    case GA_ROW_d3dkmt_map_gpu_virtual_address:
+        return map_gpu_virtual_address(lives, call);
+    case GA_ROW_d3dkmt_update_gpu_virtual_address:
+        return update_gpu_virtual_address(lives, call);
     default:
         return opening_call(lives, call);
     }
@@ -777,6 +856,8 @@ int ga_lives_event(struct ga_lives *lives, const struct ga_row *row, const void 
         return file_seen(lives, record);
     if (ga_row_id(row) == GA_ROW_gpualloc_file_closed)
         return file_closed(lives, record, ns);
+    if (ga_row_id(row) == GA_ROW_gpualloc_lock_extent)
+        return lock_extent(lives, record, ns);
     return 0;
 }
 

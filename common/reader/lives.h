@@ -21,10 +21,14 @@ enum ga_size_origin {
     GA_SIZE_STANDARD,   /* D3DKMT standard allocation */
     GA_SIZE_DECODED,    /* decoded from private data by a driver's decoder */
     GA_SIZE_IMPORTED,   /* known from the exporter of the same dma-buf or name */
+    GA_SIZE_LOCKED,     /* extent of the CPU's mapping, in whole pages; learnt after birth, as the next one */
+    GA_SIZE_MAPPED,     /* end of the largest GPU mapping: a lower bound */
     GA_SIZE_ORIGINS,
 };
-/* "unknown", "requested", "returned", "computed", "standard", "decoded", "imported". */
+/* "unknown", "requested", "returned", "computed", "standard", "decoded", "imported", "locked", "mapped". */
 const char *ga_size_origin_name(enum ga_size_origin origin);
+/* Whether a size of this origin is only a lower bound, to be shown as such. */
+static inline bool ga_size_is_bound(enum ga_size_origin origin) { return origin == GA_SIZE_MAPPED; }
 
 enum ga_life_end {
     GA_END_NOT,     /* alive at the end of the trace */
@@ -57,7 +61,7 @@ struct ga_life {
     uint64_t surface;  /* hPrivateRuntimeResourceHandle; 0 on drm */
     uint64_t device;   /* drm: device number; d3dkmt: AdapterLuid (HighPart above LowPart), 0 when not known */
     uint64_t dma_buf;  /* inode number once shared, else 0 */
-    uint64_t size;     /* bytes, meaningful unless the origin is unknown */
+    uint64_t size;     /* bytes, meaningful unless the origin is unknown; as known now: see sized below */
     enum ga_size_origin origin;
     bool imported;     /* a handle to memory made elsewhere: do not count its bytes twice */
     const struct ga_memory *memory;
@@ -119,6 +123,14 @@ struct ga_lives_ops {
     int (*used)(void *user, struct ga_life *life, const struct ga_call *call);
     /* A call ended a handle that nothing recorded had made (made before the session, or lost). Optional. */
     int (*stranger)(void *user, const struct ga_call *call, uint32_t handle);
+    /* More is known of the size of a living allocation: life has it; before it, it was what is named here. A size known from the
+       call that made it (or from its private data) never changes; a lock's extent replaces a lower bound, a larger bound a
+       smaller one. Optional: without it sizes stay as they were at birth, so that who counts bytes needs no more than born and
+       died, with `known` for what a pass before learnt. */
+    int (*sized)(void *user, struct ga_life *life, uint64_t size_before, enum ga_size_origin origin_before);
+    /* What an earlier pass over the same trace learnt of the size of the life with this id (reader/sizes.h): 1 when it did,
+       0 when not, or a negative errno. Optional. */
+    int (*known)(void *user, uint64_t id, uint64_t *size, enum ga_size_origin *origin);
     /* Bytes of private data by hash, for the decoders of sizes: as ga_reader_blob. Optional: without it nothing is decoded. */
     int (*blob)(void *user, uint64_t hash, const void **data, uint32_t *size);
 };

@@ -252,9 +252,10 @@ long softgpu_query_video_memory_info(struct softgpu_call *call, void *structure)
     if (args->MemorySegmentGroup > 1 || args->PhysicalAdapterIndex != 0)
         return softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
     int segment = args->MemorySegmentGroup == 0 ? SEGMENT_LOCAL : SEGMENT_SYSTEM;
-    args->Budget = segment == SEGMENT_LOCAL ? call->gpu->config.local_size : call->gpu->config.system_size;
-    args->CurrentUsage = call->gpu->processes[call->place].used[call->gpu->objects[index].adapter][segment];
-    args->CurrentReservation = 0;
+    uint8_t adapter = call->gpu->objects[index].adapter;
+    args->Budget = softgpu_budget(call->gpu, call->place, adapter, segment);
+    args->CurrentUsage = call->gpu->processes[call->place].used[adapter][segment];
+    args->CurrentReservation = call->gpu->processes[call->place].reserved[adapter][segment];
     args->AvailableForReservation = args->Budget / 2;
     size_t from = offsetof(struct D3DKMT_QUERYVIDEOMEMORYINFO, Budget);
     size_t to = offsetof(struct D3DKMT_QUERYVIDEOMEMORYINFO, PhysicalAdapterIndex);

@@ -121,13 +121,22 @@ static bool parse_faults(struct softgpu_config *config, const char *list)
 int softgpu_config_read(struct softgpu_config *config, const char *(*get)(const char *name), const char **wrong)
 {
     *config = (struct softgpu_config){.local_size = 1ull << 30, .system_size = 4ull << 30, .adapters = 1};
+    const struct {
+        const char *name;
+        const struct unit *units;
+        uint64_t *value;
+    } numbers[] = {{SOFTGPU_ENV_LOCAL, sizes, &config->local_size},
+                   {SOFTGPU_ENV_SYSTEM, sizes, &config->system_size},
+                   {SOFTGPU_ENV_LOCAL_BUDGET, sizes, &config->local_budget},
+                   {SOFTGPU_ENV_SYSTEM_BUDGET, sizes, &config->system_budget},
+                   {SOFTGPU_ENV_PAGING, times, &config->paging_ns}};
+    const char *text;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        text = get(*wrong = numbers[i].name);
+        if (text && !parse(text, numbers[i].units, numbers[i].value))
+            return -EINVAL;
+    }
     uint64_t adapters = 1;
-    const char *text = get(*wrong = SOFTGPU_ENV_LOCAL);
-    if (text && !parse(text, sizes, &config->local_size))
-        return -EINVAL;
-    text = get(*wrong = SOFTGPU_ENV_SYSTEM);
-    if (text && !parse(text, sizes, &config->system_size))
-        return -EINVAL;
     text = get(*wrong = SOFTGPU_ENV_ADAPTERS);
     if (text && (!parse(text, (const struct unit[]){{"", 1}, {0}}, &adapters) || !adapters || adapters > SOFTGPU_ADAPTERS_MAX))
         return -EINVAL;

@@ -68,6 +68,8 @@ long softgpu_ioctl(struct softgpu *gpu, int place, unsigned long request, uint64
     uint64_t delay_ns = 0;
     long result, waited = 0;
     softgpu_lock(gpu);
+    if (gpu->busy_queues)
+        softgpu_fence_advance(gpu, softgpu_now());
     int failed = softgpu_fault_apply(gpu, number, &result, &delay_ns);
     if (delay_ns)
         waited = softgpu_wait(&call, delay_ns, false);

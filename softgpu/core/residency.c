@@ -1,9 +1,12 @@
 /*
  * softgpu's residency: which allocations the process keeps where the GPU can use them, and in what order they should go.
  *
- * MakeResident counts, Evict counts back; a new allocation counts 0 and is not resident. Paging here is done by the time the call
- * returns: a call that had something to bring in moves the queue's fence on, gives its new value, and answers STATUS_PENDING as
- * real drivers do. Its bytes are counted in their segment from creation on, so there is always room, and nothing to trim.
+ * MakeResident counts, Evict counts back; a new allocation counts 0 and is not resident. A call that has something to bring in issues
+ * a paging operation (fence.c) and answers STATUS_PENDING with the value to wait for, as real drivers do. What a process keeps
+ * resident in a segment stays within its budget: beyond it MakeResident fails with STATUS_NO_MEMORY and says how many bytes to trim,
+ * unless the caller can't trim further: then it succeeds and says so all the same. (An allocation's bytes are counted in its segment
+ * from creation on, so there is room in the device.) dxgkrnl keeps NumBytesToTrim of a failed call to itself; here it is written, as
+ * the reference has it.
  */
 #include <errno.h>
 
@@ -68,17 +71,44 @@ static long read_either(struct softgpu_call *call, struct list *list, D3DKMT_HAN
     return 0;
 }
 
-/* Moves a paging queue's fence on by one, at once; its value. */
-static uint64_t signal_fence(struct softgpu *gpu, uint32_t queue)
+/* What a process may keep resident in a segment: the budget of each process, less what others reserved and can't be had. */
+uint64_t softgpu_budget(const struct softgpu *gpu, int place, uint8_t adapter, int segment)
 {
-    uint64_t *value = (void *)((char *)gpu + SOFTGPU_FENCES_OFFSET + gpu->objects[queue].children * sizeof *value);
-    return __atomic_add_fetch(value, 1, __ATOMIC_RELEASE);
+    uint64_t size = segment == SEGMENT_LOCAL ? gpu->config.local_size : gpu->config.system_size;
+    uint64_t budget = segment == SEGMENT_LOCAL ? gpu->config.local_budget : gpu->config.system_budget;
+    for (int other = 0; other < SOFTGPU_PROCESSES; other++)
+        if (other != place && gpu->processes[other].pid)
+            size -= gpu->processes[other].reserved[adapter][segment];
+    return budget && budget < size ? budget : size;
 }
 
-static uint64_t fence_value(const struct softgpu *gpu, uint32_t queue)
+/* Bytes by which a process keeps more resident than it may, with `more` on top. */
+static uint64_t over_budget(const struct softgpu *gpu, int place, uint8_t adapter, const uint64_t more[SEGMENT_COUNT])
 {
-    return *(const uint64_t *)(const void *)((const char *)gpu + SOFTGPU_FENCES_OFFSET +
-                                             gpu->objects[queue].children * sizeof(uint64_t));
+    uint64_t over = 0;
+    for (int segment = SEGMENT_LOCAL; segment < SEGMENT_COUNT; segment++) {
+        uint64_t resident = gpu->processes[place].resident[adapter][segment] + more[segment];
+        uint64_t budget = softgpu_budget(gpu, place, adapter, segment);
+        over += resident > budget ? resident - budget : 0;
+    }
+    return over;
+}
+
+/* What a list adds to what is resident, if anything; each allocation counts once however often it is listed. */
+static bool sum_up(struct softgpu *gpu, const struct list *list, uint64_t more[SEGMENT_COUNT])
+{
+    bool brings_in = false;
+    for (uint32_t i = 0; i < list->count; i++) {
+        struct softgpu_object *allocation = &gpu->objects[list->indexes[i]];
+        if (!allocation->residency && !allocation->listed) {
+            more[allocation->segment] += allocation->size;
+            brings_in = true;
+        }
+        allocation->listed = 1;
+    }
+    for (uint32_t i = 0; i < list->count; i++)
+        gpu->objects[list->indexes[i]].listed = 0;
+    return brings_in;
 }
 
 long softgpu_make_resident(struct softgpu_call *call, void *structure)
@@ -96,21 +126,38 @@ long softgpu_make_resident(struct softgpu_call *call, void *structure)
     long result = read_list(call, &list, gpu->objects[queue].parent, args->AllocationList, args->NumAllocations);
     if (result)
         return result;
-    bool brings_in = false;
-    for (uint32_t i = 0; i < list.count; i++)
-        brings_in |= gpu->objects[list.indexes[i]].residency == 0;
-    args->PagingFenceValue = fence_value(gpu, queue) + brings_in;
-    args->NumBytesToTrim = 0;
+    bool cant_trim = args->Flags & D3DDDI_MAKERESIDENT_CantTrimFurther;
+    if (args->Flags & D3DDDI_MAKERESIDENT_MustSucceed && !cant_trim)
+        return softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
+    uint64_t more[SEGMENT_COUNT] = {0};
+    uint8_t adapter = gpu->objects[queue].adapter;
+    bool brings_in = sum_up(gpu, &list, more);
+    args->NumBytesToTrim = over_budget(gpu, call->place, adapter, more);
+    bool fails = brings_in && args->NumBytesToTrim && !cant_trim;
+    bool pending = brings_in || !softgpu_fence_idle(gpu, queue);
+    args->PagingFenceValue = gpu->objects[queue].issued + (brings_in && !fails);
     size_t from = offsetof(struct D3DDDI_MAKERESIDENT, PagingFenceValue);
     result = softgpu_write(call, call->argument + from, (char *)args + from, sizeof *args - from);
     if (result)
         return result;
+    if (fails)
+        return softgpu_status_result((uint32_t)STATUS_NO_MEMORY);
     for (uint32_t i = 0; i < list.count; i++)
-        gpu->objects[list.indexes[i]].residency++;
-    if (!brings_in)
-        return 0;
-    signal_fence(gpu, queue);
-    return STATUS_PENDING;
+        softgpu_object_set_residency(gpu, list.indexes[i], gpu->objects[list.indexes[i]].residency + 1);
+    if (brings_in)
+        softgpu_fence_issue(gpu, queue);
+    return pending ? STATUS_PENDING : 0;
+}
+
+/* Takes one MakeResident of each back: of all, or with EvictOnlyIfNecessary only while there is more resident than may be. */
+static void evict(struct softgpu *gpu, int place, uint8_t adapter, const struct list *list, bool only_if_necessary)
+{
+    static const uint64_t nothing[SEGMENT_COUNT];
+    for (uint32_t i = 0; i < list->count; i++) {
+        uint32_t residency = gpu->objects[list->indexes[i]].residency;
+        if (residency && !(only_if_necessary && over_budget(gpu, place, adapter, nothing) == 0))
+            softgpu_object_set_residency(gpu, list->indexes[i], residency - 1);
+    }
 }
 
 long softgpu_evict(struct softgpu_call *call, void *structure)
@@ -126,12 +173,13 @@ long softgpu_evict(struct softgpu_call *call, void *structure)
     if (gpu->removed)
         return -ENODEV;
     long result = read_list(call, &list, device, args->AllocationList, args->NumAllocations);
-    uint64_t trim = 0;
-    if (result == 0)
-        result = softgpu_write(call, call->argument + offsetof(struct D3DKMT_EVICT, NumBytesToTrim), &trim, sizeof trim);
-    for (uint32_t i = 0; result == 0 && i < list.count; i++)
-        gpu->objects[list.indexes[i]].residency -= gpu->objects[list.indexes[i]].residency > 0;
-    return result;
+    if (result)
+        return result;
+    static const uint64_t nothing[SEGMENT_COUNT];
+    uint8_t adapter = gpu->objects[device].adapter;
+    evict(gpu, call->place, adapter, &list, args->Flags & D3DKMT_EVICT_EvictOnlyIfNecessary);
+    uint64_t trim = over_budget(gpu, call->place, adapter, nothing); /* dxgkrnl too has evicted when it can't say so */
+    return softgpu_write(call, call->argument + offsetof(struct D3DKMT_EVICT, NumBytesToTrim), &trim, sizeof trim);
 }
 
 static uint32_t residency_status(const struct softgpu_object *allocation)

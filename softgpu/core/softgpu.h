@@ -40,6 +40,8 @@ struct softgpu_fault {
 struct softgpu_config {
     uint64_t local_size;  /* bytes of local memory of each adapter */
     uint64_t system_size; /* bytes of system memory that the device may use */
+    uint64_t local_budget, system_budget; /* bytes that each process may keep resident; 0: all there is */
+    uint64_t paging_ns;   /* how long a paging operation takes; 0: done when the call returns */
     uint32_t adapters;    /* 1 to SOFTGPU_ADAPTERS_MAX */
     uint32_t fault_count;
     struct softgpu_fault faults[SOFTGPU_FAULTS_MAX];
@@ -82,6 +84,11 @@ int softgpu_process_enter(struct softgpu *gpu, uint32_t pid, uint64_t start);
 /* Destroys all that a process owns, and gives its place back, when it has one: its last close, or its death. With the state
    locked. */
 void softgpu_process_leave(struct softgpu *gpu, uint32_t pid, uint64_t start);
+/* Brings all paging fences to what they are at this time of the monotonic clock (ns): those of operations that are done by then
+   are reached. When the next one will be, or UINT64_MAX. Whoever waits for a fence calls it, unlocked or not busy; each ioctl does
+   by itself. With the state locked. */
+uint64_t softgpu_fence_advance(struct softgpu *gpu, uint64_t now);
+
 /* Lets go of each process that alive() denies. With the state locked. */
 void softgpu_reap(struct softgpu *gpu, bool (*alive)(void *user, uint32_t pid, uint64_t start), void *user);
 

@@ -60,7 +60,10 @@ static void count_bytes(struct softgpu *gpu, const struct softgpu_object *object
     if (object->segment == SEGMENT_NONE)
         return;
     *(object->segment == SEGMENT_LOCAL ? &gpu->local_used[object->adapter] : &gpu->system_used) += (uint64_t)size;
-    gpu->processes[object->process].used[object->adapter][object->segment] += (uint64_t)size;
+    struct softgpu_process *process = &gpu->processes[object->process];
+    process->used[object->adapter][object->segment] += (uint64_t)size;
+    if (object->residency)
+        process->resident[object->adapter][object->segment] += (uint64_t)size;
 }
 
 /* Whether an entry is whole: its process and its parents live. What a call left half done is not. */
@@ -82,10 +85,11 @@ static void rebuild(struct softgpu *gpu)
 {
     memset(gpu->local_used, 0, sizeof gpu->local_used);
     gpu->system_used = 0;
-    gpu->free_object = 0;
+    gpu->free_object = gpu->busy_queues = 0;
     for (int place = 0; place < SOFTGPU_PROCESSES; place++) {
         gpu->processes[place].objects = 0;
         memset(gpu->processes[place].used, 0, sizeof gpu->processes[place].used);
+        memset(gpu->processes[place].resident, 0, sizeof gpu->processes[place].resident);
     }
     for (uint32_t i = 1; i < gpu->high_water; i++)
         gpu->objects[i].children = gpu->objects[i].next = gpu->objects[i].previous = gpu->objects[i].listed = 0;
@@ -94,6 +98,11 @@ static void rebuild(struct softgpu *gpu)
         if (is_whole(gpu, i)) {
             link_object(gpu, i);
             count_bytes(gpu, object, (int64_t)object->size);
+            if (object->type == SOFTGPU_PAGING_QUEUE && object->due) {
+                object->listed = 1; /* if it isn't busy, the next look takes it out */
+                object->next_busy = gpu->busy_queues;
+                gpu->busy_queues = i;
+            }
         }
     }
     for (uint32_t i = gpu->high_water - 1; i; i--) {
@@ -181,6 +190,8 @@ void softgpu_object_destroy(struct softgpu *gpu, uint32_t index)
     struct softgpu_object *object = &gpu->objects[index];
     while (object->children)
         softgpu_object_destroy(gpu, object->children);
+    if (object->type == SOFTGPU_PAGING_QUEUE && object->listed)
+        softgpu_fence_forget(gpu, index);
     unlink_object(gpu, index);
     object->type = SOFTGPU_FREE;
     count_bytes(gpu, object, -(int64_t)object->size);
@@ -214,4 +225,13 @@ bool softgpu_object_charge(struct softgpu *gpu, uint32_t index, int segment, uin
     object->size = size;
     count_bytes(gpu, object, (int64_t)size);
     return true;
+}
+
+void softgpu_object_set_residency(struct softgpu *gpu, uint32_t index, uint32_t residency)
+{
+    struct softgpu_object *object = &gpu->objects[index];
+    uint64_t *resident = &gpu->processes[object->process].resident[object->adapter][object->segment];
+    if (!object->residency != !residency)
+        *resident += residency ? object->size : -object->size;
+    object->residency = residency;
 }

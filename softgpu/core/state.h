@@ -14,7 +14,7 @@
 #include "abi/d3dkmt.h"
 #include "softgpu/softgpu.h"
 
-#define SOFTGPU_STATE_MAGIC 0x3130555047544653ull /* "SFTGPU01" */
+#define SOFTGPU_STATE_MAGIC 0x3230555047544653ull /* "SFTGPU02" */
 #define SOFTGPU_PAGE 4096u
 enum { SOFTGPU_OBJECTS = 1u << 20, SOFTGPU_PROCESSES = 256, SOFTGPU_SCRATCH_SIZE = 256 * 1024 };
 enum { SEGMENT_NONE, SEGMENT_LOCAL, SEGMENT_SYSTEM, SEGMENT_COUNT };
@@ -28,6 +28,10 @@ enum softgpu_type {
     SOFTGPU_SYNC,         /* parent: paging queue */
     SOFTGPU_RESOURCE,     /* parent: device */
     SOFTGPU_ALLOCATION,   /* parent: resource or device */
+    SOFTGPU_RANGE,        /* of GPU addresses that the process holds; parent: none */
+    SOFTGPU_MAPPING,      /* of GPU addresses to an allocation; parent: that */
+    SOFTGPU_CONTENT,      /* bytes of an allocation that the CPU has locked; parent: that */
+    SOFTGPU_DOOMED,       /* a content whose allocation is gone: its memory is still to be let go of */
 };
 
 struct softgpu_object {
@@ -35,15 +39,35 @@ struct softgpu_object {
     uint8_t shared; /* resource: CreateShared */
     uint8_t sealed; /* resource: shared or opened, no more allocations */
     uint8_t ours;   /* allocation: its private data is softgpu's own */
-    uint8_t listed; /* allocation: in the list of the destroy that is being made */
+    uint8_t listed; /* allocation: in the list of the call that is being made; paging queue: in the list of busy ones */
     uint16_t process; /* place */
+    uint8_t offered;  /* allocation: the D3DKMT_OFFER_PRIORITY that it is offered at; 0: not offered */
+    uint8_t lost;     /* allocation: LOST_ bits of what became of it while it was offered */
     uint32_t parent;  /* index; 0: the process itself */
     uint32_t children, next, previous; /* lists, by index; 0 ends. In a free entry next is the next free one */
-    uint64_t size;    /* allocation: bytes counted in its segment */
-    uint64_t surface; /* resource: hPrivateRuntimeResourceHandle */
-    uint32_t residency; /* allocation: MakeResidents that no Evict has taken back */
-    uint32_t priority;  /* allocation: as SetAllocationPriority left it */
-    uint64_t spare;
+    uint32_t locks; /* content: Lock2s that no Unlock2 has taken back */
+    uint64_t size;    /* allocation: bytes counted in its segment; range, mapping, content: bytes */
+    union {
+        uint64_t surface; /* resource: hPrivateRuntimeResourceHandle */
+        uint64_t address; /* allocation: pSystemMem; range, mapping: GPU address; content: offset into the contents */
+        uint64_t issued;  /* paging queue: the fence value that its last operation was given */
+    };
+    union {
+        struct {
+            uint32_t residency; /* allocation: MakeResidents that no Evict has taken back */
+            uint32_t priority;  /* allocation: as SetAllocationPriority left it */
+        };
+        struct {
+            uint32_t left, right; /* range, mapping, content: tree of those in one space, by address */
+        };
+        uint32_t next_busy; /* paging queue: list of those whose operations are not done */
+    };
+    union {
+        uint64_t spare;
+        uint64_t offset; /* mapping: into the allocation */
+        uint64_t mapped; /* content: where its process finds it, or 0 */
+        uint64_t due;    /* paging queue: when its last operation is done, by softgpu_now() */
+    };
 };
 
 struct softgpu_process {
@@ -51,6 +75,10 @@ struct softgpu_process {
     uint32_t pid;   /* 0: free place */
     uint32_t objects; /* list, by index */
     uint64_t used[SOFTGPU_ADAPTERS_MAX][SEGMENT_COUNT];
+    uint64_t resident[SOFTGPU_ADAPTERS_MAX][SEGMENT_COUNT]; /* of those, what MakeResident keeps */
+    uint64_t reserved[SOFTGPU_ADAPTERS_MAX][SEGMENT_COUNT]; /* as ChangeVideoMemoryReservation left it */
+    uint32_t ranges[SOFTGPU_ADAPTERS_MAX], mappings[SOFTGPU_ADAPTERS_MAX]; /* trees, by index */
+    uint64_t free_from[SOFTGPU_ADAPTERS_MAX]; /* GPU addresses below are held, as far as is known */
 };
 
 struct softgpu {
@@ -61,6 +89,9 @@ struct softgpu {
     uint32_t high_water;   /* objects beyond this index were never used */
     uint32_t free_object;  /* free list, last freed first: handles are reused soon */
     uint64_t local_used[SOFTGPU_ADAPTERS_MAX], system_used;
+    uint32_t contents; /* tree, by index */
+    uint32_t doomed;   /* list of contents to let go of, by next */
+    uint32_t busy_queues; /* list, by next_busy */
     struct softgpu_process processes[SOFTGPU_PROCESSES];
     unsigned char scratch[SOFTGPU_SCRATCH_SIZE]; /* of the call that holds the lock: callers' stacks may be small */
     struct softgpu_object objects[SOFTGPU_OBJECTS];
@@ -86,6 +117,23 @@ uint32_t softgpu_object_find(struct softgpu *gpu, int place, enum softgpu_type t
 D3DKMT_HANDLE softgpu_object_handle(const struct softgpu *gpu, uint32_t index);
 /* Counts size bytes in a segment for an allocation; false when they don't fit. */
 bool softgpu_object_charge(struct softgpu *gpu, uint32_t index, int segment, uint64_t size);
+
+/* Counts an allocation resident n times. */
+void softgpu_object_set_residency(struct softgpu *gpu, uint32_t index, uint32_t residency);
+
+/* Bytes of a segment that a process may keep resident. */
+uint64_t softgpu_budget(const struct softgpu *gpu, int place, uint8_t adapter, int segment);
+
+/* Paging fences (fence.c). Nanoseconds of the monotonic clock, one for all processes. */
+uint64_t softgpu_now(void);
+/* An operation begins on a paging queue: the value that the queue's fence has when it is done. */
+uint64_t softgpu_fence_issue(struct softgpu *gpu, uint32_t queue);
+/* Whether all that was issued on a queue is done. */
+bool softgpu_fence_idle(const struct softgpu *gpu, uint32_t queue);
+/* Where a sync object's value lies, by its index. */
+uint64_t *softgpu_fence_word(struct softgpu *gpu, uint32_t sync);
+/* A queue goes away, or its list entry was lost. */
+void softgpu_fence_forget(struct softgpu *gpu, uint32_t queue);
 
 /* Reads and writes the caller's memory: 0 or -EFAULT. */
 static inline int softgpu_read(const struct softgpu_call *call, void *to, uint64_t from, size_t size)

@@ -22,6 +22,20 @@ made virtio_gpu --interface=virtio_gpu --calls=6000 --threads=3 --cpus=2 --inver
 made dumb --interface=dumb --calls=3000 --inversions=30
 [ "$(figure "['summary']['memory']['ends']['lost']['count']")" = 0 ] || fail "an inversion was taken for a lost destroy"
 
+# Sizes that are learnt after birth: counted from birth all the same, so that the peak of two allocations that lived together
+# holds both although one was gone when the other's size was learnt.
+make-trace --scenario="$SOURCE/tests/golden/learnt-sizes.scenario" learnt
+recompute learnt
+assert_eq $((65536 + 1048576)) "$(figure "['summary']['memory']['peak_bytes']")" "peak of what was learnt later"
+assert_eq 2 "$(figure "['summary']['memory']['lower_bounds']")" "lower bounds"
+assert_eq 1 "$(figure "['summary']['memory']['unknown_size']")" "unknown sizes"
+assert_eq None "$(figure "['size'][3]['peak_bytes']")" "bytes of the unknown are not 0"
+
+for scenario in d3dkmt d3dkmt-life drm report-generations; do
+    make-trace --scenario="$SOURCE/tests/golden/$scenario.scenario" "$scenario"
+    recompute "$scenario"
+done
+
 # Loss is in the report, with its warning, and the figures are still those of list.
 make-trace --calls=3000 --lose-calls=7 --discard=5 lossy >/dev/null 2>&1
 recompute lossy

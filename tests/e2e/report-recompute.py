@@ -66,13 +66,16 @@ class Memory:
 
 
 class Lives:
-    """Follows the lives; tells each observer of births and deaths."""
+    """Follows the lives; tells each observer of births and deaths. learnt: what an earlier pass found in late, sizes (with their
+    origins) that were told after birth, by the order of births."""
 
-    def __init__(self, observers):
+    def __init__(self, observers, learnt):
         self.observers = observers
         self.generations = collections.defaultdict(list)  # (space, scope, handle): oldest first
         self.scopes, self.dma_bufs, self.names = {}, {}, {}
         self.holders, self.past, self.nested = {}, collections.OrderedDict(), {}
+        self.ids, self.learnt, self.late = 0, learnt, {}
+        self.locks = {}
 
     # objects
     @staticmethod
@@ -144,7 +147,10 @@ class Lives:
                 del self.names[memory.name]
 
     def born(self, thing, call, memory=None):
-        thing.call = call
+        thing.call, thing.id = call, self.ids
+        self.ids += 1
+        if thing.origin == "unknown":
+            thing.size, thing.origin = self.learnt.get(thing.id, (0, "unknown"))
         thing.memory = memory or Memory(thing)
         if memory and thing.origin == "unknown" and memory.maker.origin != "unknown":
             thing.size, thing.origin = memory.maker.size, "imported"
@@ -152,6 +158,19 @@ class Lives:
         for observer in self.observers:
             observer.born(thing)
         self.lost(thing)
+
+    def learn(self, process, handle, begin, size, origin):
+        thing = self.find("allocation", process, handle, begin) if handle and 0 < size < 1 << 64 else None
+        if not thing or thing.origin not in ("unknown", "mapped", "locked"):
+            return
+        old_size, old_origin = self.late.get(thing.id, (0, "unknown"))
+        ranks = {"unknown": 0, "mapped": 1, "locked": 2}
+        if ranks[origin] > ranks[old_origin] or (origin == old_origin == "mapped" and size > old_size):
+            self.late[thing.id] = size, origin
+
+    def learn_mapped(self, process, handle, begin, offset, size, unit):
+        if size:
+            self.learn(process, handle, begin, (offset + size) * unit, "mapped")
 
     # d3dkmt
     def owner(self, kind, process, handle, begin, above=None):
@@ -244,6 +263,26 @@ class Lives:
                 self.open_adapter(process, info, end)
         elif name == "close_adapter":
             self.close_adapter(process, call["hAdapter"], begin)
+        elif name in ("open_resource", "open_resource_from_nt_handle"):
+            device = owner = self.owner("device", process, call["hDevice"], begin)
+            if call["hResource"]:
+                owner = self.add("resource", process, call["hResource"], end, device)
+                self.lost(owner)
+            for element in call["allocations"] or []:
+                if element and element.get("hAllocation"):
+                    thing = self.add("allocation", process, element["hAllocation"], end, owner)
+                    thing.imported, thing.device = True, ("adapter_luid", device.luid)
+                    self.born(thing, call)
+        elif name == "lock2":
+            self.locks[process, call["hAllocation"], call["pData"]] = begin
+        elif name == "map_gpu_virtual_address":
+            self.learn_mapped(process, call["hAllocation"], begin, call["OffsetInPages"], call["SizeInPages"], 4096)
+        elif name == "update_gpu_virtual_address":
+            for operation in call["Operations"] or []:
+                part = (operation or {}).get("Map") or (operation or {}).get("MapProtect")
+                if part:
+                    self.learn_mapped(process, part["hAllocation"], begin, part["AllocationOffsetInBytes"],
+                                      part["AllocationSizeInBytes"], 1)
 
     # drm
     def drm(self, name, call, begin, end):
@@ -302,6 +341,9 @@ class Lives:
                 self.holders.setdefault((file, process), process)
             elif not any(key[0] == file for key in self.holders):
                 self.holders[file, process] = file
+        elif name == "lock_extent":
+            begin = self.locks.get((process, event["hAllocation"], event["pData"]), event["ts"])
+            self.learn(process, event["hAllocation"], begin, event["size"], "locked")
         elif name == "file_closed":
             scope = self.holders.pop((file, process), None)
             if scope is not None and scope not in self.holders.values() and scope in self.scopes:
@@ -335,7 +377,8 @@ class Group:
         self.live = self.live_bytes = self.live_unknown = self.peak = 0
         self.peak_ts = None
         self.origins, self.lifetimes = collections.Counter(), []
-        self.ends = {how: [0, 0, 0] for how in ENDS}
+        self.origin_bytes, self.live_bounds = collections.Counter(), 0
+        self.ends = {how: [0, 0, 0, 0] for how in ENDS}
 
     def born(self, thing):
         if thing.imported:
@@ -349,6 +392,8 @@ class Group:
             return
         self.bytes_made += thing.size
         self.live_bytes += thing.size
+        self.origin_bytes[thing.origin] += thing.size
+        self.live_bounds += thing.origin == "mapped"
         if self.live_bytes > self.peak:
             self.peak, self.peak_ts = self.live_bytes, thing.born
 
@@ -360,6 +405,7 @@ class Group:
         end[0] += 1
         end[1] += 0 if thing.origin == "unknown" else thing.size
         end[2] += thing.origin == "unknown"
+        end[3] += thing.origin == "mapped"
         if how not in ("alive", "lost"):
             self.lifetimes.append(thing.died - thing.born)
 
@@ -371,6 +417,7 @@ class Group:
             self.live_unknown -= 1
         else:
             self.live_bytes -= maker.size
+            self.live_bounds -= maker.origin == "mapped"
 
     def figures(self):
         unknown = self.origins["unknown"]
@@ -382,7 +429,10 @@ class Group:
                "at_end": self.live, "at_end_unknown_size": self.live_unknown,
                "at_end_bytes": known(self.live_bytes, self.live, self.live_unknown),
                "lifetime_ns": percentiles(self.lifetimes, count=True),
-               "ends": {how: {"count": c, "bytes": known(b, c, u), "unknown_size": u} for how, (c, b, u) in self.ends.items()},
+               "ends": {how: {"count": c, "bytes": known(b, c, u), "unknown_size": u, "lower_bounds": l}
+                        for how, (c, b, u, l) in self.ends.items()},
+               "lower_bounds": self.origins["mapped"], "at_end_lower_bounds": self.live_bounds,
+               "size_origin_bytes": dict(self.origin_bytes),
                "size_origins": {origin: count for origin, count in self.origins.items() if count}}
         if self.peak:
             out["peak_ts"] = self.peak_ts
@@ -513,7 +563,7 @@ class Alive(Observer):
                  "call": call["call"], "ts": thing.born, "size": None if thing.origin == "unknown" else thing.size,
                  "size_origin": thing.origin, "imported": thing.imported, thing.device[0]: thing.device[1]}
         if call["event"].startswith("d3dkmt:"):
-            resource = call["hResource_out"] if call["Flags"] & CREATE_RESOURCE else call["hResource"]
+            resource = call["hResource_out"] if call.get("Flags", 0) & CREATE_RESOURCE else call["hResource"]
             entry.update(hDevice=call["hDevice"], hResource=resource, hPrivateRuntimeResourceHandle=thing.surface)
         self.entries.append(entry)
 
@@ -655,11 +705,7 @@ def compare(expected, found, where, spare=frozenset()):
     return [] if expected == found and type(expected) is type(found) else [f"{where}: {found}, expected {expected}"]
 
 
-def main(list_path, report_path):
-    with open(report_path) as file:
-        report = json.load(file)
-    analyses = {"summary": Summary(), "calls": Calls(), "device": Device(), "size": Size(), "surface": Surface(), "alive": Alive()}
-    lives = Lives(analyses.values())
+def follow(list_path, lives, analyses):
     with open(list_path) as file:
         for line in file:
             entry = json.loads(line)
@@ -668,8 +714,18 @@ def main(list_path, report_path):
                 lives.event(name, entry)
             else:
                 lives.call(entry)
-            for analysis in analyses.values():
+            for analysis in analyses:
                 analysis.event(name, entry) if provider == "gpualloc" else analysis.call(entry)
+
+
+def main(list_path, report_path):
+    with open(report_path) as file:
+        report = json.load(file)
+    analyses = {"summary": Summary(), "calls": Calls(), "device": Device(), "size": Size(), "surface": Surface(), "alive": Alive()}
+    learning = Lives([], {})
+    follow(list_path, learning, [])
+    lives = Lives(analyses.values(), learning.late)
+    follow(list_path, lives, analyses.values())
     lives.finish(report["summary"]["last_ts"])
     differences = [f"{name}: nothing here recomputes it" for name in report if name not in analyses and name not in
                    ("schema_version", "trace")]

@@ -54,6 +54,16 @@ static int died(void *user, struct ga_life *life, enum ga_life_end how, const st
     return 0;
 }
 
+static int sized(void *user, struct ga_life *life, uint64_t size_before, enum ga_size_origin origin_before)
+{
+    struct run *run = user;
+    must(ga_map_get(&run->alive, life->id, 0), "learnt of what is not alive");
+    must(life->size > 0 && life->origin != GA_SIZE_UNKNOWN, "learnt nothing");
+    must(origin_before == GA_SIZE_UNKNOWN || (ga_size_is_bound(origin_before) && (life->origin == GA_SIZE_LOCKED ||
+         life->size > size_before)), "a worse size replaced a better one");
+    return 0;
+}
+
 static int used(void *user, struct ga_life *life, const struct ga_call *call)
 {
     (void)call;
@@ -76,7 +86,8 @@ static struct ga_call *any_call(struct made *made, struct input *input, uint64_t
     case 1: call = made_close_adapter(made, when, handle % 3); break;
     case 2: call = made_device(made, when, handle % 3, other); break;
     case 3: call = made_destroy_device(made, when, handle); break;
-    case 4: case 5: call = made_create(made, when, other, 0, more % 2 ? handle : 0, more, handle + 1, more % 4); break;
+    case 5: call = more % 2 ? made_map(made, when, handle, other, more) : made_update(made, when, handle, other, more, more % 8); break;
+    case 4: call = made_create(made, when, other, 0, more % 2 ? handle : 0, more, handle + 1, more % 4); break;
     case 6: call = made_create(made, when, other, handle, 0, 0, other + 1, 1); break;
     case 7: call = made_destroy(made, when, 1, 0, handle, more % 4); break;
     case 8: call = made_destroy(made, when, 1, handle, 0, 0); break;
@@ -100,6 +111,12 @@ static void any_event(struct input *input, uint64_t clock, struct ga_lives *live
     struct ga_gpualloc_file_closed closed = {.process = file.process, .file = file.file, .begin = clock};
     const struct ga_row *row = &ga_rows[what & 128 ? GA_ROW_gpualloc_file : GA_ROW_gpualloc_file_closed];
     const void *record = what & 128 ? (const void *)&file : (const void *)&closed;
+    struct ga_gpualloc_lock_extent extent = {
+        .process = file.process, .begin = clock, .hAllocation = what / 2 % 8, .size = 4096u + what};
+    if (what % 16 == 15) {
+        row = &ga_rows[GA_ROW_gpualloc_lock_extent];
+        record = &extent;
+    }
     must(ga_lives_event(lives, row, record, (int64_t)clock) == 0, "an event was refused");
     must(analysis_set_event(set, row, record, (int64_t)clock) == 0, "an analysis refused an event");
 }
@@ -125,7 +142,7 @@ static void check_figures(struct analysis_set *set)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct ga_lives_ops ops = {.born = born, .died = died, .used = used};
+    static const struct ga_lives_ops ops = {.born = born, .died = died, .used = used, .sized = sized};
     static struct made made;
     struct input input = {data, size};
     struct run run = {0};
@@ -135,7 +152,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t count = 0;
     while (table[count])
         count++;
-    must(ga_lives_create(&lives, &ops, &run) == 0 && analysis_set_create(&set, table, count, NULL, NULL) == 0, "no memory");
+    must(ga_lives_create(&lives, &ops, &run) == 0 && analysis_set_create(&set, table, count, NULL, NULL, NULL) == 0, "no memory");
     uint64_t clock = 1000;
     bool abandon = take(&input) % 16 == 0;
     while (input.size) {

@@ -122,7 +122,7 @@ static int start(void **state)
     while (table[count])
         count++;
     *state = &run;
-    return analysis_set_create(&run.set, table, count, blob, NULL);
+    return analysis_set_create(&run.set, table, count, blob, NULL, NULL);
 }
 
 static int stop(void **state)

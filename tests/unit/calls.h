@@ -18,6 +18,7 @@ struct made {
     struct ga_d3dkmt_allocation allocations[MADE_ELEMENTS];
     struct ga_d3dkmt_standard_allocation standard;
     struct ga_d3dkmt_adapter_info adapters[MADE_ELEMENTS];
+    struct ga_d3dkmt_gpu_virtual_address_operation operations[MADE_ELEMENTS];
     uint32_t list[MADE_ELEMENTS];
 };
 
@@ -137,6 +138,40 @@ static inline struct ga_call *made_close_adapter(struct made *made, struct when 
 {
     made_call(made, GA_ROW_d3dkmt_close_adapter, when);
     made->record.r_d3dkmt_close_adapter.hAdapter = adapter;
+    return &made->call;
+}
+
+static inline struct ga_call *made_map(struct made *made, struct when when, uint32_t allocation, uint64_t offset_pages,
+                                       uint64_t pages)
+{
+    made_call(made, GA_ROW_d3dkmt_map_gpu_virtual_address, when);
+    made->record.r_d3dkmt_map_gpu_virtual_address.hAllocation = allocation;
+    made->record.r_d3dkmt_map_gpu_virtual_address.OffsetInPages = offset_pages;
+    made->record.r_d3dkmt_map_gpu_virtual_address.SizeInPages = pages;
+    made->record.header.ret = 259;
+    return &made->call;
+}
+
+/* count operations: a map, an unmap, a map with protection, and so on; each next one of the mapped parts is a page further. */
+static inline struct ga_call *made_update(struct made *made, struct when when, uint32_t allocation, uint64_t offset,
+                                          uint64_t size, uint32_t count)
+{
+    made_call(made, GA_ROW_d3dkmt_update_gpu_virtual_address, when);
+    for (uint32_t i = 0; i < count; i++)
+        made->operations[i] = (struct ga_d3dkmt_gpu_virtual_address_operation){
+            .header = {.process = when.process, .thread = when.thread, .index = i, .size = 56},
+            .OperationType = i % 3 == 0 ? 0 : i % 3 == 1 ? 1 : 3,
+            .Map_hAllocation = i % 3 == 0 ? allocation : 0,
+            .Map_AllocationOffsetInBytes = i % 3 == 0 ? offset + i * 4096u : 0,
+            .Map_AllocationSizeInBytes = i % 3 == 0 ? size : 0,
+            .MapProtect_hAllocation = i % 3 == 2 ? allocation : 0,
+            .MapProtect_AllocationOffsetInBytes = i % 3 == 2 ? offset + i * 4096u : 0,
+            .MapProtect_AllocationSizeInBytes = i % 3 == 2 ? size : 0,
+        };
+    made->call.elements[0] = (struct ga_elements){.row = &ga_rows[GA_ROW_d3dkmt_gpu_virtual_address_operation],
+                                                  .records = made->operations,
+                                                  .count = count,
+                                                  .member = ga_row_member(made->call.row, "Operations")};
     return &made->call;
 }
 

@@ -12,7 +12,7 @@
 #include "reader/lives.h"
 
 /* A run under test writes down what the callbacks told, one word an event: "+5" born, "-5@30freed" died, "=5" used, "?5"
-   stranger; #N is the generation's id. */
+   stranger, "~5:ORIGIN:SIZE>ORIGIN:SIZE" sized; #N is the generation's id. */
 struct run {
     struct ga_lives *lives;
     struct made made;
@@ -46,6 +46,16 @@ static int died(void *user, struct ga_life *life, enum ga_life_end how, const st
     return 0;
 }
 
+static int sized(void *user, struct ga_life *life, uint64_t size_before, enum ga_size_origin origin_before)
+{
+    assert_true(life->size != size_before || life->origin != origin_before);
+    assert_int_equal(life->memory->size, life->size);
+    assert_int_equal(life->memory->origin, life->origin);
+    tell(user, "~%u#%u:%s:%u>%s:%u ", life->handle, (unsigned)life->id, ga_size_origin_name(origin_before),
+         (unsigned)size_before, ga_size_origin_name(life->origin), (unsigned)life->size);
+    return 0;
+}
+
 static int use(void *user, struct ga_life *life, const struct ga_call *call)
 {
     assert_non_null(call);
@@ -71,7 +81,8 @@ static int blob(void *user, uint64_t hash, const void **data, uint32_t *size)
 
 static int start(void **state)
 {
-    static const struct ga_lives_ops ops = {.born = born, .died = died, .used = use, .stranger = stranger, .blob = blob};
+    static const struct ga_lives_ops ops = {.born = born, .died = died, .used = use, .stranger = stranger,
+                                            .sized = sized, .blob = blob};
     static struct run run;
     run = (struct run){0};
     *state = &run;
@@ -319,6 +330,93 @@ static void sizes_come_with_their_origin(void **state)
     assert_int_equal(ga_lives_find(run->lives, 3, 3)->origin, GA_SIZE_REQUESTED);
 }
 
+static void see_extent(struct run *run, uint32_t handle, uint64_t begin, uint64_t size)
+{
+    struct ga_gpualloc_lock_extent record = {.process = 7, .begin = begin, .hAllocation = handle, .pData = 4096, .size = size};
+    event(run, GA_ROW_gpualloc_lock_extent, &record, 0);
+}
+
+/* The end of the largest mapping; 259 is success, a failed map and a size beyond 2^64 say nothing. */
+static void a_gpu_mapping_is_a_lower_bound(void **state)
+{
+    struct run *run = *state;
+    FEED(made_create(MADE, WHEN(0, 1, 2), 2, 0, 0, 0, 5, 1));
+    FEED(made_map(MADE, WHEN(0, 3, 4), 5, 0, 2));
+    FEED(made_map(MADE, WHEN(0, 5, 6), 5, 1, 1)); /* within what is known */
+    FEED(made_map(MADE, WHEN(0, 7, 8), 5, 4, 1));
+    FEED(made_failed(made_map(MADE, WHEN(0, 9, 10), 5, 0, 100)));
+    FEED(made_map(MADE, WHEN(0, 9, 10), 5, UINT64_MAX, 1));
+    FEED(made_map(MADE, WHEN(0, 9, 10), 5, 1, UINT64_MAX / 4096));
+    FEED(made_map(MADE, WHEN(0, 9, 10), 5, 9, 0));
+    FEED(made_map(MADE, WHEN(0, 9, 10), 0, 0, 16)); /* of nothing */
+    FEED(made_map(MADE, WHEN(0, 9, 10), 99, 0, 16)); /* of a stranger */
+    expect(run, "+5#0 ~5#0:unknown:0>mapped:8192 ~5#0:mapped:8192>mapped:20480 ");
+    assert_true(ga_size_is_bound(ga_lives_find(run->lives, 7, 5)->origin));
+    FEED(made_update(MADE, WHEN(0, 11, 12), 5, 65536, 4096, 3));
+    expect(run, "~5#0:mapped:20480>mapped:69632 ~5#0:mapped:69632>mapped:77824 ");
+    made_update(MADE, WHEN(0, 13, 14), 5, 1 << 20, 4096, 1);
+    run->made.operations[0].header.size = 0; /* lost */
+    FEED(&run->made.call);
+    FEED(made_failed(made_update(MADE, WHEN(0, 13, 14), 5, 1 << 20, 4096, 1)));
+    FEED(made_update(MADE, WHEN(0, 15, 16), 5, 1 << 20, 0, 1));
+    expect(run, "");
+}
+
+static void a_better_origin_replaces_a_worse_one(void **state)
+{
+    struct run *run = *state;
+    FEED(made_create(MADE, WHEN(0, 1, 2), 2, 0, 0, 0, 5, 1));
+    FEED(made_map(MADE, WHEN(0, 3, 4), 5, 0, 4));
+    see_extent(run, 5, 5, 8192); /* smaller, and better */
+    FEED(made_map(MADE, WHEN(0, 7, 8), 5, 0, 16));
+    see_extent(run, 5, 9, 65536); /* the first one stays */
+    expect(run, "+5#0 ~5#0:unknown:0>mapped:16384 ~5#0:mapped:16384>locked:8192 ");
+    FEED(made_standard(MADE, WHEN(0, 1, 2), 2, 6, 4096));
+    FEED(made_map(MADE, WHEN(0, 7, 8), 6, 0, 16));
+    see_extent(run, 6, 9, 65536);
+    expect(run, "+6#1 ");
+    assert_int_equal(ga_lives_find(run->lives, 7, 6)->origin, GA_SIZE_STANDARD);
+}
+
+/* Thread 1 maps and locks 5, which thread 0 is given anew before those calls are told: they meant the older one. */
+static void a_size_is_learnt_of_the_generation_that_was_meant(void **state)
+{
+    struct run *run = *state;
+    FEED(made_create(MADE, WHEN(0, 10, 20), 2, 0, 0, 0, 5, 1));
+    FEED(made_create(MADE, WHEN(0, 40, 50), 2, 0, 0, 0, 5, 1));
+    FEED(made_map(MADE, WHEN(1, 30, 60), 5, 0, 1));
+    see_extent(run, 5, 35, 8192);
+    expect(run, "+5#0 +5#1 ~5#0:unknown:0>mapped:4096 ~5#0:mapped:4096>locked:8192 ");
+    FEED(made_destroy(MADE, WHEN(1, 31, 61), 2, 0, 5, 1));
+    see_extent(run, 5, 70, 4096);
+    expect(run, "-5#0@31freed ~5#1:unknown:0>locked:4096 ");
+}
+
+static int say_known(void *user, uint64_t id, uint64_t *size, enum ga_size_origin *origin)
+{
+    (void)user;
+    if (id != 1)
+        return 0;
+    *size = 12345;
+    *origin = GA_SIZE_LOCKED;
+    return 1;
+}
+
+static void what_an_earlier_pass_learnt_holds_from_birth(void **state)
+{
+    struct run *run = *state;
+    static const struct ga_lives_ops ops = {.born = born, .known = say_known};
+    struct ga_lives *first = run->lives;
+    assert_int_equal(ga_lives_create(&run->lives, &ops, run), 0);
+    FEED(made_create(MADE, WHEN(0, 1, 2), 2, 0, 0, 0, 5, 2));
+    FEED(made_map(MADE, WHEN(0, 3, 4), 5, 0, 4)); /* nobody asks for sizes after birth */
+    assert_int_equal(ga_lives_find(run->lives, 7, 5)->origin, GA_SIZE_UNKNOWN);
+    assert_int_equal(ga_lives_find(run->lives, 7, 6)->origin, GA_SIZE_LOCKED);
+    assert_int_equal(ga_lives_find(run->lives, 7, 6)->memory->size, 12345);
+    ga_lives_destroy(run->lives);
+    run->lives = first;
+}
+
 static void handles_of_files_do_not_mix(void **state)
 {
     struct run *run = *state;
@@ -516,6 +614,10 @@ int main(void)
         TEST(devices_end_with_the_last_handle_of_their_adapter),
         TEST(the_last_close_of_the_device_ends_a_process),
         TEST(sizes_come_with_their_origin),
+        TEST(a_gpu_mapping_is_a_lower_bound),
+        TEST(a_better_origin_replaces_a_worse_one),
+        TEST(a_size_is_learnt_of_the_generation_that_was_meant),
+        TEST(what_an_earlier_pass_learnt_holds_from_birth),
         TEST(handles_of_files_do_not_mix),
         TEST(forked_processes_share_a_file),
         TEST(an_import_joins_the_memory_of_its_exporter),
