@@ -257,7 +257,7 @@ static void text_memory(const struct state *state, const struct group *all, cons
              group_bytes(all->peak_bytes, all->made, unknown, all->bounds).text, ga_count(all->peak_live).text, plural(all->peak_live),
              ga_duration((double)(all->peak_ns - state->totals.first_ns)).text);
     else
-        line(out, "Memory", "no size is known: the calls name none, and no decoder here knows this driver's private data");
+        line(out, "Memory", "no size is known: the calls name none, no decoder knows the private data, nothing was mapped or locked");
     char in_all[64] = "", left[64] = "";
     if (unknown < all->made)
         snprintf(in_all, sizeof in_all, ", %s in all", group_bytes(all->bytes_made, all->made, unknown, all->bounds).text);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "preload/blobs.h"
+#include "preload/extents.h"
 #include "preload/fences.h"
 #include "preload/ops.h"
 #include "preload/process.h"
@@ -420,6 +421,8 @@ static void emit_elements(struct capture_call *call, const struct capture_elemen
             }
         }
         capture_ops->emit((enum ga_row_id)elements->step->element, &record);
+        if (!failed)
+            extents_sent((enum ga_row_id)elements->step->element, &record);
     }
 }
 
@@ -492,6 +495,8 @@ void capture_end(struct capture_call *call, int64_t ret, int error)
         fences_end(ga_row_id(row), &call->record, failed || !call->readable);
         fences_look();
     }
+    if (!failed)
+        extents_sent(ga_row_id(row), &call->record);
     thread_scratch_release(call->scratch);
     errno = saved;
 }
