@@ -273,7 +273,7 @@ void replay_drm_finish(struct replay_device *device, uint32_t lane, const struct
 void replay_drm_end(struct replay_device *device)
 {
     struct replay_requests *requests = &device->requests;
-    replay_requests_close_dma_bufs(requests);
+    replay_requests_close_descriptors(requests);
     for (uint32_t f = 0; f < requests->plan->file_count; f++) {
         uint32_t object = requests->plan->files[f].object;
         uint64_t fd = replay_value(requests, object);

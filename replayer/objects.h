@@ -22,14 +22,24 @@ enum replay_object_kind {
     REPLAY_BUFFER,     /* a GEM handle: belongs to its file */
     REPLAY_DMA_BUF,    /* a descriptor; its recorded name is the inode number */
     REPLAY_NAME,       /* a global (flink) name: belongs to the device */
-    REPLAY_OBJECT_KINDS
+    REPLAY_NT_HANDLE,  /* D3DKMT: a descriptor that ShareObjects gave: belongs to the process */
+    REPLAY_SHARE,      /* D3DKMT: a global share handle */
+    REPLAY_RANGE,      /* D3DKMT: a range of GPU virtual addresses; its handle is where it begins */
+    REPLAY_OBJECT_KINDS,
+    /* What a member may name, not what is made: the object decides. */
+    REPLAY_SHAREABLE = REPLAY_OBJECT_KINDS, /* a resource or a sync object */
+    REPLAY_VA_PLACE,   /* an adapter or a paging queue */
+    REPLAY_REFERENCE_KINDS
 };
+/* Objects whose value is a descriptor of the replay's. */
+static inline bool replay_is_descriptor(uint8_t kind) { return kind == REPLAY_DMA_BUF || kind == REPLAY_NT_HANDLE; }
 
 enum replay_role {
     REPLAY_USES,
     REPLAY_MAKES, /* takes effect at the call's end */
     REPLAY_ENDS,  /* takes effect at the call's begin */
     REPLAY_AGAIN, /* made already: the same object comes back (a second import of one buffer) */
+    REPLAY_SAME_PLACE, /* in the table only: another member at the same place names it */
 };
 
 struct replay_reference {
@@ -47,6 +57,8 @@ bool replay_reference_of(const struct ga_row *row, const struct ga_member *membe
                          struct replay_reference *reference);
 /* Whether replay knows what each member of the call's arguments means, so that nothing is issued with a stranger's handle. */
 bool replay_row_known(const struct ga_row *row);
+/* Whether a member is a descriptor of an event that the program wants signalled. */
+bool replay_is_event(const struct ga_member *member);
 /* "allocation", "GEM handle"… */
 const char *replay_object_kind_name(enum replay_object_kind kind);
 

@@ -17,7 +17,7 @@
 
 enum {
     PAGE = 4096,
-    OUT_ARRAY_MAX = 256, /* entries of room for what a driver writes (adapters), whatever room the program gave */
+    OUT_ARRAY_MAX = 16384, /* entries of room for what a driver writes, whatever room the program gave: interfaces allow 10240 */
     CALLS_MAX = INT32_MAX,
 };
 
@@ -37,14 +37,24 @@ static const struct {
     [REPLAY_SKIP_OTHER_INTERFACE] = {"other_interface", "a request of another interface"},
     [REPLAY_SKIP_NO_SIZE] = {"no_size", "it cannot be translated: its size is not known"},
     [REPLAY_SKIP_NO_COUNTERPART] = {"no_counterpart", "it cannot be translated: the device has no such request"},
+    [REPLAY_SKIP_EFFECT] = {"effect", "what it does, only the driver knows"},
+    [REPLAY_SKIP_COMMANDS] = {"commands", "the commands that it submits are not in the trace"},
+    [REPLAY_SKIP_NO_SIGNAL] = {"no_signal", "it would wait for ever: what it waits for is not signalled by an issued call"},
     [REPLAY_SKIP_NO_MAKER] = {"no_maker", "the call that makes its object is not issued"},
     [REPLAY_SKIP_ABSENT] = {"absent", "its object could not be made in this run"},
+    [REPLAY_SKIP_STUCK] = {"stuck", "it did not come back, and was interrupted"},
     [REPLAY_SKIP_STOPPED] = {"stopped", "the run was stopped"},
     [REPLAY_SKIP_NOT_YET] = {"not_yet", "a kind of call that replay does not issue"},
 };
 
 const char *replay_skip_text(enum replay_skip skip) { return skips[skip].text; }
 const char *replay_skip_name(enum replay_skip skip) { return skips[skip].name; }
+uint32_t replay_fence_place(const struct ga_row *row)
+{
+    const struct ga_member *value = row && ga_row_is_d3dkmt(row) ? ga_row_member(row, "PagingFenceValue") : NULL;
+    return value ? value->offset : 0;
+}
+
 const char *replay_call_name(const struct replay_call *call) { return call->row ? call->row->event : "close"; }
 
 int replay_room(void *array, size_t *room, size_t count, size_t size)
@@ -172,11 +182,15 @@ static int add_integer(struct pass *p, const struct ga_row *row, const struct ga
     if (member->in != GA_NONE) {
         uint64_t value = ga_member_in(member, record);
         if (replay_reference_of(row, member, true, flags, &reference)) {
+            if (reference.role == REPLAY_SAME_PLACE)
+                return 0;
             uint64_t name = recorded_name(row, member, record, &reference, true);
             if (name || reference.identity)
                 result = add_ref(p, &reference, place, reference_width(&reference, member), name);
         } else if (strcmp(member->name, "hProcess") == 0 && value) {
             skip(p, REPLAY_SKIP_STRANGER); /* another process's handle */
+        } else if (value && replay_is_event(member)) {
+            result = add_relocation(p, place, REPLAY_TO_EVENT, p->call->failed && ((int32_t)value < 0 || p->out->error == EBADF));
         } else { /* a handle of something unknown never comes from the trace: -1 is none */
             image_store(p, place, strcmp(member->name, "hSection") == 0 && value ? UINT64_MAX : value, member->width);
         }
@@ -251,8 +265,26 @@ static int64_t find_blob(struct pass *p, uint64_t hash)
     return plan->blob_count++;
 }
 
+/* Memory that the driver alone writes: as much as the program had, aligned as the program's was. */
+static int add_room(struct pass *p, uint64_t address, uint64_t size, uint32_t place)
+{
+    if (!address)
+        return 0;
+    if (size > REPLAY_CALL_DATA_MAX || p->out->scratch_size + size + 16 > REPLAY_CALL_DATA_MAX) {
+        skip(p, REPLAY_SKIP_TOO_LARGE);
+        return 0;
+    }
+    p->out->scratch_size += (uint32_t)((size + 15) & ~7ull);
+    int result = add_relocation(p, place, REPLAY_TO_ROOM, (uint32_t)size);
+    if (result == 0)
+        p->plan->relocations[p->plan->relocation_count - 1].skew = address & 7;
+    return result;
+}
+
 static int add_blob(struct pass *p, const struct ga_row *row, const struct ga_member *member, const void *record, uint32_t place)
 {
+    if (!(member->direction & GA_IN))
+        return add_room(p, load_address(member, record), member_value(row, member->count, record), place);
     uint64_t hash = ga_member_in(member, record), size = member_value(row, member->count, record);
     const struct query_text *text = asked_wide(p);
     if (text)
@@ -279,20 +311,38 @@ static int add_blob(struct pass *p, const struct ga_row *row, const struct ga_me
     return add_relocation(p, place, REPLAY_TO_BLOB, (uint32_t)blob);
 }
 
+/* Values that a call waits for: those of paging queues' fences are others in each run. */
+static bool is_waited_value(const struct ga_row *row, const struct ga_member *member)
+{
+    static const uint16_t waits[] = {GA_ROW_d3dkmt_wait_for_synchronization_object_from_cpu,
+                                     GA_ROW_d3dkmt_wait_for_synchronization_object_from_gpu,
+                                     GA_ROW_d3dkmt_submit_wait_for_sync_objects_to_hw_queue};
+    for (size_t i = 0; i < sizeof waits / sizeof *waits; i++)
+        if (ga_row_id(row) == waits[i])
+            return strstr(member->name, "FenceValueArray") != NULL;
+    return false;
+}
+
+/* The entries of an array: values and handles that the call reads, or handles that it gave. */
 static int add_list(struct pass *p, const struct ga_row *row, const struct ga_member *member, const void *record, uint32_t place)
 {
     uint32_t length = (uint32_t)ga_load((const char *)record + member->length, 4, false);
     const char *list = (const char *)(uintptr_t)ga_load((const char *)record + member->in, 8, false);
     struct replay_reference reference;
-    bool handles = replay_reference_of(row, member, true, 0, &reference);
+    bool before = (member->direction & GA_IN) != 0, handles = replay_reference_of(row, member, before, 0, &reference);
+    bool waited = is_waited_value(row, member);
     int result = 0;
+    if (!before && handles && member->one && !length) /* it failed: a place for what it makes if it succeeds now */
+        return add_ref(p, &reference, place, member->entry, 0);
     for (uint32_t i = 0; result == 0 && i < length; i++) {
         uint64_t value = ga_load(list + (size_t)i * member->entry, member->entry, false);
         uint32_t at = place + i * member->entry;
-        if (!handles)
+        if (!handles && before)
             image_store(p, at, value, member->entry);
-        else if (value)
+        else if (handles && (value || replay_is_descriptor(reference.kind)))
             result = add_ref(p, &reference, at, member->entry, value);
+        if (result == 0 && waited)
+            result = add_relocation(p, at, REPLAY_TO_NOTHING, 0);
     }
     return result;
 }
@@ -309,12 +359,15 @@ static int add_array(struct pass *p, const struct ga_row *row, const struct ga_m
     if (!load_address(member, record))
         return 0;
     uint64_t count = member->one ? 1 : member_value(row, member->count, record);
-    if (read && !length && count)
-        return unreadable(p, place);
+    if (read && !length && count) /* where the interface shares the place with a value, the object's kind decides later */
+        return ga_row_member(row, "FenceValue") ? add_relocation(p, place, REPLAY_TO_NOWHERE, 0) : unreadable(p, place);
+    if (read && length < count && !p->call->failed)
+        skip(p, REPLAY_SKIP_NO_DATA); /* more than the tracer keeps */
     if (!read && length < count)
         length = count < OUT_ARRAY_MAX ? (uint32_t)count : OUT_ARRAY_MAX;
+    uint32_t captured = (uint32_t)ga_load((const char *)record + member->length, 4, false);
     int result = image_extend(p, (size_t)(length + member->least_one) * member->entry, &array);
-    if (result == 0 && read)
+    if (result == 0 && (captured || !read))
         result = add_list(p, row, member, record, array);
     return result < 0 ? result : add_relocation(p, place, REPLAY_TO_IMAGE, array);
 }
@@ -465,7 +518,7 @@ static int new_call(struct replay_plan *plan, struct replay_call **out)
     if (replay_room(&plan->calls, &b->call_room, plan->call_count + 1u, sizeof *plan->calls) < 0)
         return -ENOMEM;
     *out = &plan->calls[plan->call_count];
-    **out = (struct replay_call){.arrival = plan->call_count, .file = REPLAY_NONE, .lane = REPLAY_NONE,
+    **out = (struct replay_call){.arrival = plan->call_count, .file = REPLAY_NONE, .lane = REPLAY_NONE, .queue = REPLAY_NONE,
                                  .image = plan->images_size, .refs = plan->ref_count, .relocations = plan->relocation_count};
     plan->call_count++;
     return 0;
@@ -488,12 +541,20 @@ static int add_file_ref(struct pass *p)
 /* Order is kept by comparing signed times, whatever a trace says. */
 static int64_t clamp_time(uint64_t ns) { return (int64_t)(ns < INT64_MAX / 2 ? ns : INT64_MAX / 2); }
 
+/* What a call does outside the device's objects, nobody but the driver can tell. */
+static bool has_unknown_effect(const struct ga_row *row)
+{
+    return ga_row_id(row) == GA_ROW_d3dkmt_escape || ga_row_id(row) == GA_ROW_d3dkmt_share_object_with_host;
+}
+
 static enum replay_skip skip_by_marks(const struct ga_call *call)
 {
     if (call->header->marks & GA_MARK_UNREADABLE)
         return REPLAY_SKIP_UNREADABLE;
     if (call->header->marks & GA_MARK_NESTED)
         return REPLAY_SKIP_NESTED;
+    if (has_unknown_effect(call->row))
+        return REPLAY_SKIP_EFFECT;
     if (!replay_row_known(call->row))
         return REPLAY_SKIP_NOT_YET;
     bool drm = ga_row_is_drm(call->row); /* drmIoctl repeats on EAGAIN, which is an answer (timeout) on /dev/dxg */
@@ -501,10 +562,29 @@ static enum replay_skip skip_by_marks(const struct ga_call *call)
     return interrupted && call->header->layer == GA_LAYER_IOCTL ? REPLAY_SKIP_RETRY : REPLAY_ISSUED;
 }
 
+/* Bytes of the GPU addresses that a call maps, reserves or frees; 0 for others. */
+static uint64_t range_bytes(const struct ga_call *call)
+{
+    uint64_t pages = 0;
+    switch (ga_row_id(call->row)) {
+    case GA_ROW_d3dkmt_map_gpu_virtual_address:
+        pages = member_value(call->row, "SizeInPages", call->record);
+        return pages > UINT64_MAX / PAGE ? UINT64_MAX : pages * PAGE;
+    case GA_ROW_d3dkmt_reserve_gpu_virtual_address:
+    case GA_ROW_d3dkmt_free_gpu_virtual_address:
+        return member_value(call->row, "Size", call->record);
+    default:
+        return 0;
+    }
+}
+
 /* Bytes of what the call makes, as far as its members say. */
 static uint64_t made_bytes(const struct ga_call *call)
 {
     const struct ga_effect *effect = &call->row->effect;
+    uint64_t range = range_bytes(call);
+    if (range)
+        return range;
     for (int i = 0; i < GA_CALL_ELEMENTS_MAX; i++)
         if (call->elements[i].count && call->elements[i].row == &ga_rows[GA_ROW_d3dkmt_standard_allocation])
             return ((const struct ga_d3dkmt_standard_allocation *)call->elements[i].records)->ExistingHeapData_Size;
@@ -517,6 +597,26 @@ static uint64_t made_bytes(const struct ga_call *call)
     if (__builtin_mul_overflow((uint64_t)(bytes < 0 ? -bytes : bytes), (uint64_t)(factor < 0 ? -factor : factor), &product))
         return UINT64_MAX;
     return product;
+}
+
+/* What a resource is known by in another process: its runtime data, and how many allocations it has. */
+static int note_shape(struct pass *p)
+{
+    static const uint16_t rows[] = {GA_ROW_d3dkmt_create_allocation, GA_ROW_d3dkmt_query_resource_info_from_nt_handle,
+                                    GA_ROW_d3dkmt_open_resource_from_nt_handle};
+    const struct ga_call *call = p->call;
+    bool has_shape = false;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        has_shape |= ga_row_id(call->row) == rows[i];
+    if (!has_shape || call->failed)
+        return 0;
+    const struct ga_member *data = ga_row_member(call->row, "pPrivateRuntimeData");
+    const struct ga_member *count = ga_row_member(call->row, "NumAllocations");
+    uint64_t hash = data->in != GA_NONE ? ga_member_in(data, call->record) : ga_member_out(data, call->record);
+    uint64_t allocations = count->in != GA_NONE ? ga_member_in(count, call->record) : ga_member_out(count, call->record);
+    if (hash >= GA_BLOB_FIRST_HASH && ga_map_set(&p->b->shapes, p->out->arrival, 0, hash) < 0)
+        return -ENOMEM;
+    return ga_map_set(&p->b->shapes, p->out->arrival, 1, allocations);
 }
 
 static int add_call(struct pass *p)
@@ -538,7 +638,13 @@ static int add_call(struct pass *p)
     out->failed = call->failed;
     out->bytes = made_bytes(call);
     out->skip = (uint8_t)skip_by_marks(call);
+    if (replay_fence_place(call->row) && !call->failed && !out->skip) {
+        out->paging = ++p->plan->paging_count;
+        out->fence_value = ga_member_out(ga_row_member(call->row, "PagingFenceValue"), call->record);
+    }
     result = find_lane(p->plan, header, &out->lane);
+    if (result == 0)
+        result = note_shape(p);
     bool drm = ga_row_is_drm(call->row);
     if (result == 0 && drm)
         result = add_file_ref(p);
@@ -605,6 +711,8 @@ int replay_plan_add_event(struct replay_plan *plan, const struct ga_row *row, co
     if (row == &ga_rows[GA_ROW_gpualloc_file]) {
         const struct ga_gpualloc_file *file = record;
         result = hold_file(plan->builder, file->process, file->file);
+        if (file->driver && (strcmp(file->driver, "dxg") == 0 || strcmp(file->driver, "softgpu") == 0))
+            strncpy(plan->dxg_driver, file->driver, sizeof plan->dxg_driver - 1);
     } else if (row == &ga_rows[GA_ROW_gpualloc_file_closed]) {
         result = add_close(plan, record);
     }
@@ -621,6 +729,7 @@ static void release_builder(struct replay_plan *plan)
     ga_map_release(&b->holders);
     ga_map_release(&b->holder_counts);
     ga_map_release(&b->blobs);
+    ga_map_release(&b->shapes);
     free(b);
     plan->builder = NULL;
 }
@@ -642,6 +751,8 @@ static void compute_hash(struct replay_plan *plan)
         }
         for (uint32_t d = call->dependencies; d < call->dependencies + call->dependency_count; d++)
             hash = XXH64(&plan->dependencies[d], sizeof plan->dependencies[d], hash);
+        if (call->fence_count)
+            hash = XXH64(&plan->fences[call->fences], call->fence_count * sizeof *plan->fences, hash);
         for (uint32_t r = call->relocations; r < call->relocations + call->relocation_count; r++)
             if (plan->relocations[r].kind == REPLAY_TO_BLOB)
                 hash = XXH64(&plan->blobs[plan->relocations[r].target].digest, sizeof(uint64_t), hash);
@@ -669,6 +780,8 @@ void replay_plan_release(struct replay_plan *plan)
     free(plan->refs);
     free(plan->relocations);
     free(plan->dependencies);
+    free(plan->fences);
+    free(plan->signals);
     free(plan->blobs);
     free(plan->memories);
     free(plan->files);

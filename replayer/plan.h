@@ -33,8 +33,12 @@ enum replay_skip {
     REPLAY_SKIP_OTHER_INTERFACE,
     REPLAY_SKIP_NO_SIZE,
     REPLAY_SKIP_NO_COUNTERPART,
+    REPLAY_SKIP_EFFECT,
+    REPLAY_SKIP_COMMANDS,
+    REPLAY_SKIP_NO_SIGNAL,
     REPLAY_SKIP_NO_MAKER,
     REPLAY_SKIP_ABSENT,
+    REPLAY_SKIP_STUCK,
     REPLAY_SKIP_STOPPED,
     REPLAY_SKIP_NOT_YET,
     REPLAY_SKIPS
@@ -49,10 +53,11 @@ struct replay_object {
     uint8_t kind;        /* enum replay_object_kind */
     bool stranger;       /* never made: named by a failing call, it gets a handle that no driver gives */
     bool supplied;       /* made before the recording, or told by nobody: an adapter, its id or a device, which the backend supplies */
-    bool other_kind;     /* a stranger that was there, but no such object: a descriptor that is no dma-buf */
+    bool other_kind;     /* a stranger that was there, but no such object: a descriptor that is no dma-buf or NT handle */
+    bool by_value;       /* sync object: waited for and signalled by one value, not by an array of them (no monitored fence) */
     uint32_t owner;      /* object that takes it along when it ends, or REPLAY_NONE */
     uint32_t maker;      /* call, or REPLAY_NONE */
-    uint32_t memory;     /* buffers, dma-bufs, names: the object that the memory was made as */
+    uint32_t memory;     /* of what this is a handle: the object that the memory, resource or sync object was made as */
     uint64_t recorded;   /* its handle in the recording */
     uint64_t scope;      /* process instance, file or device that the handle belonged to */
     uint64_t size;       /* bytes; 0 when unknown */
@@ -64,14 +69,23 @@ struct replay_ref {
     uint32_t place;  /* bytes into the image */
     uint32_t object; /* REPLAY_NONE: left as it is */
     uint8_t kind, role, width;
-    bool last;       /* the recording does not use the object again: a dma-buf's descriptor is closed after this call */
+    bool last;       /* the recording does not use the object again: its descriptor is closed after this call */
 };
 
-enum replay_target_kind { REPLAY_TO_IMAGE, REPLAY_TO_BLOB, REPLAY_TO_MEMORY, REPLAY_TO_NOWHERE };
+enum replay_target_kind {
+    REPLAY_TO_IMAGE,   /* target: bytes into the image */
+    REPLAY_TO_BLOB,    /* target: blob */
+    REPLAY_TO_MEMORY,  /* target: memory */
+    REPLAY_TO_ROOM,    /* target: bytes that the driver writes; skew: past a multiple of 8 */
+    REPLAY_TO_NOWHERE, /* an address that cannot be read */
+    REPLAY_TO_EVENT,   /* no pointer: the descriptor of an event; target 1: one that is none */
+    REPLAY_TO_FENCE,   /* no pointer: the fence value that paging call target was given in this run */
+    REPLAY_TO_NOTHING, /* left as it is */
+};
 struct replay_relocation {
-    uint32_t place;  /* bytes into the image: a 64-bit pointer */
-    uint32_t target; /* bytes into the image; blob; memory. REPLAY_TO_NOWHERE: an address that cannot be read */
-    uint8_t kind;
+    uint32_t place;  /* bytes into the image: 64 bits */
+    uint32_t target;
+    uint8_t kind, skew;
 };
 
 struct replay_blob {
@@ -107,12 +121,18 @@ struct replay_call {
     uint32_t arrival;         /* place in the order of completion */
     uint32_t file;            /* plan.files, or REPLAY_NONE */
     uint32_t refs, ref_count, relocations, relocation_count, dependencies, dependency_count;
+    uint32_t fences, fence_count; /* in plan.fences: paging calls that must have taken effect before */
+    uint32_t signals, signal_count; /* in plan.signals: calls without which a wait would not end */
+    uint32_t paging;          /* what it asks for is there when a paging queue's fence says so: its place in a run's values, from 1 */
+    uint32_t queue;           /* then: object of the paging queue, or REPLAY_NONE */
+    uint64_t fence_value;     /* then: the value in the recording */
     uint64_t call;            /* number in its thread, for messages */
     uint64_t bytes;           /* of what it makes, ends or names; 0 when unknown */
     int64_t ret;              /* as recorded */
     int32_t error;
     uint32_t status;          /* d3dkmt: NTSTATUS */
     bool failed;
+    bool own_address;         /* names a GPU address of the program's own choice: when refused, any other will do */
     uint8_t skip;             /* enum replay_skip, as far as the plan knows */
 };
 
@@ -131,12 +151,14 @@ struct replay_plan {
     struct replay_ref *refs;
     struct replay_relocation *relocations;
     struct replay_dependency *dependencies;
+    uint32_t *fences, *signals; /* calls */
     struct replay_blob *blobs;
     struct replay_memory *memories;
     struct replay_file *files;
     unsigned char *images, *data;
     uint32_t call_count, lane_count, object_count, file_count, blob_count, memory_count;
-    uint32_t ref_count, relocation_count, dependency_count;
+    uint32_t ref_count, relocation_count, dependency_count, fence_count, signal_count, paging_count;
+    char dxg_driver[32]; /* driver of the recorded /dev/dxg: "dxg", "softgpu"; "" when the trace does not say */
     uint64_t images_size, data_size;
     uint64_t hash;        /* of what is issued and in which order; the same for the same trace and options */
     uint64_t peak_bytes;  /* recorded bytes alive at most, of sizes that are known */
@@ -168,6 +190,8 @@ int replay_plan_finish(struct replay_plan *plan, struct ga_error *error);
 /* A plan of zeros is fine. */
 void replay_plan_release(struct replay_plan *plan);
 
+/* The fence value that the recording's paging call was given is where its structure has it: bytes into the image. */
+uint32_t replay_fence_place(const struct ga_row *row);
 /* The event's name without its provider ("create_allocation"), or "close" for a file's last close. */
 const char *replay_call_name(const struct replay_call *call);
 

@@ -11,63 +11,29 @@
 #include <string.h>
 
 #include "base/units.h"
-#include "replayer/plan_builder.h"
+#include "replayer/plan_walk.h"
 
-enum name_space { PROCESS_HANDLES, ADAPTERS, LUIDS, FILES, GEM_HANDLES, DMA_BUFS, NAMES, NAME_SPACES };
+enum name_space { PROCESS_HANDLES, ADAPTERS, LUIDS, FILES, GEM_HANDLES, DMA_BUFS, NAMES, NT_HANDLES, SHARES, RANGES };
 static const uint8_t space_of[REPLAY_OBJECT_KINDS] = {
     [REPLAY_ADAPTER] = ADAPTERS, [REPLAY_DEVICE] = PROCESS_HANDLES, [REPLAY_RESOURCE] = PROCESS_HANDLES,
     [REPLAY_ALLOCATION] = PROCESS_HANDLES, [REPLAY_CONTEXT] = PROCESS_HANDLES, [REPLAY_HW_CONTEXT] = PROCESS_HANDLES,
     [REPLAY_HW_QUEUE] = PROCESS_HANDLES, [REPLAY_PAGING_QUEUE] = PROCESS_HANDLES, [REPLAY_SYNC_OBJECT] = PROCESS_HANDLES,
     [REPLAY_LUID] = LUIDS, [REPLAY_FILE] = FILES, [REPLAY_BUFFER] = GEM_HANDLES,
-    [REPLAY_DMA_BUF] = DMA_BUFS, [REPLAY_NAME] = NAMES,
+    [REPLAY_DMA_BUF] = DMA_BUFS, [REPLAY_NAME] = NAMES, [REPLAY_NT_HANDLE] = NT_HANDLES, [REPLAY_SHARE] = SHARES,
+    [REPLAY_RANGE] = RANGES, /* not looked up in a map: see struct range */
 };
 
 /* With what an object goes, the first that its maker names. */
-static const uint8_t owner_kinds[REPLAY_OBJECT_KINDS][2] = {
+enum { OWNER_KINDS = 3 };
+static const uint8_t owner_kinds[REPLAY_OBJECT_KINDS][OWNER_KINDS] = {
     [REPLAY_RESOURCE] = {REPLAY_DEVICE},
     [REPLAY_ALLOCATION] = {REPLAY_RESOURCE, REPLAY_DEVICE},
     [REPLAY_CONTEXT] = {REPLAY_DEVICE},
     [REPLAY_HW_CONTEXT] = {REPLAY_DEVICE},
     [REPLAY_HW_QUEUE] = {REPLAY_HW_CONTEXT},
     [REPLAY_PAGING_QUEUE] = {REPLAY_DEVICE},
-    [REPLAY_SYNC_OBJECT] = {REPLAY_HW_CONTEXT, REPLAY_DEVICE},
+    [REPLAY_SYNC_OBJECT] = {REPLAY_HW_QUEUE, REPLAY_PAGING_QUEUE, REPLAY_DEVICE}, /* a queue's fence goes with the queue */
     [REPLAY_BUFFER] = {REPLAY_FILE},
-};
-
-struct event {
-    int64_t time;
-    uint64_t tie; /* twice the arrival, plus one for the end: what is reported first is taken first */
-    uint32_t call;
-    bool end;
-};
-
-struct life { /* of an object, by its number */
-    uint32_t first_user, first_child, next_sibling;
-    uint32_t holders; /* handles that keep this memory */
-    uint32_t opens;   /* adapter: times that its handle was given again; as many closes leave it open */
-    bool dead;
-};
-
-struct user { /* the newest call of a lane that names an object */
-    uint32_t lane, call, next;
-};
-
-struct edge {
-    uint32_t call;
-    struct replay_dependency on;
-};
-
-struct walk {
-    struct replay_plan *plan;
-    struct ga_map spaces[NAME_SPACES];
-    struct event *events;
-    struct life *lives;
-    struct user *users;
-    struct edge *edges;
-    uint32_t *known;      /* [lane][lane]: calls of the second that the first has waited for already */
-    uint32_t *last_free;  /* by lane: its newest call that freed memory, or REPLAY_NONE */
-    size_t life_room, life_count, user_room, user_count, edge_room, edge_count;
-    unsigned __int128 alive_bytes;
 };
 
 static int by_begin(const void *a, const void *b)
@@ -96,7 +62,7 @@ static int add_edge_unreduced(struct walk *w, uint32_t call, uint32_t on)
 }
 
 /* call waits for on, unless its lane has waited for that one or a later one of its lane. */
-static int add_edge(struct walk *w, uint32_t call, uint32_t on)
+int walk_add_edge(struct walk *w, uint32_t call, uint32_t on)
 {
     if (on == REPLAY_NONE)
         return 0;
@@ -116,12 +82,13 @@ static int new_life(struct walk *w)
         if (replay_room(&w->lives, &w->life_room, w->life_count + 1, sizeof *w->lives) < 0)
             return -ENOMEM;
         w->lives[w->life_count++] =
-            (struct life){.first_user = REPLAY_NONE, .first_child = REPLAY_NONE, .next_sibling = REPLAY_NONE};
+            (struct life){.first_user = REPLAY_NONE, .first_child = REPLAY_NONE, .next_sibling = REPLAY_NONE, .space = REPLAY_NONE,
+                          .pagings = REPLAY_NONE, .signals = REPLAY_NONE, .waits = REPLAY_NONE};
     }
     return 0;
 }
 
-static uint32_t new_object(struct walk *w, const struct replay_ref *ref, uint32_t maker)
+uint32_t walk_new_object(struct walk *w, const struct replay_ref *ref, uint32_t maker)
 {
     uint32_t object = replay_plan_new_object(w->plan, ref->kind);
     if (object == REPLAY_NONE || new_life(w) < 0)
@@ -133,16 +100,20 @@ static uint32_t new_object(struct walk *w, const struct replay_ref *ref, uint32_
     return object;
 }
 
-static uint64_t *find(struct walk *w, const struct replay_ref *ref)
+/* Some names mean the same in every process and file. */
+static uint64_t scope_of(uint8_t kind, uint64_t scope)
 {
-    uint64_t scope = ref->kind == REPLAY_DMA_BUF || ref->kind == REPLAY_LUID || ref->kind == REPLAY_FILE ? 0 : ref->scope;
-    return ga_map_get(&w->spaces[space_of[ref->kind]], scope, ref->recorded);
+    return kind == REPLAY_DMA_BUF || kind == REPLAY_LUID || kind == REPLAY_FILE || kind == REPLAY_SHARE ? 0 : scope;
 }
 
-static int enter(struct walk *w, const struct replay_ref *ref, uint32_t object)
+static uint64_t *find(struct walk *w, const struct replay_ref *ref)
 {
-    uint64_t scope = ref->kind == REPLAY_DMA_BUF || ref->kind == REPLAY_LUID || ref->kind == REPLAY_FILE ? 0 : ref->scope;
-    return ga_map_set(&w->spaces[space_of[ref->kind]], scope, ref->recorded, object);
+    return ga_map_get(&w->spaces[space_of[ref->kind]], scope_of(ref->kind, ref->scope), ref->recorded);
+}
+
+int walk_enter(struct walk *w, const struct replay_ref *ref, uint32_t object)
+{
+    return ga_map_set(&w->spaces[space_of[ref->kind]], scope_of(ref->kind, ref->scope), ref->recorded, object);
 }
 
 /* The call names the object, and with it whatever owns it. */
@@ -189,10 +160,9 @@ static uint64_t end_object(struct walk *w, uint32_t object)
         return 0;
     w->lives[object].dead = true;
     struct replay_ref self = {.recorded = o->recorded, .scope = o->scope, .kind = o->kind};
-    uint64_t *entry = find(w, &self), bytes = 0;
+    uint64_t *entry = o->kind == REPLAY_RANGE ? NULL : find(w, &self), bytes = 0;
     if (entry && *entry == object)
-        ga_map_erase(&w->spaces[space_of[o->kind]],
-                     o->kind == REPLAY_DMA_BUF || o->kind == REPLAY_LUID || o->kind == REPLAY_FILE ? 0 : o->scope, o->recorded);
+        ga_map_erase(&w->spaces[space_of[o->kind]], scope_of(o->kind, o->scope), o->recorded);
     if (holds_memory(o)) {
         bytes = w->plan->objects[o->memory].size;
         if (--w->lives[o->memory].holders == 0)
@@ -221,17 +191,18 @@ static int stranger(struct walk *w, struct replay_call *call, struct replay_ref 
 {
     if (!call->failed && !supplied(call, ref)) {
         if (!call->skip)
-            call->skip = ref->kind == REPLAY_DMA_BUF ? REPLAY_SKIP_OUTSIDE : REPLAY_SKIP_STRANGER;
+            call->skip = replay_is_descriptor(ref->kind) || ref->kind == REPLAY_SHARE ? REPLAY_SKIP_OUTSIDE : REPLAY_SKIP_STRANGER;
         return 0;
     }
-    ref->object = new_object(w, ref, REPLAY_NONE);
+    ref->object = walk_new_object(w, ref, REPLAY_NONE);
     if (ref->object == REPLAY_NONE)
         return -ENOMEM;
     struct replay_object *object = &w->plan->objects[ref->object];
     object->supplied = supplied(call, ref);
     object->stranger = !object->supplied;
-    object->other_kind = ref->kind == REPLAY_DMA_BUF && call->error != EBADF;
-    return object->supplied ? enter(w, ref, ref->object) : 0;
+    object->other_kind = ref->kind == REPLAY_NT_HANDLE ? (int64_t)ref->recorded >= 0
+                                                       : ref->kind == REPLAY_DMA_BUF && call->error != EBADF;
+    return object->supplied ? walk_enter(w, ref, ref->object) : 0;
 }
 
 static void count_bytes(struct replay_call *call, uint64_t bytes)
@@ -246,33 +217,71 @@ static int end_by_call(struct walk *w, uint32_t call, uint32_t object)
 {
     int result = 0;
     for (uint32_t u = w->lives[object].first_user; result == 0 && u != REPLAY_NONE; u = w->users[u].next)
-        result = add_edge(w, call, w->users[u].call);
+        result = walk_add_edge(w, call, w->users[u].call);
+    if (w->plan->objects[object].kind == REPLAY_RANGE)
+        walk_range_end(w, object, call);
     count_bytes(&w->plan->calls[call], end_object(w, object));
     return result;
+}
+
+/* What a map or reserve asks for is the program's own choice when it lies in no range that is known. */
+static bool chooses_address(const struct replay_call *call)
+{
+    return ga_row_id(call->row) == GA_ROW_d3dkmt_map_gpu_virtual_address ||
+           ga_row_id(call->row) == GA_ROW_d3dkmt_reserve_gpu_virtual_address;
+}
+
+/* The living object that a reference means, or REPLAY_NONE; where kinds are open, the reference gets the object's. */
+static int look_up(struct walk *w, uint32_t number, struct replay_ref *ref, uint32_t *object)
+{
+    static const uint8_t meant[][2] = {{REPLAY_RESOURCE, REPLAY_SYNC_OBJECT}, {REPLAY_ADAPTER, REPLAY_PAGING_QUEUE}};
+    *object = REPLAY_NONE;
+    if (ref->kind == REPLAY_RANGE)
+        return walk_range_find(w, number, ref, object);
+    const uint8_t open = ref->kind;
+    for (int i = 0; i < 2; i++) {
+        ref->kind = open < REPLAY_OBJECT_KINDS ? open : meant[open - REPLAY_OBJECT_KINDS][i];
+        uint64_t *known = ref->kind == REPLAY_FILE ? NULL : find(w, ref);
+        if (known && w->plan->objects[*known].kind == ref->kind)
+            *object = (uint32_t)*known;
+        if (*object != REPLAY_NONE || open < REPLAY_OBJECT_KINDS)
+            break;
+    }
+    if (ref->kind == REPLAY_FILE)
+        *object = w->plan->files[w->plan->calls[number].file].object;
+    return ref->kind == REPLAY_NT_HANDLE ? walk_shared_find(w, number, ref, object) : 0;
+}
+
+/* Nothing is known by that name. */
+static int unknown(struct walk *w, struct replay_call *call, struct replay_ref *ref)
+{
+    if (ref->kind != REPLAY_RANGE || !chooses_address(call))
+        return stranger(w, call, ref);
+    memcpy(w->plan->images + call->image + ref->place, &ref->recorded, sizeof ref->recorded);
+    call->own_address = true;
+    return 0;
 }
 
 static int resolve_before(struct walk *w, uint32_t number, struct replay_ref *ref)
 {
     struct replay_call *call = &w->plan->calls[number];
-    uint64_t *known = ref->kind == REPLAY_FILE ? NULL : find(w, ref);
-    int result = 0;
-    if (ref->kind == REPLAY_FILE)
-        ref->object = w->plan->files[call->file].object;
-    else if (known && w->plan->objects[*known].kind == ref->kind)
-        ref->object = (uint32_t)*known;
-    else if ((result = stranger(w, call, ref)) < 0 || ref->object == REPLAY_NONE || w->plan->objects[ref->object].stranger)
+    int result = look_up(w, number, ref, &ref->object);
+    if (result == 0 && ref->object == REPLAY_NONE)
+        result = unknown(w, call, ref);
+    if (result < 0 || ref->object == REPLAY_NONE || w->plan->objects[ref->object].stranger)
         return result;
-    result = add_edge(w, number, w->plan->objects[ref->object].maker);
+    result = walk_add_edge(w, number, w->plan->objects[ref->object].maker);
     if (result == 0)
         result = note_user(w, ref->object, number);
     if (result == 0 && ref->role == REPLAY_ENDS && !call->failed && w->lives[ref->object].opens) {
         w->lives[ref->object].opens--;
         ref->role = REPLAY_USES;
     }
-    if (result == 0 && ref->role == REPLAY_ENDS && !call->failed)
-        return end_by_call(w, number, ref->object);
+    if (ref->role == REPLAY_ENDS && ref->kind == REPLAY_RANGE && !walk_range_covered(w, call, ref))
+        ref->role = REPLAY_USES;
     if (ref->kind == REPLAY_BUFFER || ref->kind == REPLAY_DMA_BUF || ref->kind == REPLAY_NAME)
-        count_bytes(call, w->plan->objects[w->plan->objects[ref->object].memory].size);
+        if (ref->role != REPLAY_ENDS || call->failed)
+            count_bytes(call, w->plan->objects[w->plan->objects[ref->object].memory].size);
     return result;
 }
 
@@ -296,15 +305,23 @@ static int begin_call(struct walk *w, uint32_t number)
     int result = 0;
     if (plan->memory_order == REPLAY_ORDER_MEMORY && call->row && call->row->effect.kind == GA_EFFECT_CREATE)
         for (uint32_t lane = 0; result == 0 && lane < plan->lane_count; lane++)
-            result = add_edge(w, number, w->last_free[lane]);
-    for (uint32_t r = call->refs; result == 0 && resolves(call) && r < call->refs + call->ref_count; r++)
-        if (plan->refs[r].role != REPLAY_MAKES)
-            result = resolve_before(w, number, &plan->refs[r]);
+            result = walk_add_edge(w, number, w->last_free[lane]);
+    if (!resolves(call))
+        return result;
+    for (int ranges = 0; ranges < 2; ranges++) /* whose addresses they are, the other objects say */
+        for (uint32_t r = call->refs; result == 0 && r < call->refs + call->ref_count; r++)
+            if (plan->refs[r].role != REPLAY_MAKES && (plan->refs[r].kind == REPLAY_RANGE) == ranges)
+                result = resolve_before(w, number, &plan->refs[r]);
+    if (result == 0)
+        result = walk_waits_begin(w, number);
+    for (uint32_t r = call->refs; result == 0 && !call->failed && r < call->refs + call->ref_count; r++)
+        if (plan->refs[r].role == REPLAY_ENDS && plan->refs[r].object != REPLAY_NONE)
+            result = end_by_call(w, number, plan->refs[r].object);
     return result;
 }
 
 /* The object of that kind that a call names or has made; REPLAY_NONE when none. */
-static uint32_t named(const struct walk *w, const struct replay_call *call, enum replay_object_kind kind)
+uint32_t walk_named(const struct walk *w, const struct replay_call *call, enum replay_object_kind kind)
 {
     for (uint32_t r = call->refs; r < call->refs + call->ref_count; r++)
         if (w->plan->refs[r].kind == kind && w->plan->refs[r].object != REPLAY_NONE)
@@ -315,8 +332,8 @@ static uint32_t named(const struct walk *w, const struct replay_call *call, enum
 static void adopt(struct walk *w, uint32_t object, const struct replay_call *call)
 {
     struct replay_object *o = &w->plan->objects[object];
-    for (int i = 0; i < 2 && o->owner == REPLAY_NONE && owner_kinds[o->kind][i]; i++)
-        o->owner = named(w, call, owner_kinds[o->kind][i]);
+    for (int i = 0; i < OWNER_KINDS && o->owner == REPLAY_NONE && owner_kinds[o->kind][i]; i++)
+        o->owner = walk_named(w, call, owner_kinds[o->kind][i]);
     if (o->owner == REPLAY_NONE)
         return;
     w->lives[object].next_sibling = w->lives[o->owner].first_child;
@@ -327,9 +344,11 @@ static void adopt(struct walk *w, uint32_t object, const struct replay_call *cal
 static uint32_t memory_of(const struct walk *w, const struct replay_ref *ref, const struct replay_call *call)
 {
     static const uint8_t sources[REPLAY_OBJECT_KINDS][2] = {
-        [REPLAY_BUFFER] = {REPLAY_DMA_BUF, REPLAY_NAME}, [REPLAY_DMA_BUF] = {REPLAY_BUFFER}, [REPLAY_NAME] = {REPLAY_BUFFER}};
+        [REPLAY_BUFFER] = {REPLAY_DMA_BUF, REPLAY_NAME}, [REPLAY_DMA_BUF] = {REPLAY_BUFFER}, [REPLAY_NAME] = {REPLAY_BUFFER},
+        [REPLAY_NT_HANDLE] = {REPLAY_RESOURCE, REPLAY_SYNC_OBJECT}, [REPLAY_RESOURCE] = {REPLAY_NT_HANDLE, REPLAY_SHARE},
+        [REPLAY_SYNC_OBJECT] = {REPLAY_NT_HANDLE}, [REPLAY_SHARE] = {REPLAY_RESOURCE, REPLAY_SYNC_OBJECT}};
     for (int i = 0; i < 2 && sources[ref->kind][i]; i++) {
-        uint32_t source = named(w, call, sources[ref->kind][i]);
+        uint32_t source = walk_named(w, call, sources[ref->kind][i]);
         if (source != REPLAY_NONE)
             return w->plan->objects[source].memory;
     }
@@ -341,14 +360,17 @@ static uint32_t memory_of(const struct walk *w, const struct replay_ref *ref, co
 static bool same_again(struct walk *w, const struct replay_ref *ref, uint32_t alive, uint32_t memory)
 {
     const struct replay_object *o = &w->plan->objects[alive];
+    bool one_handle = ref->kind == REPLAY_BUFFER || ref->kind == REPLAY_DMA_BUF || ref->kind == REPLAY_NAME;
     return o->kind == ref->kind && (ref->kind == REPLAY_LUID || ref->kind == REPLAY_ADAPTER ||
-                                    (memory != REPLAY_NONE && o->memory == memory));
+                                    (one_handle && memory != REPLAY_NONE && o->memory == memory));
 }
 
 static int made(struct walk *w, uint32_t number, struct replay_ref *ref)
 {
     struct replay_plan *plan = w->plan;
     struct replay_call *call = &plan->calls[number];
+    if (ref->kind == REPLAY_RANGE)
+        return walk_range_add(w, number, ref);
     uint32_t memory = memory_of(w, ref, call);
     uint64_t *known = find(w, ref);
     if (known && same_again(w, ref, (uint32_t)*known, memory)) {
@@ -358,23 +380,26 @@ static int made(struct walk *w, uint32_t number, struct replay_ref *ref)
         uint32_t maker = plan->objects[ref->object].maker;
         int result = note_user(w, ref->object, number);
         bool before = maker < number && plan->calls[maker].end_ns <= call->begin_ns;
-        return result == 0 && before ? add_edge(w, number, maker) : result;
+        return result == 0 && before ? walk_add_edge(w, number, maker) : result;
     }
     if (known)
         end_object(w, (uint32_t)*known);
-    ref->object = new_object(w, ref, number);
+    ref->object = walk_new_object(w, ref, number);
     if (ref->object == REPLAY_NONE)
         return -ENOMEM;
     struct replay_object *o = &plan->objects[ref->object];
     if (memory != REPLAY_NONE) {
         o->memory = memory;
         o->size = plan->objects[memory].size;
+        o->by_value = plan->objects[memory].by_value;
     } else if (holds_memory(o)) {
         o->size = call->bytes;
     }
     adopt(w, ref->object, call);
+    walk_range_space(w, ref->object, call, ref);
     hold_memory(w, ref->object);
-    return enter(w, ref, ref->object);
+    int result = ref->kind == REPLAY_NT_HANDLE ? walk_shared_add(w, ref->object) : 0;
+    return result < 0 ? result : walk_enter(w, ref, ref->object);
 }
 
 static int end_call(struct walk *w, uint32_t number)
@@ -382,24 +407,26 @@ static int end_call(struct walk *w, uint32_t number)
     struct replay_call *call = &w->plan->calls[number];
     int result = 0;
     bool freed = false;
-    for (uint32_t r = call->refs; result == 0 && resolves(call) && r < call->refs + call->ref_count; r++) {
-        struct replay_ref *ref = &w->plan->refs[r];
+    for (uint32_t i = 0; result == 0 && resolves(call) && i < 2 * call->ref_count; i++) { /* allocations after their resource */
+        struct replay_ref *ref = &w->plan->refs[call->refs + i % call->ref_count];
         freed |= ref->role == REPLAY_ENDS && ref->kind != REPLAY_ADAPTER;
-        if (ref->role != REPLAY_MAKES)
+        if (ref->role != REPLAY_MAKES || (ref->kind == REPLAY_ALLOCATION) != (i >= call->ref_count))
             continue;
         if (call->failed) { /* a place for what it makes if it succeeds now */
-            ref->object = new_object(w, ref, number);
+            ref->object = walk_new_object(w, ref, number);
             result = ref->object == REPLAY_NONE ? -ENOMEM : 0;
-        } else if (ref->recorded) {
+        } else if (ref->recorded || replay_is_descriptor(ref->kind)) {
             result = made(w, number, ref);
         }
     }
+    if (result == 0 && resolves(call))
+        result = walk_waits_end(w, number);
     if (freed && !call->failed)
         w->last_free[call->lane] = number;
     return result;
 }
 
-/* The call after which a dma-buf's descriptor is not needed closes it; it waits for the other lanes that use it. */
+/* The call after which a descriptor is not needed closes it; it waits for the other lanes that use it. */
 static int find_last_uses(struct walk *w)
 {
     struct replay_plan *plan = w->plan;
@@ -411,12 +438,12 @@ static int find_last_uses(struct walk *w)
     int result = in_call ? 0 : -ENOMEM;
     for (uint32_t c = 0; result == 0 && c < plan->call_count; c++)
         for (uint32_t r = plan->calls[c].refs; r < plan->calls[c].refs + plan->calls[c].ref_count; r++)
-            if (plan->refs[r].kind == REPLAY_DMA_BUF && plan->refs[r].object != REPLAY_NONE) {
+            if (replay_is_descriptor(plan->refs[r].kind) && plan->refs[r].object != REPLAY_NONE) {
                 last[plan->refs[r].object] = r;
                 in_call[plan->refs[r].object] = c;
             }
     for (uint32_t o = 0; result == 0 && o < plan->object_count; o++) {
-        if (plan->objects[o].kind != REPLAY_DMA_BUF || last[o] == REPLAY_NONE)
+        if (!replay_is_descriptor(plan->objects[o].kind) || last[o] == REPLAY_NONE)
             continue;
         plan->refs[last[o]].last = true;
         for (uint32_t u = w->lives[o].first_user; result == 0 && u != REPLAY_NONE; u = w->users[u].next)
@@ -512,11 +539,15 @@ int replay_plan_resolve(struct replay_plan *plan, struct ga_error *error)
     if (result == 0)
         result = find_last_uses(&w);
     if (result == 0)
+        result = walk_waits_finish(&w);
+    if (result == 0)
         result = place_edges(&w);
     if (result == 0)
         result = place_lanes(plan);
-    for (int i = 0; i < NAME_SPACES; i++)
+    for (int i = 0; i < WALK_SPACES; i++)
         ga_map_release(&w.spaces[i]);
+    walk_ranges_release(&w);
+    walk_waits_release(&w);
     free(w.events);
     free(w.lives);
     free(w.users);

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -33,9 +34,11 @@ int replay_requests_init(struct replay_requests *requests, const struct replay_p
         .values = calloc(plan->object_count + 1u, sizeof *requests->values),
         .scratch = calloc(plan->lane_count + 1u, sizeof *requests->scratch),
         .memories = calloc(plan->memory_count + 1u, sizeof *requests->memories),
+        .fence_values = calloc(plan->paging_count + 1u, sizeof *requests->fence_values),
         .plain_file = memfd_create("gpualloc replay: no dma-buf", MFD_CLOEXEC),
+        .event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
     };
-    if (!requests->values || !requests->scratch || !requests->memories)
+    if (!requests->fence_values || !requests->values || !requests->scratch || !requests->memories)
         return ga_error_errno(error, ENOMEM, "replay");
     for (uint32_t l = 0; l < plan->lane_count; l++) {
         size_t size = ((size_t)plan->lanes[l].scratch_size + PAGE) & ~(size_t)63;
@@ -57,6 +60,9 @@ void replay_requests_release(struct replay_requests *requests)
             munmap(requests->memories[m], plan->memories[m].size + 2 * PAGE);
     if (plan && requests->plain_file >= 0)
         close(requests->plain_file);
+    if (plan && requests->event >= 0)
+        close(requests->event);
+    free(requests->fence_values);
     free(requests->values);
     free(requests->scratch);
     free(requests->memories);
@@ -67,9 +73,9 @@ void replay_requests_release(struct replay_requests *requests)
 static uint64_t stranger_value(const struct replay_requests *requests, uint32_t number)
 {
     const struct replay_object *object = &requests->plan->objects[number];
-    if (object->kind != REPLAY_DMA_BUF)
+    if (!replay_is_descriptor(object->kind))
         return 0xfffff000u | (number & 0xfff);
-    return (uint32_t)(object->other_kind ? requests->plain_file : -1);
+    return (uint64_t)(int64_t)(object->other_kind ? requests->plain_file : -1);
 }
 
 void replay_requests_reset(struct replay_requests *requests)
@@ -78,27 +84,52 @@ void replay_requests_reset(struct replay_requests *requests)
         bool stranger = requests->plan->objects[o].stranger;
         replay_set_value(requests, o, stranger ? stranger_value(requests, o) : REPLAY_ABSENT);
     }
+    for (uint32_t p = 0; p <= requests->plan->paging_count; p++)
+        atomic_store_explicit(&requests->fence_values[p], 0, memory_order_relaxed);
+}
+
+/* Puts one in; *used: bytes of the scratch memory that are taken. */
+static void put_pointer(const struct replay_requests *requests, unsigned char *scratch, const struct replay_relocation *relocation,
+                        size_t *used)
+{
+    const struct replay_plan *plan = requests->plan;
+    uint32_t target = relocation->target;
+    uint64_t address = NOWHERE;
+    switch (relocation->kind) {
+    case REPLAY_TO_IMAGE:
+        address = (uintptr_t)scratch + target;
+        break;
+    case REPLAY_TO_MEMORY:
+        address = (uintptr_t)requests->memories[target] + plan->memories[target].skew;
+        break;
+    case REPLAY_TO_BLOB:
+        address = (uintptr_t)scratch + *used;
+        memcpy(scratch + *used, plan->data + plan->blobs[target].offset, plan->blobs[target].size);
+        *used += (plan->blobs[target].size + 7u) & ~7u;
+        break;
+    case REPLAY_TO_ROOM:
+        address = (uintptr_t)scratch + *used + relocation->skew;
+        *used += ((size_t)target + 15) & ~(size_t)7;
+        break;
+    case REPLAY_TO_EVENT:
+        address = (uint64_t)(int64_t)(target ? -1 : requests->event);
+        break;
+    case REPLAY_TO_FENCE:
+        address = atomic_load_explicit(&requests->fence_values[plan->calls[target].paging], memory_order_acquire);
+        break;
+    case REPLAY_TO_NOTHING:
+        return;
+    default:
+        break;
+    }
+    memcpy(scratch + relocation->place, &address, sizeof address);
 }
 
 static void put_pointers(const struct replay_requests *requests, unsigned char *scratch, const struct replay_call *call)
 {
-    const struct replay_plan *plan = requests->plan;
     size_t used = call->image_size;
-    for (uint32_t r = call->relocations; r < call->relocations + call->relocation_count; r++) {
-        const struct replay_relocation *relocation = &plan->relocations[r];
-        uint64_t address = NOWHERE;
-        if (relocation->kind == REPLAY_TO_IMAGE) {
-            address = (uintptr_t)scratch + relocation->target;
-        } else if (relocation->kind == REPLAY_TO_MEMORY) {
-            address = (uintptr_t)requests->memories[relocation->target] + plan->memories[relocation->target].skew;
-        } else if (relocation->kind == REPLAY_TO_BLOB) {
-            const struct replay_blob *blob = &plan->blobs[relocation->target];
-            address = (uintptr_t)scratch + used;
-            memcpy(scratch + used, plan->data + blob->offset, blob->size);
-            used += (blob->size + 7u) & ~7u;
-        }
-        memcpy(scratch + relocation->place, &address, sizeof address);
-    }
+    for (uint32_t r = call->relocations; r < call->relocations + call->relocation_count; r++)
+        put_pointer(requests, scratch, &requests->plan->relocations[r], &used);
 }
 
 enum replay_skip replay_requests_prepare(struct replay_requests *requests, uint32_t lane, const struct replay_call *call)
@@ -114,12 +145,14 @@ enum replay_skip replay_requests_prepare(struct replay_requests *requests, uint3
         uint64_t value = replay_value(requests, ref->object);
         if (value == REPLAY_ABSENT)
             return REPLAY_SKIP_ABSENT;
+        if (ref->kind == REPLAY_RANGE && !plan->objects[ref->object].stranger) /* as far into the range as the program was */
+            value += ref->recorded - plan->objects[ref->object].recorded;
         memcpy(scratch + ref->place, &value, ref->width);
     }
     return REPLAY_ISSUED;
 }
 
-static void close_dma_buf(struct replay_requests *requests, uint32_t object)
+static void close_descriptor(struct replay_requests *requests, uint32_t object)
 {
     uint64_t fd = replay_value(requests, object);
     if (fd == REPLAY_ABSENT || requests->plan->objects[object].stranger)
@@ -133,7 +166,7 @@ static void keep(struct replay_requests *requests, const unsigned char *scratch,
     uint64_t value = 0;
     memcpy(&value, scratch + ref->place, ref->width);
     if (ref->role == REPLAY_MAKES)
-        replay_set_value(requests, ref->object, value || ref->kind == REPLAY_DMA_BUF ? value : REPLAY_ABSENT);
+        replay_set_value(requests, ref->object, value || replay_is_descriptor(ref->kind) ? value : REPLAY_ABSENT);
     else if (ref->role == REPLAY_AGAIN && ref->kind == REPLAY_DMA_BUF && value != replay_value(requests, ref->object))
         close((int)value); /* one descriptor of a dma-buf is enough */
 }
@@ -149,13 +182,18 @@ void replay_requests_finish(struct replay_requests *requests, uint32_t lane, con
         else if (!failed && ref->role == REPLAY_ENDS && !requests->plan->objects[ref->object].stranger)
             replay_set_value(requests, ref->object, REPLAY_ABSENT);
         if (ref->last)
-            close_dma_buf(requests, ref->object);
+            close_descriptor(requests, ref->object);
+    }
+    uint64_t value = 0;
+    if (call->paging && !failed) {
+        memcpy(&value, requests->scratch[lane] + replay_fence_place(call->row), sizeof value);
+        atomic_store_explicit(&requests->fence_values[call->paging], value, memory_order_release);
     }
 }
 
-void replay_requests_close_dma_bufs(struct replay_requests *requests)
+void replay_requests_close_descriptors(struct replay_requests *requests)
 {
     for (uint32_t o = 0; o < requests->plan->object_count; o++)
-        if (requests->plan->objects[o].kind == REPLAY_DMA_BUF)
-            close_dma_buf(requests, o);
+        if (replay_is_descriptor(requests->plan->objects[o].kind))
+            close_descriptor(requests, o);
 }

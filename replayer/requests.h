@@ -17,7 +17,9 @@ struct replay_requests {
     _Atomic uint64_t *values; /* by object: handle, descriptor, name */
     unsigned char **scratch;  /* by lane */
     void **memories;          /* by plan.memories: what stands for the program's own memory */
-    int plain_file;           /* what stands for a descriptor that is no dma-buf */
+    _Atomic uint64_t *fence_values; /* by call.paging: what the call was given in this run */
+    int plain_file;           /* what stands for a descriptor that is no dma-buf or NT handle */
+    int event;                /* what stands for the program's events */
 };
 
 /* Allocates all that runs need. Release it also after a failure; zeros are fine. */
@@ -28,8 +30,8 @@ void replay_requests_reset(struct replay_requests *requests);
 enum replay_skip replay_requests_prepare(struct replay_requests *requests, uint32_t lane, const struct replay_call *call);
 /* Keeps what came back in the scratch memory, and forgets what has ended. */
 void replay_requests_finish(struct replay_requests *requests, uint32_t lane, const struct replay_call *call, bool failed);
-/* After a run: closes the dma-bufs' descriptors that are left. */
-void replay_requests_close_dma_bufs(struct replay_requests *requests);
+/* After a run: closes the descriptors that are left. */
+void replay_requests_close_descriptors(struct replay_requests *requests);
 void replay_requests_release(struct replay_requests *requests);
 
 static inline uint64_t replay_value(const struct replay_requests *requests, uint32_t object)
