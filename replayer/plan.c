@@ -195,10 +195,11 @@ static int add_integer(struct pass *p, const struct ga_row *row, const struct ga
             image_store(p, place, strcmp(member->name, "hSection") == 0 && value ? UINT64_MAX : value, member->width);
         }
     }
-    if (result == 0 && member->out != GA_NONE && replay_reference_of(row, member, false, flags, &reference))
-        result = add_ref(p, &reference, place, reference_width(&reference, member),
-                         recorded_name(row, member, record, &reference, false));
-    return result;
+    if (result < 0 || member->out == GA_NONE || !replay_reference_of(row, member, false, flags, &reference))
+        return result;
+    uint64_t name = recorded_name(row, member, record, &reference, false);
+    bool may_come = name || p->call->failed || reference.identity; /* a handle of 0 came back: there was nothing to give */
+    return may_come ? add_ref(p, &reference, place, reference_width(&reference, member), name) : 0;
 }
 
 /* pSystemMem: the replayer brings memory of the same size and alignment. Only a standard allocation says a size. */

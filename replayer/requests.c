@@ -75,7 +75,7 @@ static uint64_t stranger_value(const struct replay_requests *requests, uint32_t 
     const struct replay_object *object = &requests->plan->objects[number];
     if (!replay_is_descriptor(object->kind))
         return 0xfffff000u | (number & 0xfff);
-    return (uint64_t)(int64_t)(object->other_kind ? requests->plain_file : -1);
+    return (uint32_t)(object->other_kind ? requests->plain_file : -1); /* 64 bits of -1 are REPLAY_ABSENT */
 }
 
 void replay_requests_reset(struct replay_requests *requests)
