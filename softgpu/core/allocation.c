@@ -22,6 +22,7 @@ struct create {
     unsigned char *data; /* DXG_BUS_PACKET_SIZE bytes */
     struct D3DKMT_CREATESTANDARDALLOCATION standard;
     uint32_t device, resource; /* objects; resource 0: the allocations are the device's own */
+    uint32_t shared;           /* what the resource is for all processes; 0: it is not shared */
     uint32_t *made;            /* objects of the elements, in scratch space too */
     uint32_t made_count;
 };
@@ -120,7 +121,10 @@ static long find_owner(struct create *create)
         return 0;
     create->resource = softgpu_object_find(call->gpu, call->place, SOFTGPU_RESOURCE, args->hResource);
     const struct softgpu_object *resource = &call->gpu->objects[create->resource];
-    return !create->resource || resource->parent != create->device || resource->sealed ? -EINVAL : 0;
+    create->shared = resource->backing;
+    if (!create->resource || resource->parent != create->device || call->gpu->objects[create->shared].sealed)
+        return -EINVAL;
+    return 0;
 }
 
 static long check_system_memory(const struct create *create)
@@ -145,10 +149,13 @@ static long check_packet_size(const struct create *create)
     return size > DXG_BUS_PACKET_SIZE ? -EOVERFLOW : 0;
 }
 
-/* The call's own data is not used here, but it must be there. */
+/* The call's own data must be there. It is kept for those who open a shared resource, and read for that before the elements are
+   looked at. */
 static long read_call_data(struct create *create)
 {
     const struct D3DKMT_CREATEALLOCATION *args = create->args;
+    if (args->PrivateRuntimeDataSize > DXG_BUS_PACKET_SIZE || args->PrivateDriverDataSize > DXG_BUS_PACKET_SIZE)
+        return 0; /* what the packet's size says later */
     long result = softgpu_read(create->call, create->data, (uintptr_t)args->pPrivateRuntimeData, args->PrivateRuntimeDataSize);
     if (result == 0 && !has_flag(create, FLAG(StandardAllocation)))
         result = softgpu_read(create->call, create->data, (uintptr_t)args->pPrivateDriverData, args->PrivateDriverDataSize);
@@ -192,11 +199,38 @@ static uint32_t try_place(struct softgpu *gpu, uint32_t index, uint64_t size, ui
 static uint32_t place(struct softgpu_call *call, uint32_t index, uint64_t size, uint32_t flags)
 {
     uint32_t status = try_place(call->gpu, index, size, flags);
-    if (status && call->memory->alive) {
-        softgpu_reap(call->gpu, call->memory->alive, call->memory->user);
+    if (status) {
+        if (call->memory->alive)
+            softgpu_reap(call->gpu, call->memory->alive, call->memory->user);
+        softgpu_reap_shared(call->gpu, call->memory);
         status = try_place(call->gpu, index, size, flags);
     }
     return status;
+}
+
+/* Of a shared resource: the memory, and the driver's data for those who open it, are kept apart from this process's handle. A
+   standard allocation's driver data is what softgpu's driver makes of it. */
+static long make_shared_element(struct create *create, uint32_t index, const struct D3DDDI_ALLOCATIONINFO2 *element,
+                                const struct element_work *work)
+{
+    struct softgpu_call *call = create->call;
+    struct softgpu *gpu = call->gpu;
+    uint32_t shared = softgpu_object_create(gpu, SOFTGPU_SHARED_ALLOCATION, SOFTGPU_COMMON, create->shared,
+                                            gpu->objects[index].adapter);
+    if (!shared)
+        return -ENOMEM;
+    gpu->objects[shared].ours = work->ours;
+    long result = softgpu_status_result(place(call, shared, work->size, work->flags));
+    if (result) {
+        softgpu_object_destroy(gpu, shared);
+        return result;
+    }
+    softgpu_object_back(gpu, index, shared, false);
+    struct softgpu_private_data standard = {.magic = SOFTGPU_MAGIC, .flags = SOFTGPU_ALLOCATION_SYSTEM, .size = work->size};
+    bool is_standard = has_flag(create, FLAG(StandardAllocation));
+    gpu->objects[shared].data_size = is_standard ? sizeof standard : element->PrivateDriverDataSize;
+    return softgpu_store_put(gpu, &gpu->objects[shared].data, is_standard ? (void *)&standard : create->data,
+                             gpu->objects[shared].data_size);
 }
 
 static long make_element(struct create *create, uint32_t i)
@@ -211,11 +245,13 @@ static long make_element(struct create *create, uint32_t i)
     if (status)
         return softgpu_status_result(status);
     uint32_t owner = create->resource ? create->resource : create->device;
-    uint32_t index = softgpu_object_create(call->gpu, SOFTGPU_ALLOCATION, call->place, owner,
-                                           call->gpu->objects[create->device].adapter);
+    uint8_t adapter = call->gpu->objects[create->device].adapter;
+    uint32_t index = softgpu_object_create(call->gpu, SOFTGPU_ALLOCATION, call->place, owner, adapter);
     if (!index)
         return -ENOMEM;
     create->made[create->made_count++] = index;
+    if (create->shared)
+        return make_shared_element(create, index, element, &work);
     call->gpu->objects[index].ours = work.ours;
     return softgpu_status_result(place(call, index, work.size, work.flags));
 }
@@ -239,6 +275,28 @@ static long give_element(struct create *create, uint32_t i)
     return result ? result : softgpu_write(call, address, &handle, sizeof handle);
 }
 
+/* Keeps the runtime's and the driver's data of a resource for those who open it. */
+static long make_shared_resource(struct create *create)
+{
+    struct softgpu_call *call = create->call;
+    struct softgpu *gpu = call->gpu;
+    const struct D3DKMT_CREATEALLOCATION *args = create->args;
+    create->shared = softgpu_object_create(gpu, SOFTGPU_SHARED_RESOURCE, SOFTGPU_COMMON, 0, gpu->objects[create->device].adapter);
+    if (!create->shared)
+        return -ENOMEM;
+    struct softgpu_object *shared = &gpu->objects[create->shared];
+    softgpu_object_back(gpu, create->resource, create->shared, false);
+    shared->data_size = args->PrivateRuntimeDataSize;
+    long result = softgpu_read(call, create->data, (uintptr_t)args->pPrivateRuntimeData, shared->data_size);
+    if (result == 0)
+        result = softgpu_store_put(gpu, &shared->data, create->data, shared->data_size);
+    if (result || has_flag(create, FLAG(StandardAllocation)))
+        return result;
+    shared->data2_size = args->PrivateDriverDataSize;
+    result = softgpu_read(call, create->data, (uintptr_t)args->pPrivateDriverData, shared->data2_size);
+    return result ? result : softgpu_store_put(gpu, &shared->data2, create->data, shared->data2_size);
+}
+
 static long make_resource(struct create *create)
 {
     struct softgpu_call *call = create->call;
@@ -252,7 +310,7 @@ static long make_resource(struct create *create)
     struct softgpu_object *resource = &call->gpu->objects[create->resource];
     resource->shared = has_flag(create, FLAG(CreateShared));
     resource->surface = args->hPrivateRuntimeResourceHandle;
-    return 0;
+    return resource->shared ? make_shared_resource(create) : 0;
 }
 
 static void unmake(struct create *create)
@@ -292,7 +350,9 @@ long softgpu_create_allocation(struct softgpu_call *call, void *structure)
         if (result)
             return result;
     }
-    long result = check_system_memory(&create);
+    long result = has_flag(&create, FLAG(CreateShared)) ? read_call_data(&create) : 0;
+    if (result == 0)
+        result = check_system_memory(&create);
     if (result == 0)
         result = check_packet_size(&create);
     if (result == 0)

@@ -32,6 +32,9 @@ static const struct {
     {"SetAllocationPriority", 0x2e},
     {"GetAllocationPriority", 0x3c},
     {"EnumAdapters3", 0x3e},
+    {"ShareObjects", 0x3f},
+    {"QueryResourceInfoFromNtHandle", 0x41},
+    {"OpenResourceFromNtHandle", 0x42},
 };
 
 struct unit {

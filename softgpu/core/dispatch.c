@@ -28,8 +28,11 @@ static const struct {
     [0x2e] = {DXG_IOCTL(0x2e, struct D3DKMT_SETALLOCATIONPRIORITY), softgpu_set_allocation_priority},
     [0x3c] = {DXG_IOCTL(0x3c, struct D3DKMT_GETALLOCATIONPRIORITY), softgpu_get_allocation_priority},
     [0x3e] = {DXG_IOCTL(0x3e, struct D3DKMT_ENUMADAPTERS3), softgpu_enum_adapters3},
+    [0x3f] = {DXG_IOCTL(0x3f, struct D3DKMT_SHAREOBJECTS), softgpu_share_objects},
+    [0x41] = {DXG_IOCTL(0x41, struct D3DKMT_QUERYRESOURCEINFOFROMNTHANDLE), softgpu_query_resource_info_from_nt_handle},
+    [0x42] = {DXG_IOCTL(0x42, struct D3DKMT_OPENRESOURCEFROMNTHANDLE), softgpu_open_resource_from_nt_handle},
 };
-enum { STRUCTURE_MAX = 72 }; /* bytes of the largest of them */
+enum { STRUCTURE_MAX = 384 }; /* bytes of the largest of them */
 
 enum { SLICE_NS = 10 * 1000 * 1000 }; /* of a wait, after which the caller's signals are looked at */
 
@@ -81,6 +84,8 @@ long softgpu_ioctl(struct softgpu *gpu, int place, unsigned long request, uint64
         result = softgpu_read(&call, structure, argument, _IOC_SIZE(request));
         if (result == 0)
             result = requests[number].make(&call, structure);
+        if (gpu->unclaimed)
+            softgpu_reap_shared(gpu, memory);
     }
     softgpu_unlock(gpu);
     return result;

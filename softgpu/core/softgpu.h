@@ -19,8 +19,8 @@
 
 /* Bytes of a state, most of them never touched (a sparse file), and where in it the fence values lie that programs may read.
    Both are multiples of the page size. */
-#define SOFTGPU_STATE_SIZE ((size_t)(96u << 20))
-#define SOFTGPU_FENCES_OFFSET ((size_t)(80u << 20))
+#define SOFTGPU_STATE_SIZE ((size_t)(192u << 20))
+#define SOFTGPU_FENCES_OFFSET ((size_t)(136u << 20))
 #define SOFTGPU_FENCES_SIZE ((size_t)(8u << 20))
 
 struct softgpu; /* the region, as mapped here */
@@ -50,6 +50,15 @@ struct softgpu_config {
 /* What a caller that waits has pending: nothing, a signal that it would handle, or its death. */
 enum softgpu_signal { SOFTGPU_SIGNAL_NONE, SOFTGPU_SIGNAL_ANY, SOFTGPU_SIGNAL_FATAL };
 
+/* What an NT handle (a descriptor) stands for: a shared object of one state. Carried by the descriptor, in its own way. */
+struct softgpu_name {
+    uint64_t state;  /* random: which device */
+    uint64_t serial; /* of the entry that stands for this descriptor */
+    uint32_t index;
+    uint32_t resource; /* 1: a resource; 0: a sync object */
+    uint64_t note;     /* of the front end that made the descriptor, for its own use: kept, and given to held() */
+};
+
 /* How the core reaches the caller. Called with the state locked (but signalled), on the thread that called softgpu_ioctl. */
 struct softgpu_memory {
     void *user;
@@ -63,6 +72,15 @@ struct softgpu_memory {
     bool (*alive)(void *user, uint32_t pid, uint64_t start);
     /* Asked every few milliseconds while a call waits, with the state unlocked. Optional: without it a wait lasts to its end. */
     enum softgpu_signal (*signalled)(void *user);
+    /* NT handles: all of them, or none, then nothing can be shared (ShareObjects answers STATUS_NOT_SUPPORTED).
+       A new close-on-exec descriptor that carries the name (but for its note), or a negative errno; and its end, when the call
+       fails after all. */
+    int (*share)(void *user, struct softgpu_name *name);
+    void (*unshare)(void *user, int descriptor);
+    /* The name that the caller's descriptor carries; -EINVAL when it is none or carries none. */
+    int (*shared)(void *user, uint64_t descriptor, struct softgpu_name *name);
+    /* Whether a descriptor with this name is still open anywhere, be it on its way through a socket. When that can't be known: true. */
+    bool (*held)(void *user, const struct softgpu_name *name);
 };
 
 /* Defaults, then what the environment says (abi/softgpu.h); get is getenv or alike. 0, or -EINVAL and the variable at fault. */
@@ -91,6 +109,8 @@ uint64_t softgpu_fence_advance(struct softgpu *gpu, uint64_t now);
 
 /* Lets go of each process that alive() denies. With the state locked. */
 void softgpu_reap(struct softgpu *gpu, bool (*alive)(void *user, uint32_t pid, uint64_t start), void *user);
+/* Lets go of shared objects that nobody has open and no NT handle stands for any more (held() is asked). With the state locked. */
+void softgpu_reap_shared(struct softgpu *gpu, const struct softgpu_memory *memory);
 
 /* One ioctl, as the kernel would answer it: a value (0 or an NTSTATUS), or a negative errno of -4095 to -1. Takes the lock. */
 long softgpu_ioctl(struct softgpu *gpu, int place, unsigned long request, uint64_t argument,

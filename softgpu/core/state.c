@@ -3,11 +3,14 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/random.h>
 
 _Static_assert(sizeof(struct softgpu) <= SOFTGPU_FENCES_OFFSET, "the state runs into its fences");
 _Static_assert(SOFTGPU_FENCES_OFFSET + SOFTGPU_FENCES_SIZE <= SOFTGPU_STATE_SIZE, "the fences run out of the region");
 _Static_assert(SOFTGPU_OBJECTS * sizeof(uint64_t) <= SOFTGPU_FENCES_SIZE, "one fence value an object");
-_Static_assert(sizeof(struct softgpu_object) == 64, "an object is a cache line");
+_Static_assert(SOFTGPU_FENCES_OFFSET + SOFTGPU_FENCES_SIZE <= SOFTGPU_STORE_OFFSET, "the fences run into the store");
+_Static_assert(SOFTGPU_STORE_OFFSET + SOFTGPU_STORE_SIZE <= SOFTGPU_STATE_SIZE, "the store runs out of the region");
+_Static_assert(sizeof(struct softgpu_object) == 128, "an object is two cache lines");
 
 int softgpu_init(struct softgpu *gpu, const struct softgpu_config *config)
 {
@@ -22,6 +25,9 @@ int softgpu_init(struct softgpu *gpu, const struct softgpu_config *config)
     if (error)
         return -error;
     gpu->config = *config;
+    if (getrandom(&gpu->identity, sizeof gpu->identity, GRND_NONBLOCK) != sizeof gpu->identity)
+        gpu->identity = (uintptr_t)gpu; /* too early after the machine's start for random numbers */
+    gpu->processes[SOFTGPU_COMMON].pid = UINT32_MAX;
     gpu->high_water = 1; /* index 0 is no object: a handle of 0 is never valid */
     __atomic_store_n(&gpu->magic, SOFTGPU_STATE_MAGIC, __ATOMIC_RELEASE);
     return 0;
@@ -59,9 +65,11 @@ static void count_bytes(struct softgpu *gpu, const struct softgpu_object *object
 {
     if (object->segment == SEGMENT_NONE)
         return;
-    *(object->segment == SEGMENT_LOCAL ? &gpu->local_used[object->adapter] : &gpu->system_used) += (uint64_t)size;
+    if (!object->backing) /* what several processes see is there once */
+        *(object->segment == SEGMENT_LOCAL ? &gpu->local_used[object->adapter] : &gpu->system_used) += (uint64_t)size;
     struct softgpu_process *process = &gpu->processes[object->process];
-    process->used[object->adapter][object->segment] += (uint64_t)size;
+    if (!object->opened)
+        process->used[object->adapter][object->segment] += (uint64_t)size;
     if (object->residency)
         process->resident[object->adapter][object->segment] += (uint64_t)size;
 }
@@ -80,19 +88,38 @@ static bool is_whole(const struct softgpu *gpu, uint32_t index)
     return false;
 }
 
+static bool is_shared(const struct softgpu_object *object)
+{
+    return object->type == SOFTGPU_SHARED_RESOURCE;
+}
+
+/* Frees shared objects that nobody has open and no descriptor stands for. */
+static void drop_unreferenced(struct softgpu *gpu)
+{
+    for (uint32_t i = gpu->high_water - 1; i; i--) {
+        const struct softgpu_object *object = &gpu->objects[i];
+        bool has_handle = false;
+        for (uint32_t child = object->children; child; child = gpu->objects[child].next)
+            has_handle |= gpu->objects[child].type == SOFTGPU_NT_HANDLE;
+        if (is_shared(object) && !object->references && !has_handle)
+            softgpu_object_destroy(gpu, i);
+    }
+}
+
 /* Makes lists and counts again from the entries: a process died while it held the lock. */
 static void rebuild(struct softgpu *gpu)
 {
     memset(gpu->local_used, 0, sizeof gpu->local_used);
     gpu->system_used = 0;
     gpu->free_object = gpu->busy_queues = 0;
-    for (int place = 0; place < SOFTGPU_PROCESSES; place++) {
+    for (int place = 0; place <= SOFTGPU_COMMON; place++) {
         gpu->processes[place].objects = 0;
         memset(gpu->processes[place].used, 0, sizeof gpu->processes[place].used);
         memset(gpu->processes[place].resident, 0, sizeof gpu->processes[place].resident);
     }
     for (uint32_t i = 1; i < gpu->high_water; i++)
-        gpu->objects[i].children = gpu->objects[i].next = gpu->objects[i].previous = gpu->objects[i].listed = 0;
+        gpu->objects[i].children = gpu->objects[i].next = gpu->objects[i].previous = gpu->objects[i].listed =
+            gpu->objects[i].references = 0;
     for (uint32_t i = gpu->high_water - 1; i; i--) {
         struct softgpu_object *object = &gpu->objects[i];
         if (is_whole(gpu, i)) {
@@ -103,6 +130,7 @@ static void rebuild(struct softgpu *gpu)
                 object->next_busy = gpu->busy_queues;
                 gpu->busy_queues = i;
             }
+            gpu->objects[object->backing].references += object->backing != 0;
         }
     }
     for (uint32_t i = gpu->high_water - 1; i; i--) {
@@ -113,6 +141,8 @@ static void rebuild(struct softgpu *gpu)
             gpu->free_object = i;
         }
     }
+    softgpu_store_rebuild(gpu);
+    drop_unreferenced(gpu);
 }
 
 void softgpu_lock(struct softgpu *gpu)
@@ -179,10 +209,25 @@ uint32_t softgpu_object_create(struct softgpu *gpu, enum softgpu_type type, int 
         return 0;
     struct softgpu_object *object = &gpu->objects[index];
     *object = (struct softgpu_object){.unique = (object->unique + 1) & 3, .adapter = adapter, .process = (uint16_t)place,
-                                      .parent = parent};
+                                      .parent = parent, .serial = ++gpu->serial};
     link_object(gpu, index);
     object->type = (uint8_t)type;
     return index;
+}
+
+/* One entry less has it as backing. Without any it goes, unless descriptors stand for it: these are looked at later. */
+static void unback(struct softgpu *gpu, uint32_t index)
+{
+    struct softgpu_object *object = &gpu->objects[index];
+    if (--object->references || !is_shared(object))
+        return;
+    uint32_t child = object->children;
+    while (child && gpu->objects[child].type != SOFTGPU_NT_HANDLE)
+        child = gpu->objects[child].next;
+    if (child)
+        gpu->unclaimed = 1;
+    else
+        softgpu_object_destroy(gpu, index);
 }
 
 void softgpu_object_destroy(struct softgpu *gpu, uint32_t index)
@@ -195,8 +240,25 @@ void softgpu_object_destroy(struct softgpu *gpu, uint32_t index)
     unlink_object(gpu, index);
     object->type = SOFTGPU_FREE;
     count_bytes(gpu, object, -(int64_t)object->size);
+    softgpu_store_drop(gpu, &object->data);
+    softgpu_store_drop(gpu, &object->data2);
+    uint32_t backing = object->backing;
     object->next = gpu->free_object;
     gpu->free_object = index;
+    if (backing)
+        unback(gpu, backing);
+}
+
+void softgpu_object_back(struct softgpu *gpu, uint32_t index, uint32_t backing, bool opened)
+{
+    struct softgpu_object *object = &gpu->objects[index], *shared = &gpu->objects[backing];
+    object->backing = backing;
+    object->opened = opened;
+    object->segment = shared->segment;
+    object->size = shared->size;
+    object->ours = shared->ours;
+    shared->references++;
+    count_bytes(gpu, object, (int64_t)object->size);
 }
 
 uint32_t softgpu_object_find(struct softgpu *gpu, int place, enum softgpu_type type, D3DKMT_HANDLE handle)

@@ -17,6 +17,11 @@
 #define SOFTGPU_STATE_MAGIC 0x3230555047544653ull /* "SFTGPU02" */
 #define SOFTGPU_PAGE 4096u
 enum { SOFTGPU_OBJECTS = 1u << 20, SOFTGPU_PROCESSES = 256, SOFTGPU_SCRATCH_SIZE = 256 * 1024 };
+/* The place beyond the processes' owns what processes share. Nobody's handle names what is in it. */
+enum { SOFTGPU_COMMON = SOFTGPU_PROCESSES };
+/* Where bytes of any length are kept (store.c). */
+#define SOFTGPU_STORE_OFFSET ((size_t)(144u << 20))
+#define SOFTGPU_STORE_SIZE ((size_t)(32u << 20))
 enum { SEGMENT_NONE, SEGMENT_LOCAL, SEGMENT_SYSTEM, SEGMENT_COUNT };
 
 enum softgpu_type {
@@ -32,17 +37,22 @@ enum softgpu_type {
     SOFTGPU_MAPPING,      /* of GPU addresses to an allocation; parent: that */
     SOFTGPU_CONTENT,      /* bytes of an allocation that the CPU has locked; parent: that */
     SOFTGPU_DOOMED,       /* a content whose allocation is gone: its memory is still to be let go of */
+    /* What processes share: in SOFTGPU_COMMON. */
+    SOFTGPU_SHARED_RESOURCE,   /* parent: none */
+    SOFTGPU_SHARED_ALLOCATION, /* parent: shared resource */
+    SOFTGPU_NT_HANDLE,         /* parent: a shared object. Stands for a descriptor */
 };
 
 struct softgpu_object {
     uint8_t type, unique, segment, adapter;
-    uint8_t shared; /* resource: CreateShared */
-    uint8_t sealed; /* resource: shared or opened, no more allocations */
+    uint8_t shared; /* resource: CreateShared, or opened */
+    uint8_t sealed; /* shared resource: shared or opened, no more allocations */
     uint8_t ours;   /* allocation: its private data is softgpu's own */
     uint8_t listed; /* allocation: in the list of the call that is being made; paging queue: in the list of busy ones */
     uint16_t process; /* place */
     uint8_t offered;  /* allocation: the D3DKMT_OFFER_PRIORITY that it is offered at; 0: not offered */
     uint8_t lost;     /* allocation: LOST_ bits of what became of it while it was offered */
+    uint8_t opened;   /* allocation: another process's view of a shared one, counted with the process that created it */
     uint32_t parent;  /* index; 0: the process itself */
     uint32_t children, next, previous; /* lists, by index; 0 ends. In a free entry next is the next free one */
     uint32_t locks; /* content: Lock2s that no Unlock2 has taken back */
@@ -68,6 +78,14 @@ struct softgpu_object {
         uint64_t mapped; /* content: where its process finds it, or 0 */
         uint64_t due;    /* paging queue: when its last operation is done, by softgpu_now() */
     };
+    uint64_t serial;    /* counted up from object to object: tells creations apart and in order */
+    uint32_t backing;   /* resource, allocation: the shared one that this process knows under this handle; 0: none */
+    uint32_t references; /* shared object: entries with it as backing */
+    uint32_t data, data_size;   /* bytes in the store: shared resource's runtime data, shared allocation's driver data */
+    uint32_t data2, data2_size; /* shared resource: its driver data */
+    uint32_t handles, spare32;  /* shared object: NT handles made of it, less those seen closed */
+    uint64_t note;              /* NT handle: the front end's */
+    uint64_t more;
 };
 
 struct softgpu_process {
@@ -92,7 +110,11 @@ struct softgpu {
     uint32_t contents; /* tree, by index */
     uint32_t doomed;   /* list of contents to let go of, by next */
     uint32_t busy_queues; /* list, by next_busy */
-    struct softgpu_process processes[SOFTGPU_PROCESSES];
+    uint64_t identity;     /* random */
+    uint64_t serial;       /* the last one given to an object */
+    uint32_t unclaimed;    /* a shared object has lost its last opener since NT handles were looked at */
+    uint32_t store_free, store_high_water; /* blocks */
+    struct softgpu_process processes[SOFTGPU_PROCESSES + 1];
     unsigned char scratch[SOFTGPU_SCRATCH_SIZE]; /* of the call that holds the lock: callers' stacks may be small */
     struct softgpu_object objects[SOFTGPU_OBJECTS];
 };
@@ -115,6 +137,8 @@ void softgpu_object_destroy(struct softgpu *gpu, uint32_t index);
 /* Index of the object that a handle names, if it lives, is of this type and belongs to this process; else 0. */
 uint32_t softgpu_object_find(struct softgpu *gpu, int place, enum softgpu_type type, D3DKMT_HANDLE handle);
 D3DKMT_HANDLE softgpu_object_handle(const struct softgpu *gpu, uint32_t index);
+/* Makes an allocation a process's view of a shared one, with its bytes counted for the process if it created them. */
+void softgpu_object_back(struct softgpu *gpu, uint32_t index, uint32_t backing, bool opened);
 /* Counts size bytes in a segment for an allocation; false when they don't fit. */
 bool softgpu_object_charge(struct softgpu *gpu, uint32_t index, int segment, uint64_t size);
 
@@ -134,6 +158,12 @@ bool softgpu_fence_idle(const struct softgpu *gpu, uint32_t queue);
 uint64_t *softgpu_fence_word(struct softgpu *gpu, uint32_t sync);
 /* A queue goes away, or its list entry was lost. */
 void softgpu_fence_forget(struct softgpu *gpu, uint32_t queue);
+/* Keeps bytes: 0 and the place in *data, or -ENOMEM. A place is 0 when there are none. It is written last, so that a death on the way
+   leaves none. What no living entry names is free again after softgpu_store_rebuild. */
+int softgpu_store_put(struct softgpu *gpu, uint32_t *data, const void *bytes, size_t size);
+void softgpu_store_get(const struct softgpu *gpu, uint32_t data, void *bytes, size_t size);
+void softgpu_store_drop(struct softgpu *gpu, uint32_t *data);
+void softgpu_store_rebuild(struct softgpu *gpu);
 
 /* Reads and writes the caller's memory: 0 or -EFAULT. */
 static inline int softgpu_read(const struct softgpu_call *call, void *to, uint64_t from, size_t size)
@@ -172,5 +202,8 @@ long softgpu_evict(struct softgpu_call *call, void *structure);
 long softgpu_query_allocation_residency(struct softgpu_call *call, void *structure);
 long softgpu_set_allocation_priority(struct softgpu_call *call, void *structure);
 long softgpu_get_allocation_priority(struct softgpu_call *call, void *structure);
+long softgpu_share_objects(struct softgpu_call *call, void *structure);
+long softgpu_query_resource_info_from_nt_handle(struct softgpu_call *call, void *structure);
+long softgpu_open_resource_from_nt_handle(struct softgpu_call *call, void *structure);
 
 #endif

@@ -33,6 +33,10 @@ NTSTATUS D3DKMTEvict(struct D3DKMT_EVICT *args);
 NTSTATUS D3DKMTQueryAllocationResidency(const struct D3DKMT_QUERYALLOCATIONRESIDENCY *args);
 NTSTATUS D3DKMTSetAllocationPriority(const struct D3DKMT_SETALLOCATIONPRIORITY *args);
 NTSTATUS D3DKMTGetAllocationPriority(const struct D3DKMT_GETALLOCATIONPRIORITY *args);
+/* The NT handle is a file descriptor, close-on-exec, in 64 bits. */
+NTSTATUS D3DKMTShareObjects(uint32_t count, const D3DKMT_HANDLE *objects, void *attributes, uint32_t access, uint64_t *nt_handle);
+NTSTATUS D3DKMTQueryResourceInfoFromNtHandle(struct D3DKMT_QUERYRESOURCEINFOFROMNTHANDLE *args);
+NTSTATUS D3DKMTOpenResourceFromNtHandle(struct D3DKMT_OPENRESOURCEFROMNTHANDLE *args);
 /* Closes the device; the next call opens it again. */
 void D3DKMTCloseDxCoreDevice(void);
 

@@ -99,7 +99,20 @@ THUNK(Evict, thunk, 0x1e, struct D3DKMT_EVICT, NOT_CONST)
 THUNK(QueryAllocationResidency, thunk, 0x2a, struct D3DKMT_QUERYALLOCATIONRESIDENCY, const)
 THUNK(SetAllocationPriority, thunk, 0x2e, struct D3DKMT_SETALLOCATIONPRIORITY, const)
 THUNK(GetAllocationPriority, thunk, 0x3c, struct D3DKMT_GETALLOCATIONPRIORITY, const)
+THUNK(QueryResourceInfoFromNtHandle, thunk, 0x41, struct D3DKMT_QUERYRESOURCEINFOFROMNTHANDLE, NOT_CONST)
+THUNK(OpenResourceFromNtHandle, thunk, 0x42, struct D3DKMT_OPENRESOURCEFROMNTHANDLE, NOT_CONST)
 THUNK(DestroyAllocation2, thunk, 0x13, struct D3DKMT_DESTROYALLOCATION2, const)
+
+EXPORT NTSTATUS D3DKMTShareObjects(uint32_t count, const D3DKMT_HANDLE *objects, void *attributes, uint32_t access,
+                                   uint64_t *nt_handle)
+{
+    struct D3DKMT_SHAREOBJECTS args = {.ObjectCount = count,
+                                       .ObjectHandleArray = objects,
+                                       .pObjectAttributes = attributes,
+                                       .DesiredAccess = access,
+                                       .pSharedNtHandle = nt_handle};
+    return thunk(DXG_IOCTL(0x3f, struct D3DKMT_SHAREOBJECTS), &args);
+}
 
 /* The older elements are a prefix of the newer ones, up to their padding; hSection and pSystemMem share a place in both. */
 static void widen(struct D3DDDI_ALLOCATIONINFO2 *to, const struct D3DDDI_ALLOCATIONINFO *from)

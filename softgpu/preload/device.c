@@ -8,8 +8,10 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "abi/softgpu.h"
@@ -114,8 +116,120 @@ static uint64_t fence_address(void *user, size_t offset)
     return (uintptr_t)state + SOFTGPU_STATE_SIZE + offset;
 }
 
-static const struct softgpu_memory memory = {
-    .read = read_memory, .write = write_memory, .fence_address = fence_address, .alive = is_alive};
+/*
+ * An NT handle is a datagram socket bound to an abstract name, which says what it stands for. So any process that receives it can
+ * read that, and whether it is still open anywhere, even on its way through another socket, the kernel tells whoever connects to
+ * the name. Names are seen within a network namespace only: its inode is noted, and from elsewhere it is held to be open.
+ */
+static const char share_prefix[] = "softgpu:";
+enum { SHARE_PREFIX = sizeof share_prefix - 1, SHARE_KIND = 9, SHARE_SIZE = SHARE_PREFIX + SHARE_KIND + 16 + 1 + 16 + 1 + 8 };
+
+static char *put_hex(char *to, uint64_t value, int digits)
+{
+    while (digits--)
+        *to++ = "0123456789abcdef"[value >> 4 * digits & 15];
+    return to;
+}
+
+static bool take_hex(const char **from, uint64_t *value, int digits)
+{
+    for (*value = 0; digits--; (*from)++) {
+        char digit = **from;
+        int part = digit >= '0' && digit <= '9' ? digit - '0' : digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
+        if (part < 0)
+            return false;
+        *value = *value << 4 | (unsigned)part;
+    }
+    return true;
+}
+
+/* As in "\0softgpu:resource:0123456789abcdef:0123456789abcdef:01234567": state, serial, index. */
+static socklen_t share_address(struct sockaddr_un *address, const struct softgpu_name *name)
+{
+    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    char *at = address->sun_path + 1;
+    memcpy(at, share_prefix, SHARE_PREFIX);
+    memcpy(at + SHARE_PREFIX, name->resource ? "resource:" : "syncobj_:", SHARE_KIND);
+    at = put_hex(at + SHARE_PREFIX + SHARE_KIND, name->state, 16);
+    *at++ = ':';
+    at = put_hex(at, name->serial, 16);
+    *at++ = ':';
+    put_hex(at, name->index, 8);
+    return offsetof(struct sockaddr_un, sun_path) + 1 + SHARE_SIZE;
+}
+
+static uint64_t network_namespace(void)
+{
+    struct stat status;
+    return syscall(SYS_newfstatat, AT_FDCWD, "/proc/self/ns/net", &status, 0) == 0 ? status.st_ino : 0;
+}
+
+static int share(void *user, struct softgpu_name *name)
+{
+    (void)user;
+    struct sockaddr_un address;
+    socklen_t size = share_address(&address, name);
+    int fd = (int)syscall(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    if (syscall(SYS_bind, fd, &address, size) == -1) {
+        int error = errno;
+        syscall(SYS_close, fd);
+        return -error;
+    }
+    name->note = network_namespace();
+    return fd;
+}
+
+static void unshare_descriptor(void *user, int fd)
+{
+    (void)user;
+    syscall(SYS_close, fd);
+}
+
+static int read_shared(void *user, uint64_t descriptor, struct softgpu_name *name)
+{
+    (void)user;
+    struct sockaddr_un address;
+    socklen_t size = sizeof address;
+    uint64_t index;
+    if (descriptor > INT32_MAX || syscall(SYS_getsockname, (int)descriptor, &address, &size) == -1 ||
+        size != offsetof(struct sockaddr_un, sun_path) + 1 + SHARE_SIZE || address.sun_family != AF_UNIX ||
+        address.sun_path[0] || memcmp(address.sun_path + 1, share_prefix, SHARE_PREFIX) != 0)
+        return -EINVAL;
+    const char *at = address.sun_path + 1 + SHARE_PREFIX;
+    *name = (struct softgpu_name){.resource = *at == 'r'};
+    at += SHARE_KIND;
+    if (!take_hex(&at, &name->state, 16) || *at++ != ':' || !take_hex(&at, &name->serial, 16) || *at++ != ':' ||
+        !take_hex(&at, &index, 8))
+        return -EINVAL;
+    name->index = (uint32_t)index;
+    return 0;
+}
+
+static bool is_held(void *user, const struct softgpu_name *name)
+{
+    (void)user;
+    struct sockaddr_un address;
+    socklen_t size = share_address(&address, name);
+    if (!name->note || name->note != network_namespace())
+        return true;
+    int fd = (int)syscall(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return true;
+    bool held = syscall(SYS_connect, fd, &address, size) == 0 || errno != ECONNREFUSED;
+    syscall(SYS_close, fd);
+    return held;
+}
+
+static const struct softgpu_memory memory = {.read = read_memory,
+                                             .write = write_memory,
+                                             .fence_address = fence_address,
+                                             .alive = is_alive,
+                                             .share = share,
+                                             .unshare = unshare_descriptor,
+                                             .shared = read_shared,
+                                             .held = is_held};
 
 /* Maps a state's file twice: all of it, and behind it the fences again, for the program to read. */
 static struct softgpu *map_state(int fd)
@@ -319,6 +433,7 @@ int device_open(int flags)
         ticket.start = start_time(ticket.pid);
         softgpu_lock(gpu);
         softgpu_reap(gpu, is_alive, NULL);
+        softgpu_reap_shared(gpu, &memory);
         ticket.place = softgpu_process_enter(gpu, ticket.pid, ticket.start);
         errno = ENOMEM;
         if (ticket.place >= 0)
@@ -385,8 +500,10 @@ void device_closing_end(struct device_closing *closing)
     int error = errno;
     struct ticket ticket;
     uint32_t pid = (uint32_t)getpid();
-    if (!find_descriptor(&ticket))
+    if (!find_descriptor(&ticket)) {
         softgpu_process_leave(state, pid, start_time(pid));
+        softgpu_reap_shared(state, &memory);
+    }
     softgpu_unlock(state);
     restore_signals(closing->signals);
     errno = error;
