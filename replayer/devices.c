@@ -9,10 +9,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "abi/d3dkmt.h"
+#include "abi/softgpu-node.h"
 #include "replayer/drm.h"
 
 #define DXG_NODE "/dev/dxg"
@@ -34,12 +34,7 @@ bool replay_dxg_is_software(int fd)
     if (strstr(target, "memfd:softgpu")) /* the preload's descriptor is a memory file of that name */
         return true;
     struct stat status;
-    if (fstat(fd, &status) < 0 || !S_ISCHR(status.st_mode))
-        return false;
-    snprintf(link, sizeof link, "/sys/dev/char/%u:%u", major(status.st_rdev), minor(status.st_rdev));
-    length = readlink(link, target, sizeof target - 1);
-    target[length > 0 ? length : 0] = 0;
-    return strstr(target, "/cuse/") != NULL; /* a device made by a program */
+    return fstat(fd, &status) == 0 && S_ISCHR(status.st_mode) && softgpu_is_cuse_device(status.st_rdev);
 }
 
 /* UTF-16 of plain characters to text; others become '?'. */

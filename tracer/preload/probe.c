@@ -9,6 +9,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "abi/softgpu-node.h"
 #include "preload/real.h"
 
 #define DXG_NODE "/dev/dxg"
@@ -57,7 +58,7 @@ int probe_device(int fd, struct capture_probe *probe)
     bool soft = S_ISREG(status.st_mode) && strcmp(path, SOFTGPU_LINK) == 0;
     if (soft || (S_ISCHR(status.st_mode) && is_dxg_node(&status, path))) {
         probe->dxg = true;
-        strcpy(probe->driver, soft ? "softgpu" : "dxg");
+        strcpy(probe->driver, soft || softgpu_is_cuse_device(status.st_rdev) ? "softgpu" : "dxg");
         return 1;
     }
     /* A DRM device made by a preload: a memfd that answers. The kernel refuses the request on a plain memfd. */

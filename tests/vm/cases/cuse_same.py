@@ -1,0 +1,41 @@
+#!/usr/bin/env python3
+"""cuse_same.py RESULTS A B: two recordings hold the same calls, argument for argument. The preload library's device has paging
+queues, which a node cannot have (their fences are memory of the caller's): those calls are left out of its comparison."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import tracing
+from verdict import Verdict
+
+
+def write(lines, file):
+    file.writelines(json.dumps(line) + "\n" for line in lines)
+    file.flush()
+
+
+def main():
+    folder, names = Path(sys.argv[1]) / "scene", sys.argv[2:4]
+    verdict = Verdict()
+    for name in names:
+        verdict.status(folder, name)
+    calls = [tracing.listed(folder / name) for name in names]
+    if "preload" in names:
+        queues = [[(line["event"], line["status"]) for line in lines if "paging_queue" in line["event"]] for lines in calls]
+        verdict.equal([[("d3dkmt:create_paging_queue", 0), ("d3dkmt:destroy_paging_queue", 0)],
+                       [("d3dkmt:create_paging_queue", 0xC00000BB)]], queues, "paging queues, not supported on the node")
+        calls = [[line for line in lines if "paging_queue" not in line["event"]] for lines in calls]
+    compare = Path(os.environ["SOURCE"]) / "tests" / "e2e" / "same_calls.py"
+    with tempfile.NamedTemporaryFile("w") as one, tempfile.NamedTemporaryFile("w") as other:
+        write(calls[0], one)
+        write(calls[1], other)
+        verdict.equal(0, subprocess.run([sys.executable, compare, one.name, other.name]).returncode, f"{names}: compared")
+    verdict.check(len(calls[0]) > 50, f"{len(calls[0])} calls")
+    return verdict.finish()
+
+
+sys.exit(main())
