@@ -34,7 +34,8 @@ static const struct {
 };
 enum { STRUCTURE_MAX = 384 }; /* bytes of the largest of them */
 
-enum { SLICE_NS = 10 * 1000 * 1000 }; /* of a wait, after which the caller's signals are looked at */
+/* Parts of a wait, after which the caller's signals are looked at: short ones first. */
+enum { SLICE_MIN_NS = 5 * 1000 * 1000, SLICE_MAX_NS = 160 * 1000 * 1000 };
 
 static void sleep_ns(uint64_t ns)
 {
@@ -49,8 +50,8 @@ long softgpu_wait(const struct softgpu_call *call, uint64_t wait_ns, bool interr
     enum softgpu_signal enough = interruptible ? SOFTGPU_SIGNAL_ANY : SOFTGPU_SIGNAL_FATAL;
     bool stopped = false;
     softgpu_unlock(call->gpu);
-    while (wait_ns && !stopped) {
-        uint64_t slice_ns = memory->signalled && wait_ns > SLICE_NS ? SLICE_NS : wait_ns;
+    for (uint64_t part_ns = SLICE_MIN_NS; wait_ns && !stopped; part_ns = part_ns < SLICE_MAX_NS ? 2 * part_ns : part_ns) {
+        uint64_t slice_ns = memory->signalled && wait_ns > part_ns ? part_ns : wait_ns;
         sleep_ns(slice_ns);
         wait_ns -= slice_ns;
         stopped = wait_ns && memory->signalled(memory->user) >= enough;

@@ -112,6 +112,8 @@ int caller_open(struct softgpu *gpu, pid_t thread, struct caller **caller)
     if (thread <= 0 || !read_status(thread, "Tgid:", 10, &pid) || pid == 0)
         return -EPERM;
     uint64_t start = start_time((pid_t)pid);
+    if (start == 0)
+        return -EPERM;
     pthread_mutex_lock(&callers_lock);
     *caller = find((pid_t)pid, start);
     int result = *caller ? 0 : make(gpu, (pid_t)pid, start, caller);

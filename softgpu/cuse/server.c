@@ -9,6 +9,7 @@
 #include <cuse_lowlevel.h>
 #include <errno.h>
 #include <getopt.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,13 +22,14 @@
 #include "cuse/callers.h"
 
 #define NODE "/dev/dxg"
-/* Calls that can be under way at once, waits and delays included. One more would wait for another to end. */
-enum { THREADS_MAX = 1024, THREADS_IDLE = 16 };
+/* A call has its thread, however long it waits. Some stay free, or nobody would hear that a waiting caller is killed. */
+enum { THREADS_MAX = 1024, THREADS_IDLE = 16, CALLS_MAX = THREADS_MAX - 24 };
 
 static struct server {
     struct softgpu *gpu;
     struct fuse_session *session;
     mode_t mode;
+    atomic_uint calls; /* under way */
     int ready; /* a pipe to the process that waits until the node is there, or -1 */
 } server = {.mode = 0666, .ready = -1};
 
@@ -73,8 +75,11 @@ static void device_ioctl(fuse_req_t request, int command, void *argument, struct
         .thread = fuse_req_ctx(request)->pid, .interrupted = is_interrupted, .ending = is_ending, .request = request};
     struct softgpu_memory memory = caller_memory(&call);
     long result = -ENOTTY; /* another process's descriptor; or a 32-bit program, whose structures are laid out otherwise */
-    if (!(flags & FUSE_IOCTL_COMPAT) && caller_has(caller, call.thread))
+    if (atomic_fetch_add(&server.calls, 1) >= CALLS_MAX)
+        result = -ENOMEM;
+    else if (!(flags & FUSE_IOCTL_COMPAT) && caller_has(caller, call.thread))
         result = softgpu_ioctl(server.gpu, caller_place(caller), (unsigned)command, (uintptr_t)argument, &memory);
+    atomic_fetch_sub(&server.calls, 1);
     fuse_reply_ioctl(request, (int)result, NULL, 0);
 }
 

@@ -5,12 +5,14 @@
  *     vm-cuse-node plain     the device as it comes up, with 1 GiB of local memory
  *     vm-cuse-node faults    with FAULTS (printed by vm-cuse-node env); SERVER is the server's pid, which is ended
  *     vm-cuse-node killed    the same, and the server is killed
+ *     vm-cuse-node alias X   one call on X, another node of the device
  */
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -465,6 +467,16 @@ static void *wait_on_thread(void *user)
     return NULL;
 }
 
+static atomic_int refused;
+static void *wait_or_be_refused(void *user)
+{
+    const struct dxg *dxg = user;
+    struct D3DKMT_DESTROYCONTEXT args = {.hContext = 0};
+    if (CALL(dxg->fd, 0x05, &args) == -1 && errno == ENOMEM)
+        refused++;
+    return NULL;
+}
+
 /* Many threads wait; the process ends by itself. */
 static void exit_while_threads_wait(int ready)
 {
@@ -524,6 +536,37 @@ static void a_process_may_exit_while_its_threads_wait(void **state)
     expect_success(child.pid);
 }
 
+/* More calls wait than the server has threads for: the rest are refused, and no kill is missed. */
+static void wait_on_too_many_threads(int ready)
+{
+    enum { TOO_MANY = 1100, REFUSED_AT_LEAST = 50 };
+    static struct dxg dxg;
+    static pthread_t threads[TOO_MANY];
+    pthread_attr_t small;
+    pthread_attr_init(&small);
+    pthread_attr_setstacksize(&small, 64 * 1024);
+    dxg = dxg_open();
+    for (int i = 0; i < TOO_MANY; i++)
+        if (pthread_create(&threads[i], &small, wait_or_be_refused, &dxg) != 0)
+            _exit(8);
+    while (refused < REFUSED_AT_LEAST)
+        usleep(10000);
+    say(ready);
+    pause();
+}
+
+static void too_many_calls_are_refused(void **state)
+{
+    (void)state;
+    struct child child = start(wait_on_too_many_threads);
+    expect_said(&child);
+    kill(child.pid, SIGKILL);
+    assert_int_equal(wait_for(child.pid), SIGKILL);
+    struct dxg dxg = dxg_open();
+    assert_int_equal(used(&dxg), 0);
+    close(dxg.fd);
+}
+
 static void the_server_may_end_while_calls_wait(void **state)
 {
     (void)state;
@@ -554,6 +597,16 @@ static void the_server_may_be_killed_while_calls_wait(void **state)
     expect_success(child.pid);
 }
 
+/* Another node of the same device, to be recorded. */
+static int count_adapters(const char *path)
+{
+    struct D3DKMT_ENUMADAPTERS2 list = {0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || CALL(fd, 0x14, &list) != 0)
+        dxg_die(path);
+    return list.NumAdapters == 1 ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest plain[] = {
@@ -575,12 +628,15 @@ int main(int argc, char **argv)
         cmocka_unit_test(killed_callers_end_at_once),
         cmocka_unit_test(killed_after_a_handled_signal),
         cmocka_unit_test(a_process_may_exit_while_its_threads_wait),
+        cmocka_unit_test(too_many_calls_are_refused),
         cmocka_unit_test(the_server_may_end_while_calls_wait),
     };
     const struct CMUnitTest killed[] = {
         cmocka_unit_test(the_server_may_be_killed_while_calls_wait),
     };
     const char *part = argc == 2 ? argv[1] : "";
+    if (argc == 3 && strcmp(argv[1], "alias") == 0)
+        return count_adapters(argv[2]);
     if (strcmp(part, "env") == 0)
         return puts(SOFTGPU_ENV_FAULTS "=" FAULTS) < 0;
     cmocka_set_message_output(CM_OUTPUT_TAP);
@@ -590,6 +646,6 @@ int main(int argc, char **argv)
         return cmocka_run_group_tests(faults, NULL, NULL);
     if (strcmp(part, "killed") == 0)
         return cmocka_run_group_tests(killed, NULL, NULL);
-    fputs("Usage: vm-cuse-node plain|faults|killed|env\n", stderr);
+    fputs("Usage: vm-cuse-node plain|faults|killed|env|alias NODE\n", stderr);
     return 2;
 }
