@@ -378,11 +378,8 @@ static int add_members(struct pass *p, const struct ga_row *row, const void *rec
 static int add_elements(struct pass *p, const struct ga_row *row, const struct ga_member *member, const void *record,
                         uint32_t place)
 {
-    const struct ga_elements *elements = NULL;
-    for (int i = 0; i < GA_CALL_ELEMENTS_MAX; i++)
-        if (p->call->elements[i].member == member)
-            elements = &p->call->elements[i];
-    uint32_t captured = elements ? elements->count : 0;
+    const struct ga_elements elements = ga_call_elements(p->call, member, record);
+    uint32_t captured = elements.count;
     if (!load_address(member, record))
         return 0;
     if (captured > GA_ELEMENTS_MAX)
@@ -396,7 +393,7 @@ static int add_elements(struct pass *p, const struct ga_row *row, const struct g
     uint32_t array;
     int result = image_extend(p, room * of->abi_size, &array);
     for (uint32_t i = 0; result == 0 && i < captured; i++) {
-        const void *element = (const char *)elements->records + (size_t)i * of->record_size;
+        const void *element = (const char *)elements.records + (size_t)i * of->record_size;
         result = add_members(p, of, element, ((const struct ga_element_header *)element)->size, array + i * of->abi_size);
     }
     return result < 0 ? result : add_relocation(p, place, REPLAY_TO_IMAGE, array);

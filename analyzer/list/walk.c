@@ -206,14 +206,13 @@ static int put_element(struct walk *walk, const struct ga_elements *elements, ui
 static int put_elements(struct walk *walk, const struct shape_member *at, const void *record)
 {
     const struct ga_member *member = at->member;
-    const struct ga_elements *elements = walk->call->elements;
-    while (elements->member != member)
-        if (++elements == walk->call->elements + GA_CALL_ELEMENTS_MAX)
-            return 0;
+    const struct ga_elements all = ga_call_elements(walk->call, member, record), *elements = &all;
     const struct ga_element_header *first = elements->count ? elements->records : NULL;
     uint64_t address = ga_load((const char *)record + member->address, 8, false);
-    bool own_place = !strcmp(member->json, member->name), output = member->direction == GA_OUT;
+    bool own_place = !strcmp(member->json, member->path), output = member->direction == GA_OUT;
     uint64_t wanted = member->one ? address != 0 : at->count && address ? ga_member_in(at->count, record) : 0;
+    if (member->count_unit)
+        wanted = wanted * member->count_unit / elements->row->abi_size;
     struct walk_key key = enter(walk, at, "");
     int result = 0;
     if (member->older_name && first && first->size == member->older_size)
@@ -224,7 +223,7 @@ static int put_elements(struct walk *walk, const struct shape_member *at, const 
         return 0;
     if (!own_place)
         key = (struct walk_key){.name = member->json, .length = strlen(member->json), .suffix = ""};
-    if (own_place && (!address || (member->one && !elements->count))) {
+    if ((own_place && !address) || (member->one && !elements->count)) {
         walk->ops->null(walk->user, key);
     } else if (member->one) {
         result = put_element(walk, elements, 0, key);

@@ -70,6 +70,7 @@ static void add_member(struct places *places, const struct ga_member *member)
     case GA_ELEMENTS:
         add(places, member->name, "", member->address, 8);
         add(places, member->name, "_captured", member->in, 4);
+        add(places, member->name, "_first", member->first, 4);
         break;
     case GA_ARRAY:
     case GA_WORDS:

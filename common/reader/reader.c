@@ -291,40 +291,95 @@ static int check_blobs(struct ga_reader *reader, const struct ga_row *row, const
     return 0;
 }
 
-/* Joins the elements that came to the members that they belong to. */
-static int join_elements(struct ga_reader *reader, struct ga_call *call, struct pending *pending)
-{
-    static const struct element_list nothing;
-    size_t used = 0;
-    for (const struct ga_member *member = call->row->members(); member->name && used < GA_CALL_ELEMENTS_MAX; member++) {
-        if (member->kind != GA_ELEMENTS)
-            continue;
-        const struct ga_row *row = &ga_rows[member->element];
-        uint32_t captured = (uint32_t)ga_load((const char *)call->record + member->in, 4, false);
-        if (captured > GA_ELEMENTS_MAX)
-            captured = GA_ELEMENTS_MAX;
-        struct element_list *list = NULL;
-        for (size_t i = 0; i < GA_CALL_ELEMENTS_MAX; i++)
-            if (pending->lists[i].row == row || (!list && !pending->lists[i].row))
-                list = &pending->lists[i];
-        if (captured && (!list || element_list_fill(list, row, captured) < 0))
-            return out_of_memory(reader);
-        const struct element_list *found = captured ? list : &nothing;
-        reader->totals.missing_elements += captured - (found->present < captured ? found->present : captured);
-        for (uint32_t i = 0; i < captured; i++)
-            if (check_blobs(reader, row, found->records + (size_t)i * row->record_size) < 0)
-                return -ENOMEM;
-        call->elements[used++] = (struct ga_elements){member, row, found->records, captured};
-    }
-    return 0;
-}
-
 static bool has_elements(const struct ga_row *row)
 {
     for (const struct ga_member *member = row->members(); member->name; member++)
         if (member->kind == GA_ELEMENTS)
             return true;
     return false;
+}
+
+struct ga_elements ga_call_elements(const struct ga_call *call, const struct ga_member *member, const void *record)
+{
+    const struct ga_row *row = &ga_rows[member->element];
+    uint32_t captured = (uint32_t)ga_load((const char *)record + member->in, 4, false);
+    uint32_t first = (uint32_t)ga_load((const char *)record + member->first, 4, false);
+    for (size_t i = 0; i < GA_CALL_ELEMENTS_MAX; i++) {
+        const struct ga_elements *all = &call->elements[i];
+        if (all->row == row && first <= all->count && captured <= all->count - first)
+            return (struct ga_elements){row, (const char *)all->records + (size_t)first * row->record_size, captured};
+    }
+    return (struct ga_elements){.row = row};
+}
+
+/* Notes that a record's members name elements of their rows, up to which index: rows that are new come last. Whether any grew. */
+static bool want_elements(struct ga_call *call, const struct ga_row *row, const void *record)
+{
+    bool grew = false;
+    for (const struct ga_member *member = row->members(); member->name; member++) {
+        if (member->kind != GA_ELEMENTS)
+            continue;
+        uint64_t captured = ga_load((const char *)record + member->in, 4, false);
+        uint64_t end = captured ? captured + ga_load((const char *)record + member->first, 4, false) : 0;
+        for (size_t i = 0; i < GA_CALL_ELEMENTS_MAX; i++) {
+            struct ga_elements *all = &call->elements[i];
+            if (all->row && all->row != &ga_rows[member->element])
+                continue;
+            all->row = &ga_rows[member->element];
+            if (end > all->count && all->count < GA_ELEMENTS_MAX) {
+                all->count = end < GA_ELEMENTS_MAX ? (uint32_t)end : GA_ELEMENTS_MAX;
+                grew = true;
+            }
+            break;
+        }
+    }
+    return grew;
+}
+
+/* Makes the list of a row as long as was said. */
+static int fill_elements(struct ga_reader *reader, struct ga_elements *all, struct pending *pending)
+{
+    struct element_list *list = NULL;
+    for (size_t i = 0; i < GA_CALL_ELEMENTS_MAX; i++)
+        if (pending->lists[i].row == all->row || (!list && !pending->lists[i].row))
+            list = &pending->lists[i];
+    if (!list || (all->count && element_list_fill(list, all->row, all->count) < 0))
+        return out_of_memory(reader);
+    all->records = list->records;
+    return 0;
+}
+
+static int count_elements(struct ga_reader *reader, const struct ga_elements *all, const struct pending *pending)
+{
+    uint32_t present = 0;
+    for (size_t i = 0; i < GA_CALL_ELEMENTS_MAX; i++)
+        if (pending->lists[i].row == all->row)
+            present = pending->lists[i].present;
+    reader->totals.missing_elements += all->count - (present < all->count ? present : all->count);
+    for (uint32_t i = 0; i < all->count; i++)
+        if (check_blobs(reader, all->row, (const char *)all->records + (size_t)i * all->row->record_size) < 0)
+            return -ENOMEM;
+    return 0;
+}
+
+/* Joins the elements that came to the members that they belong to: the call's, and those of its elements in turn. */
+static int join_elements(struct ga_reader *reader, struct ga_call *call, struct pending *pending)
+{
+    bool grew = want_elements(call, call->row, call->record);
+    while (grew) {
+        grew = false;
+        for (size_t i = 0; i < GA_CALL_ELEMENTS_MAX && call->elements[i].row; i++) {
+            struct ga_elements *all = &call->elements[i];
+            if (fill_elements(reader, all, pending) < 0)
+                return -ENOMEM;
+            for (uint32_t e = 0; e < all->count && has_elements(all->row); e++)
+                grew |= want_elements(call, all->row, (const char *)all->records + (size_t)e * all->row->record_size);
+        }
+    }
+    for (size_t i = 0; i < GA_CALL_ELEMENTS_MAX && call->elements[i].row; i++)
+        if (count_elements(reader, &call->elements[i], pending) < 0)
+            return -ENOMEM;
+    return 0;
 }
 
 static int on_call(struct ga_reader *reader, const struct ga_row *row, const struct merge_clock *clock)

@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "schema/records.h"
 
-enum { GA_CALL_ELEMENTS_MAX = 2 }; /* ELEMENTS members of one call */
+enum { GA_CALL_ELEMENTS_MAX = 16 }; /* kinds of elements of one call, nested ones too */
 
 /* What gpualloc:process said of an instance; lives as long as the reader. */
 struct ga_process_info {
@@ -28,8 +28,8 @@ struct ga_file_info {
     char *path, *driver, *driver_version;
 };
 
+/* A call's elements of one row; or those of one member, see ga_call_elements. */
 struct ga_elements {
-    const struct ga_member *member; /* the call's ELEMENTS member */
     const struct ga_row *row;
     const void *records; /* count records of row->record_size bytes, by index; one that was lost has an element size of 0 */
     uint32_t count;      /* as many as the call says it sent, GA_ELEMENTS_MAX at most */
@@ -41,12 +41,15 @@ struct ga_call {
     const struct ga_call_header *header;               /* begin and end in ns on the trace's clock */
     const void *record;                                /* struct ga_PROVIDER_EVENT of row */
     int64_t begin_ns, end_ns;                          /* ns since the Unix epoch */
-    struct ga_elements elements[GA_CALL_ELEMENTS_MAX]; /* in the order of the row's members; unused ones are zeros */
+    struct ga_elements elements[GA_CALL_ELEMENTS_MAX]; /* in the order of the row's members, then theirs; unused ones are zeros */
     const struct ga_process_info *process;             /* null when its event was lost */
     const struct ga_file_info *file;                   /* drm calls: null when its event was lost; d3dkmt calls: null */
     bool failed;
     uint32_t status; /* d3dkmt: NTSTATUS */
 };
+
+/* The elements of an ELEMENTS member: record is the call's, or that of the element that has the member. None: a count of 0. */
+struct ga_elements ga_call_elements(const struct ga_call *call, const struct ga_member *member, const void *record);
 
 /* Figures of the whole trace; complete when ga_reader_run has returned. */
 struct ga_reader_totals {

@@ -43,8 +43,13 @@
 #define INLINE_ALL_AT INLINE
 #define ELEMENTS(dir, name, ...)                                                                                            \
     uint64_t name;                                                                                                          \
-    uint32_t name##_captured;
+    uint32_t name##_captured, name##_first;
 #define ELEMENTS_ONE ELEMENTS
+#define ELEMENTS_AT ELEMENTS
+#define ELEMENTS_ONE_AT ELEMENTS
+#define POINTERS ELEMENTS
+#define CHAIN ELEMENTS
+#define HERE(name, ...) ELEMENTS(IN, name, )
 #define INODE(name, ...) uint64_t name;
 #define STR(name, ...) const char *name;
 #define WORDS(name, ...)                                                                                                    \

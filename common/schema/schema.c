@@ -46,6 +46,9 @@
 #define IF_CALL(flags_member, mask) IF(flags_member, mask), .arm_of_call = true
 #define UNLESS_CALL(flags_member, mask) UNLESS(flags_member, mask), .arm_of_call = true
 #define AT_LEAST_ONE .least_one = true
+#define STRIDE(member) .stride = #member
+#define COUNTED_IN(bytes) .count_unit = (bytes)
+#define OBJECT .object = true
 #define OLDER(size, pointer) .older_size = (size), .older_name = (pointer)
 
 #define INT_AT(dir, type, name_, path_, show_, doc_, ...)                                                                   \
@@ -79,14 +82,22 @@
     {LIST(dir, type, name_, name_, show_, doc_), ROOM(type, name_), .count = #count_, ##__VA_ARGS__},
 #define INLINE_ALL_AT(dir, type, name_, path_, show_, doc_, ...)                                                            \
     {LIST(dir, type, name_, path_, show_, doc_), ROOM(type, path_), ##__VA_ARGS__},
-#define ELEMENTS(dir, name_, count_, element_, json_, doc_, ...)                                                            \
-    {POINTED(GA_ELEMENTS, name_), .direction = GA_##dir, .in = offsetof(rec, name_##_captured), .out = GA_NONE,             \
-     .doc = doc_, .count = #count_, .json = #json_, .offset = OFFSET(name_),                                                \
-     .element = GA_JOIN(GA_ROW_, GA_PROVIDER, element_), ##__VA_ARGS__},
-#define ELEMENTS_ONE(dir, name_, element_, doc_, ...)                                                                       \
-    {POINTED(GA_ELEMENTS, name_), .direction = GA_##dir, .in = offsetof(rec, name_##_captured), .out = GA_NONE,             \
-     .doc = doc_, .one = true, .json = #name_, .offset = OFFSET(name_),                                                     \
-     .element = GA_JOIN(GA_ROW_, GA_PROVIDER, element_), ##__VA_ARGS__},
+#define GROUP(dir, name_, path_, element_, layout_, doc_)                                                                    \
+    .kind = GA_ELEMENTS, .name = #name_, .path = #path_, .width = 8, .show = GA_HEX, .address = offsetof(rec, name_),       \
+    .direction = GA_##dir, .in = offsetof(rec, name_##_captured), .out = GA_NONE, .first = offsetof(rec, name_##_first),    \
+    .doc = doc_, .layout = GA_LAYOUT_##layout_, .element = GA_JOIN(GA_ROW_, GA_PROVIDER, element_)
+#define ELEMENTS_AT(dir, name_, path_, count_, element_, json_, doc_, ...)                                                  \
+    {GROUP(dir, name_, path_, element_, ARRAY, doc_), .count = #count_, .json = #json_, .offset = OFFSET(path_), ##__VA_ARGS__},
+#define ELEMENTS(dir, name_, ...) ELEMENTS_AT(dir, name_, name_, __VA_ARGS__)
+#define ELEMENTS_ONE_AT(dir, name_, path_, element_, doc_, ...)                                                             \
+    {GROUP(dir, name_, path_, element_, ARRAY, doc_), .json = #name_, .offset = OFFSET(path_), .one = true, ##__VA_ARGS__},
+#define ELEMENTS_ONE(dir, name_, ...) ELEMENTS_ONE_AT(dir, name_, name_, __VA_ARGS__)
+#define POINTERS(dir, name_, count_, element_, json_, doc_, ...)                                                            \
+    {GROUP(dir, name_, name_, element_, POINTERS, doc_), .count = #count_, .json = #json_, .offset = OFFSET(name_), ##__VA_ARGS__},
+#define CHAIN(dir, name_, element_, json_, doc_, ...)                                                                       \
+    {GROUP(dir, name_, name_, element_, CHAIN, doc_), .json = #json_, .offset = OFFSET(name_), ##__VA_ARGS__},
+#define HERE(name_, element_, doc_, ...)                                                                                    \
+    {GROUP(IN, name_, name_, element_, HERE, doc_), .json = #name_, .offset = GA_NONE, .one = true, ##__VA_ARGS__},
 #define INODE(name_, fd_, doc_, ...)                                                                                        \
     {.kind = GA_INODE, .name = #name_, .path = #name_, .doc = doc_, VALUE_OUT(name_), W_u64, .count = #fd_,                 \
      .offset = GA_NONE, .address = GA_NONE, ##__VA_ARGS__},

@@ -20,14 +20,19 @@
  *   ARRAY(DIR, type, NAME, COUNT_MEMBER, HEX|DEC, doc) integers at a pointer (handles, fence values); ARRAY_ONE: exactly one
  *   INLINE(DIR, type, NAME, COUNT_MEMBER, HEX|DEC, doc)     integers in the structure itself: as many as the count says and fit;
  *                                                      INLINE_ALL_AT(DIR, type, name, path, HEX|DEC, doc): all of them
- *   ELEMENTS(DIR, NAME, COUNT_MEMBER, element, json, doc)   structures at a pointer; ELEMENTS_ONE: exactly one
+ *   ELEMENTS(DIR, NAME, COUNT_MEMBER, element, json, doc)   structures at a pointer; ELEMENTS_ONE: exactly one; ELEMENTS_AT(DIR, name,
+ *                                                      path, …), ELEMENTS_ONE_AT(DIR, name, path, element, doc): a pointer's arms
+ *   POINTERS(DIR, NAME, COUNT_MEMBER, element, json, doc)   an array of pointers to structures
+ *   CHAIN(DIR, NAME, element, json, doc)               structures that each begin with the address of the next, as DRM's extensions
+ *   HERE(name, element, doc, arm)                      in ELEMENT: its structure begins this longer one (an extension's own)
  *   INODE(NAME, FD_MEMBER, doc)                        inode number behind a descriptor, asked after the call (a dma-buf's id)
  *   STR(NAME, doc)  WORDS(NAME, doc)                   in EVENT only: text; an array of 64-bit words
- * BLOB and ARRAY may be OUT: then the memory is read after the call alone.
+ * Elements may have elements of their own. BLOB and ARRAY may be OUT: then the memory is read after the call alone.
  * After doc may stand the arm of a union: IF(MEMBER, mask), UNLESS(MEMBER, mask) ask for bits, IF_IS(MEMBER, value) for a value,
  * IF_ABOVE(MEMBER, value) for a greater one; IF_CALL and UNLESS_CALL in an element ask its call's member. Other annotations:
  * OLDER(size, "name") names the older form of an ELEMENTS member, whose elements are a prefix of that size; AT_LEAST_ONE says that
- * an ARRAY has one entry when its count is 0.
+ * an ARRAY has one entry when its count is 0. STRIDE(MEMBER): the bytes from one element to the next stand there; COUNTED_IN(bytes):
+ * the count is of units of so many bytes; OBJECT: the member names an object that replay would have to number anew.
  */
 #ifndef GPUALLOC_SCHEMA_H
 #define GPUALLOC_SCHEMA_H
@@ -48,12 +53,20 @@ enum ga_member_kind {
     GA_PTR,      /* 64-bit address, not followed */
     GA_BLOB,     /* record: uint64_t NAME (address), NAME_hash unless OUT, NAME_out_hash unless IN */
     GA_ARRAY,    /* record: uint64_t NAME (address, unless inline), uint32_t NAME_length, const uintN_t *NAME_list */
-    GA_ELEMENTS, /* record: uint64_t NAME (address), uint32_t NAME_captured (elements sent before the call) */
+    GA_ELEMENTS, /* record: uint64_t NAME (address), uint32_t NAME_captured (elements sent before the call), uint32_t NAME_first
+                    (index of the first: a call's elements of one row are numbered through) */
     GA_INODE,    /* record: uint64_t NAME; 0 when unknown */
     GA_STR,      /* record: const char *NAME */
     GA_WORDS,    /* record: uint32_t NAME_length, const uint64_t *NAME_list */
 };
 enum ga_direction { GA_IN = 1, GA_OUT = 2, GA_INOUT = 3, GA_ECHO = 7 };
+/* Where the structures of an ELEMENTS member are. */
+enum ga_layout {
+    GA_LAYOUT_ARRAY,    /* at the pointer, one behind the other */
+    GA_LAYOUT_POINTERS, /* at the pointer are their addresses */
+    GA_LAYOUT_CHAIN,    /* at the pointer is the first, each begins with the address of the next */
+    GA_LAYOUT_HERE,     /* where the element itself is */
+};
 enum ga_show { GA_DEC, GA_HEX, GA_BYTES };
 
 /* When a member of a union is the active one: what the member that ga_member.arm names must be. */
@@ -120,10 +133,15 @@ struct ga_member {
     uint8_t width;       /* bytes of an integer, in the structure and in the record alike; 8 of a pointer; an inline array: entry */
     uint8_t entry;       /* ARRAY, WORDS: bytes of an entry */
     uint8_t arm_test;    /* enum ga_arm_test */
+    uint16_t first;      /* in the record: ELEMENTS: index of the first */
+    const char *stride;  /* ELEMENTS: member that holds the bytes from one to the next; null: they are packed */
+    uint8_t count_unit;  /* ELEMENTS: bytes that the count counts; 0: elements */
+    uint8_t layout;      /* ELEMENTS: enum ga_layout */
     uint16_t room;       /* inline ARRAY: entries that the structure has room for; 0: the array is at a pointer */
     bool is_signed, arm_of_call;
     bool one;            /* ELEMENTS, ARRAY: exactly one, there is no count */
     bool least_one;      /* ARRAY: one when the count is 0 */
+    bool object;         /* names an object other than the effect's handle */
 };
 
 struct ga_row {
@@ -181,7 +199,8 @@ enum ga_blob_state {
 #define GA_BLOB_MAX (16u * 1024 * 1024) /* bytes of one blob that are kept */
 #define GA_BLOB_CHUNK_WORDS 1024        /* 64-bit words in one gpualloc:blob event: fits a sub-buffer of 16 KiB */
 #define GA_ARRAY_MAX 16384              /* entries of an ARRAY member that are kept; MakeResident and Evict allow 10,240 */
-#define GA_ELEMENTS_MAX 4096            /* elements of an ELEMENTS member that are kept; interfaces allow 2048 */
+#define GA_ELEMENTS_MAX 4096            /* elements of one row and call that are kept; interfaces allow 2048 in an array */
+#define GA_CHAIN_MAX 32                 /* links of a CHAIN that are kept; xe allows 16 */
 
 #include "schema/rows.h" /* generated: enum ga_row_id { GA_ROW_provider_event…, GA_ROW_COUNT } */
 

@@ -132,7 +132,9 @@ static void add_call(struct replay_plan *plan, struct input *input, uint64_t *cl
             fill(of, &elements[used][e], element_list, input);
             memcpy(packed[used] + (size_t)e * of->record_size, &elements[used][e], of->record_size);
         }
-        call.elements[used] = (struct ga_elements){member, of, packed[used], count};
+        call.elements[used] = (struct ga_elements){of, packed[used], count};
+        store(&record, member->in, take(input) % 8 ? count : take(input), 4);
+        store(&record, member->first, take(input) % 8 ? 0 : take(input), 4);
         used++;
     }
     call.failed = ga_call_failed(row, &record.header);

@@ -68,6 +68,7 @@ static void add_member(struct layout *layout, const struct ga_member *member)
     case GA_ELEMENTS:
         add(layout, address, member->name, "");
         add(layout, (struct layout_field){.width = 4, .base = 10, .offset = member->in}, member->name, "_captured");
+        add(layout, (struct layout_field){.width = 4, .base = 10, .offset = member->first}, member->name, "_first");
         break;
     case GA_ARRAY:
     case GA_WORDS:

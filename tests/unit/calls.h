@@ -92,8 +92,7 @@ static inline struct ga_call *made_create(struct made *made, struct when when, u
             .header = {.process = when.process, .thread = when.thread, .index = i, .size = 96}, .hAllocation = first + i};
     made->call.elements[1] = (struct ga_elements){.row = &ga_rows[GA_ROW_d3dkmt_allocation],
                                                   .records = made->allocations,
-                                                  .count = count,
-                                                  .member = ga_row_member(made->call.row, "pAllocationInfo2")};
+                                                  .count = count};
     return &made->call;
 }
 
@@ -106,8 +105,7 @@ static inline struct ga_call *made_standard(struct made *made, struct when when,
     made->standard = (struct ga_d3dkmt_standard_allocation){.Type = 1, .ExistingHeapData_Size = size};
     made->call.elements[0] = (struct ga_elements){.row = &ga_rows[GA_ROW_d3dkmt_standard_allocation],
                                                   .records = &made->standard,
-                                                  .count = 1,
-                                                  .member = ga_row_member(made->call.row, "pStandardAllocation")};
+                                                  .count = 1};
     return &made->call;
 }
 
@@ -170,8 +168,7 @@ static inline struct ga_call *made_update(struct made *made, struct when when, u
         };
     made->call.elements[0] = (struct ga_elements){.row = &ga_rows[GA_ROW_d3dkmt_gpu_virtual_address_operation],
                                                   .records = made->operations,
-                                                  .count = count,
-                                                  .member = ga_row_member(made->call.row, "Operations")};
+                                                  .count = count};
     return &made->call;
 }
 

@@ -176,16 +176,17 @@ static const char *last_call(void)
     struct ga_call call = {.row = &ga_rows[event->row], .header = &event->record.header, .record = &event->record};
     assert_int_equal(call.row->kind, GA_ROW_CALL);
     call.failed = ga_call_failed(call.row, call.header);
-    unsigned used = 0;
-    for (const struct ga_member *m = call.row->members(); m->name; m++) {
-        if (m->kind != GA_ELEMENTS)
+    struct ga_elements *list = call.elements;
+    for (enum ga_row_id id = 0; id < GA_ROW_COUNT; id++) {
+        unsigned count = ga_rows[id].kind == GA_ROW_ELEMENT ? event_number(id) : 0;
+        if (!count)
             continue;
-        struct ga_elements *list = &call.elements[used];
-        *list = (struct ga_elements){m, &ga_rows[m->element], elements[used], event_number((enum ga_row_id)m->element)};
-        for (unsigned i = 0; i < list->count; i++)
-            memcpy(elements[used] + i * list->row->record_size,
-                   &event_find((enum ga_row_id)m->element, i)->record, list->row->record_size);
-        used++;
+        *list = (struct ga_elements){&ga_rows[id], elements[list - call.elements], count};
+        for (unsigned i = 0; i < count; i++) {
+            const union ga_record *record = &event_find(id, i)->record;
+            memcpy(elements[list - call.elements] + record->element.index * list->row->record_size, record, list->row->record_size);
+        }
+        list++;
     }
     text_length = 0;
     *text = 0;

@@ -85,9 +85,8 @@ static inline int add_create(struct replay_plan *plan, struct when when, struct 
         r.pStandardAllocation_captured = 1;
     }
     struct ga_elements elements[2] = {
-        {ga_row_member(&ga_rows[GA_ROW_d3dkmt_create_allocation], "pStandardAllocation"),
-         &ga_rows[GA_ROW_d3dkmt_standard_allocation], &standard, c.standard_size ? 1 : 0},
-        {ga_row_member(&ga_rows[GA_ROW_d3dkmt_create_allocation], "pAllocationInfo2"), &ga_rows[GA_ROW_d3dkmt_allocation], records,
+        {&ga_rows[GA_ROW_d3dkmt_standard_allocation], &standard, c.standard_size ? 1 : 0},
+        {&ga_rows[GA_ROW_d3dkmt_allocation], records,
          c.count},
     };
     int result = add_row(plan, GA_ROW_d3dkmt_create_allocation, &r.header, &r, elements, 2, blobs);

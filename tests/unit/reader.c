@@ -239,9 +239,9 @@ static int check_elements(struct fixture *f, const struct ga_call *call)
     (void)f;
     const struct ga_elements *standard = &call->elements[0], *allocations = &call->elements[1];
     const struct ga_d3dkmt_allocation *records = allocations->records;
-    assert_string_equal(standard->member->name, "pStandardAllocation");
+    assert_string_equal(standard->row->event, "standard_allocation");
     assert_int_equal(standard->count, 0);
-    assert_string_equal(allocations->member->name, "pAllocationInfo2");
+    assert_string_equal(allocations->row->event, "allocation");
     for (uint32_t i = 0; i < allocations->count; i++)
         assert_int_equal(records[i].hAllocation, call->header->thread * 1000 + call->header->call * 10 + i);
     return 0;
@@ -546,12 +546,12 @@ static int same_event(void *user, const struct ga_row *row, const void *record, 
     return 0;
 }
 
-/* The first call that has such elements. */
+/* The first call that has such elements; none for elements of elements. */
 static const struct ga_row *call_of_element(const struct ga_row *element, const struct ga_member **out)
 {
     for (const struct ga_row *row = ga_rows; row < ga_rows + GA_ROW_COUNT; row++)
         for (const struct ga_member *member = row->members(); member->name; member++)
-            if (member->kind == GA_ELEMENTS && &ga_rows[member->element] == element) {
+            if (row->kind == GA_ROW_CALL && member->kind == GA_ELEMENTS && &ga_rows[member->element] == element) {
                 *out = member;
                 return row;
             }
@@ -565,17 +565,20 @@ static void test_every_field_of_every_event_comes_back(void **state)
     unsigned expected = 0;
     for (const struct ga_row *row = ga_rows; row < ga_rows + GA_ROW_COUNT; row++) {
         struct ctf_options options = {.streams = 1, .clock_offset = OFFSET, .used_only = true};
+        const struct ga_member *member;
+        const struct ga_row *call = row->kind == GA_ROW_ELEMENT ? call_of_element(row, &member) : NULL;
+        if (row->kind == GA_ROW_ELEMENT && !call)
+            continue;
         snprintf(f->path, sizeof f->path, "%.40s/%u", f->folder, (unsigned)ga_row_id(row));
         assert_int_equal(ctf_create(&f->ctf, f->path, &options, &f->error), 0);
         fill(row, &filled);
-        const struct ga_member *member;
-        const struct ga_row *call = row->kind == GA_ROW_ELEMENT ? call_of_element(row, &member) : NULL;
         if (call)
             filled.element.index = 0;
         put(f, 0, 1000, ga_row_id(row), &filled);
         if (call) {
             fill(call, &partner);
             *(uint32_t *)((char *)&partner + member->in) = 1;
+            *(uint32_t *)((char *)&partner + member->first) = 0;
             partner.header.process = filled.element.process;
             partner.header.thread = filled.element.thread;
             partner.header.call = filled.element.call;
@@ -592,7 +595,7 @@ static void test_every_field_of_every_event_comes_back(void **state)
         expected += call ? 2 : !kept;
     }
     assert_int_equal(compared, expected);
-    assert_true(compared > GA_ROW_COUNT - 4);
+    assert_true(compared > GA_ROW_COUNT / 2); /* some elements are of elements: tests/unit/capture-drm.c */
 }
 
 /* Errors. */

@@ -22,14 +22,7 @@ struct capture_target {
     bool older;      /* the elements have their older form */
 };
 
-struct capture_elements {
-    const struct shape_step *step;
-    uint64_t address;
-    uint32_t count, size;            /* elements kept; bytes of one */
-    char *in, *out;                  /* as before and after the call; null: not read */
-    uint64_t *in_hashes, *out_hashes; /* one an element; null: they have no private data */
-    uint8_t in_result, out_result;   /* enum memory_result */
-};
+struct capture_elements; /* see elements.h */
 
 /* A call between capture_begin and capture_end; on the hook's stack. */
 struct capture_call {
@@ -41,7 +34,7 @@ struct capture_call {
     uint32_t size, used; /* bytes of the structure; of the scratch memory */
     uint64_t budget;     /* bytes of private data that may still be read */
     bool readable, older;
-    struct capture_elements elements[SHAPE_ELEMENTS];
+    struct capture_elements *elements, *last_elements; /* a list, in the order in which they are read */
     union shape_abi in, out;
     union ga_record record;
 };
@@ -50,5 +43,10 @@ struct capture_call {
 void capture_begin(struct capture_call *call, const struct capture_target *target);
 /* Reads the clock, then the results, and emits. error: errno when the call returned -1, else 0. */
 void capture_end(struct capture_call *call, int64_t ret, int error);
+
+/* For the parts of capture. Whether a member is in a structure of this size, and its union arm the active one. */
+bool capture_present(const struct shape_step *step, uint32_t size, const char *structure, const struct capture_call *call);
+/* A value after the call: an output only of a call that did not fail. What cannot be read back (out is null) stays 0, or as it was. */
+void capture_end_value(const struct shape_step *step, void *record, const char *in, const char *out, bool failed);
 
 #endif

@@ -31,8 +31,14 @@
 #define INLINE_ALL_AT INLINE
 #define ARRAY(dir, type, name, ...) GA_TP_HEX(uint64_t, name) INLINE(dir, type, name)
 #define ARRAY_ONE ARRAY
-#define ELEMENTS(dir, name, ...) GA_TP_HEX(uint64_t, name) GA_TP_DEC(uint32_t, name##_captured)
+#define ELEMENTS(dir, name, ...)                                                                                            \
+    GA_TP_HEX(uint64_t, name) GA_TP_DEC(uint32_t, name##_captured) GA_TP_DEC(uint32_t, name##_first)
 #define ELEMENTS_ONE ELEMENTS
+#define ELEMENTS_AT ELEMENTS
+#define ELEMENTS_ONE_AT ELEMENTS
+#define POINTERS ELEMENTS
+#define CHAIN ELEMENTS
+#define HERE(name, ...) ELEMENTS(IN, name, )
 #define INODE(name, ...) GA_TP_DEC(uint64_t, name)
 #define STR(name, ...) lttng_ust_field_string(name, r->name)
 #define WORDS(name, ...) lttng_ust_field_sequence_hex(uint64_t, name##_list, r->name##_list, uint32_t, r->name##_length)

@@ -37,12 +37,18 @@ static void step_fill(struct shape_step *step, const struct ga_row *row, const s
         .offset = m->offset, .in = m->in, .out = m->out, .address = m->address, .kind = m->kind, .width = m->width,
         .direction = m->direction, .one = m->one, .element = m->element, .older_size = m->older_size,
         .arm_test = m->arm_test, .arm_value = m->arm_value, .arm_of_call = m->arm_of_call,
+        .first = m->first, .count_unit = m->count_unit, .layout = m->layout,
         .key = is_key(m), .length = m->length, .entry = m->entry, .room = m->room, .least_one = m->least_one,
     };
     const struct ga_member *count = member_of(row, m->count);
     if (count) {
         step->count_offset = count->offset;
         step->count_width = count->width;
+    }
+    const struct ga_member *stride = member_of(row, m->stride);
+    if (stride) {
+        step->stride_offset = stride->offset;
+        step->stride_width = stride->width;
     }
     const struct ga_row *arm_row = m->arm_of_call ? call_of(ga_row_id(row)) : row;
     const struct ga_member *arm = m->arm && arm_row ? member_of(arm_row, m->arm) : NULL;
@@ -62,7 +68,6 @@ static bool has_output(const struct ga_row *row)
 
 static void shape_fill(struct shape *shape, const struct ga_row *row)
 {
-    unsigned elements = 0, blobs = 0;
     shape->row = row;
     shape->reads_back = has_output(row);
     for (const struct ga_member *m = row->members(); m->name && shape->step_count < SHAPE_STEPS; m++) {
@@ -70,10 +75,6 @@ static void shape_fill(struct shape *shape, const struct ga_row *row)
         step_fill(step, row, m);
         if (m->kind == GA_BLOB || m->kind == GA_ARRAY || m->kind == GA_ELEMENTS)
             shape->points = true;
-        if (m->kind == GA_ELEMENTS)
-            step->index = (uint8_t)elements++;
-        else if (m->kind == GA_BLOB)
-            step->index = (uint8_t)blobs++;
     }
 }
 

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "schema/records.h"
 #define GA_SCHEMA_INCLUDES
@@ -15,7 +16,6 @@
 enum {
     SHAPE_STEPS = 32,     /* members of a row */
     SHAPE_BLOBS = 1,      /* BLOB members of an element */
-    SHAPE_ELEMENTS = 2,   /* ELEMENTS members of a call */
 };
 
 /* One member. Offsets are the schema's; a width of 0 in `count` or `arm` means that there is none. */
@@ -34,7 +34,9 @@ struct shape_step {
     uint64_t arm_value;
     uint16_t element; /* ELEMENTS: row */
     uint16_t older_size;
-    uint8_t index;    /* ELEMENTS, BLOB: which of the row's */
+    uint16_t first;   /* ELEMENTS: in the record */
+    uint16_t stride_offset;
+    uint8_t stride_width, count_unit, layout;
 };
 
 struct shape {
@@ -46,6 +48,45 @@ struct shape {
 };
 
 extern struct shape shapes[GA_ROW_COUNT];
+
+static inline bool shape_is_value(const struct shape_step *step)
+{
+    return step->kind == GA_INT || step->kind == GA_FLAGS || step->kind == GA_PTR;
+}
+
+/* The count member of a pointer in a structure of this size: 0 when it lies beyond the structure. */
+static inline uint64_t shape_count(const struct shape_step *step, const char *structure, uint32_t size)
+{
+    if (step->one)
+        return 1;
+    if (step->room && !step->count_width)
+        return step->room;
+    if ((uint32_t)step->count_offset + step->count_width > size)
+        return 0;
+    uint64_t count = ga_load(structure + step->count_offset, step->count_width, false);
+    if (step->room && count > step->room)
+        return step->room;
+    return step->least_one && !count ? 1 : count;
+}
+
+/* Values into a record. */
+static inline void shape_store(void *record, uint16_t offset, const char *from, unsigned width)
+{
+    if (width == 4)
+        memcpy((char *)record + offset, from, 4);
+    else if (width == 8)
+        memcpy((char *)record + offset, from, 8);
+    else
+        memcpy((char *)record + offset, from, width);
+}
+static inline void shape_store_u64(void *record, uint16_t offset, uint64_t value)
+{
+    memcpy((char *)record + offset, &value, sizeof value);
+}
+static inline void shape_store_u32(void *record, uint16_t offset, uint32_t value)
+{
+    memcpy((char *)record + offset, &value, sizeof value);
+}
 
 /* Once, before the first call is captured. */
 void shape_init(void);

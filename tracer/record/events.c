@@ -13,14 +13,15 @@ static char row_names[GA_ROW_COUNT][NAME_MAX_SIZE];
 
 static const char *const everything[] = {"gpualloc:*", "d3dkmt:*", "drm:*"};
 
+/* A row, and those of its elements. */
 static void select_row(bool selected[GA_ROW_COUNT], size_t index)
 {
-    selected[index] = true;
-    if (ga_rows[index].kind != GA_ROW_CALL)
+    if (selected[index])
         return;
+    selected[index] = true;
     for (const struct ga_member *member = ga_rows[index].members(); member->name; member++)
         if (member->kind == GA_ELEMENTS)
-            selected[member->element] = true;
+            select_row(selected, member->element);
 }
 
 static int select_pattern(bool selected[GA_ROW_COUNT], const char *pattern, size_t length, struct ga_error *error)
