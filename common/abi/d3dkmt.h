@@ -557,6 +557,9 @@ struct D3DKMT_QUERYALLOCATIONRESIDENCY {
 #define D3DKMT_OFFER_PRIORITY_HIGH 3
 #define D3DKMT_OFFER_PRIORITY_AUTO 4
 
+#define D3DKMT_OFFER_FLAGS_OfferImmediately (1u << 0)
+#define D3DKMT_OFFER_FLAGS_AllowDecommit (1u << 1)
+
 struct D3DKMT_OFFERALLOCATIONS {
     D3DKMT_HANDLE hDevice;
     const D3DKMT_HANDLE *pResources; /* this list or the next */
@@ -582,6 +585,12 @@ struct D3DKMT_RECLAIMALLOCATIONS2 {
     };
     uint64_t PagingFenceValue;
 };
+
+/* PropertyMaskValue */
+#define D3DDDI_UPDATEALLOCPROPERTY_SetAccessedPhysically (1u << 0)
+#define D3DDDI_UPDATEALLOCPROPERTY_SetSupportedSegmentSet (1u << 1)
+#define D3DDDI_UPDATEALLOCPROPERTY_SetPreferredSegment (1u << 2)
+#define D3DDDI_UPDATEALLOCPROPERTY_SetUnmoveable (1u << 3)
 
 struct D3DDDI_UPDATEALLOCPROPERTY {
     D3DKMT_HANDLE hPagingQueue;

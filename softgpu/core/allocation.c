@@ -187,23 +187,29 @@ static uint32_t learn_size(const struct create *create, struct element_work *wor
     return 0;
 }
 
-static uint32_t try_place(struct softgpu *gpu, uint32_t index, uint64_t size, uint32_t flags)
+static bool try_segment(struct softgpu_call *call, uint32_t index, int segment, uint64_t size)
 {
-    if (!(flags & SOFTGPU_ALLOCATION_SYSTEM) && softgpu_object_charge(gpu, index, SEGMENT_LOCAL, size))
+    return softgpu_offer_make_room(call, call->gpu->objects[index].adapter, segment, size) &&
+           softgpu_object_charge(call->gpu, index, segment, size);
+}
+
+static uint32_t try_place(struct softgpu_call *call, uint32_t index, uint64_t size, uint32_t flags)
+{
+    if (!(flags & SOFTGPU_ALLOCATION_SYSTEM) && try_segment(call, index, SEGMENT_LOCAL, size))
         return 0;
     if (flags & SOFTGPU_ALLOCATION_LOCAL)
         return (uint32_t)STATUS_GRAPHICS_NO_VIDEO_MEMORY;
-    return softgpu_object_charge(gpu, index, SEGMENT_SYSTEM, size) ? 0 : (uint32_t)STATUS_NO_MEMORY;
+    return try_segment(call, index, SEGMENT_SYSTEM, size) ? 0 : (uint32_t)STATUS_NO_MEMORY;
 }
 
 static uint32_t place(struct softgpu_call *call, uint32_t index, uint64_t size, uint32_t flags)
 {
-    uint32_t status = try_place(call->gpu, index, size, flags);
+    uint32_t status = try_place(call, index, size, flags);
     if (status) {
         if (call->memory->alive)
             softgpu_reap(call->gpu, call->memory->alive, call->memory->user);
         softgpu_reap_shared(call->gpu, call->memory);
-        status = try_place(call->gpu, index, size, flags);
+        status = try_place(call, index, size, flags);
     }
     return status;
 }
@@ -250,6 +256,7 @@ static long make_element(struct create *create, uint32_t i)
     if (!index)
         return -ENOMEM;
     create->made[create->made_count++] = index;
+    call->gpu->objects[index].address = (uintptr_t)element->pSystemMem;
     if (create->shared)
         return make_shared_element(create, index, element, &work);
     call->gpu->objects[index].ours = work.ours;

@@ -18,18 +18,29 @@ static const struct {
     {"DestroyContext", 0x05},
     {"CreateAllocation2", 0x06},
     {"CreatePagingQueue", 0x07},
+    {"ReserveGpuVirtualAddress", 0x08},
     {"QueryAdapterInfo", 0x09},
     {"QueryVideoMemoryInfo", 0x0a},
     {"MakeResident", 0x0b},
+    {"MapGpuVirtualAddress", 0x0c},
     {"GetDeviceState", 0x0e},
     {"DestroyAllocation2", 0x13},
     {"EnumAdapters2", 0x14},
     {"CloseAdapter", 0x15},
+    {"ChangeVideoMemoryReservation", 0x16},
     {"DestroyDevice", 0x19},
     {"DestroyPagingQueue", 0x1c},
     {"Evict", 0x1e},
+    {"FreeGpuVirtualAddress", 0x20},
+    {"InvalidateCache", 0x24},
+    {"Lock2", 0x25},
+    {"OfferAllocations", 0x27},
     {"QueryAllocationResidency", 0x2a},
+    {"ReclaimAllocations2", 0x2c},
     {"SetAllocationPriority", 0x2e},
+    {"Unlock2", 0x37},
+    {"UpdateAllocationProperty", 0x38},
+    {"UpdateGpuVirtualAddress", 0x39},
     {"GetAllocationPriority", 0x3c},
     {"EnumAdapters3", 0x3e},
     {"ShareObjects", 0x3f},
@@ -121,6 +132,15 @@ static bool parse_faults(struct softgpu_config *config, const char *list)
     return true;
 }
 
+/* Room for the contents of all that can be allocated, twice, as it is not moved together: a sparse file. */
+static uint64_t contents_size(const struct softgpu_config *config)
+{
+    uint64_t most = 1ull << 42, local = config->local_size < most ? config->local_size : most;
+    uint64_t system = config->system_size < most ? config->system_size : most;
+    uint64_t size = 2 * (local * config->adapters + system);
+    return size < most ? (size + 0xffff) & ~0xffffull : most;
+}
+
 int softgpu_config_read(struct softgpu_config *config, const char *(*get)(const char *name), const char **wrong)
 {
     *config = (struct softgpu_config){.local_size = 1ull << 30, .system_size = 4ull << 30, .adapters = 1};
@@ -148,5 +168,6 @@ int softgpu_config_read(struct softgpu_config *config, const char *(*get)(const 
     if (text && !parse_faults(config, text))
         return -EINVAL;
     *wrong = NULL;
+    config->contents_size = contents_size(config);
     return 0;
 }

@@ -14,18 +14,29 @@ static const struct {
     [0x05] = {DXG_IOCTL(0x05, struct D3DKMT_DESTROYCONTEXT), softgpu_destroy_context},
     [0x06] = {DXG_IOCTL(0x06, struct D3DKMT_CREATEALLOCATION), softgpu_create_allocation},
     [0x07] = {DXG_IOCTL(0x07, struct D3DKMT_CREATEPAGINGQUEUE), softgpu_create_paging_queue},
+    [0x08] = {DXG_IOCTL(0x08, struct D3DDDI_RESERVEGPUVIRTUALADDRESS), softgpu_reserve_gpu_va},
     [0x09] = {DXG_IOCTL(0x09, struct D3DKMT_QUERYADAPTERINFO), softgpu_query_adapter_info},
     [0x0a] = {DXG_IOCTL(0x0a, struct D3DKMT_QUERYVIDEOMEMORYINFO), softgpu_query_video_memory_info},
     [0x0b] = {DXG_IOCTL(0x0b, struct D3DDDI_MAKERESIDENT), softgpu_make_resident},
+    [0x0c] = {DXG_IOCTL(0x0c, struct D3DDDI_MAPGPUVIRTUALADDRESS), softgpu_map_gpu_va},
     [0x0e] = {DXG_IOCTL(0x0e, struct D3DKMT_GETDEVICESTATE), softgpu_get_device_state},
     [0x13] = {DXG_IOCTL(0x13, struct D3DKMT_DESTROYALLOCATION2), softgpu_destroy_allocation},
     [0x14] = {DXG_IOCTL(0x14, struct D3DKMT_ENUMADAPTERS2), softgpu_enum_adapters2},
     [0x15] = {DXG_IOCTL(0x15, struct D3DKMT_CLOSEADAPTER), softgpu_close_adapter},
+    [0x16] = {DXG_IOCTL(0x16, struct D3DKMT_CHANGEVIDEOMEMORYRESERVATION), softgpu_change_video_memory_reservation},
     [0x19] = {DXG_IOCTL(0x19, struct D3DKMT_DESTROYDEVICE), softgpu_destroy_device},
     [0x1c] = {DXG_IOCTL(0x1c, struct D3DDDI_DESTROYPAGINGQUEUE), softgpu_destroy_paging_queue},
     [0x1e] = {DXG_IOCTL(0x1e, struct D3DKMT_EVICT), softgpu_evict},
+    [0x20] = {DXG_IOCTL(0x20, struct D3DKMT_FREEGPUVIRTUALADDRESS), softgpu_free_gpu_va},
+    [0x24] = {DXG_IOCTL(0x24, struct D3DKMT_INVALIDATECACHE), softgpu_invalidate_cache},
+    [0x25] = {DXG_IOCTL(0x25, struct D3DKMT_LOCK2), softgpu_lock2},
+    [0x27] = {DXG_IOCTL(0x27, struct D3DKMT_OFFERALLOCATIONS), softgpu_offer_allocations},
     [0x2a] = {DXG_IOCTL(0x2a, struct D3DKMT_QUERYALLOCATIONRESIDENCY), softgpu_query_allocation_residency},
+    [0x2c] = {DXG_IOCTL(0x2c, struct D3DKMT_RECLAIMALLOCATIONS2), softgpu_reclaim_allocations2},
     [0x2e] = {DXG_IOCTL(0x2e, struct D3DKMT_SETALLOCATIONPRIORITY), softgpu_set_allocation_priority},
+    [0x37] = {DXG_IOCTL(0x37, struct D3DKMT_UNLOCK2), softgpu_unlock2},
+    [0x38] = {DXG_IOCTL(0x38, struct D3DDDI_UPDATEALLOCPROPERTY), softgpu_update_allocation_property},
+    [0x39] = {DXG_IOCTL(0x39, struct D3DKMT_UPDATEGPUVIRTUALADDRESS), softgpu_update_gpu_va},
     [0x3c] = {DXG_IOCTL(0x3c, struct D3DKMT_GETALLOCATIONPRIORITY), softgpu_get_allocation_priority},
     [0x3e] = {DXG_IOCTL(0x3e, struct D3DKMT_ENUMADAPTERS3), softgpu_enum_adapters3},
     [0x3f] = {DXG_IOCTL(0x3f, struct D3DKMT_SHAREOBJECTS), softgpu_share_objects},
@@ -87,6 +98,8 @@ long softgpu_ioctl(struct softgpu *gpu, int place, unsigned long request, uint64
             result = requests[number].make(&call, structure);
         if (gpu->unclaimed)
             softgpu_reap_shared(gpu, memory);
+        if (gpu->doomed)
+            softgpu_tidy(gpu, memory);
     }
     softgpu_unlock(gpu);
     return result;

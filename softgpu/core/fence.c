@@ -15,6 +15,11 @@ uint64_t softgpu_now(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+uint64_t softgpu_paging_time(const struct softgpu *gpu)
+{
+    return gpu->config.paging_ns;
+}
+
 uint64_t *softgpu_fence_word(struct softgpu *gpu, uint32_t sync)
 {
     return (uint64_t *)(void *)((char *)gpu + SOFTGPU_FENCES_OFFSET) + sync;

@@ -12,8 +12,7 @@
 
 #include "softgpu/state.h"
 
-enum { LIST_MAX = 10 * 1024 }; /* handles of one call, as dxgkrnl has it */
-_Static_assert(2 * LIST_MAX * sizeof(uint32_t) <= SOFTGPU_SCRATCH_SIZE, "scratch space of a list and its results");
+_Static_assert(2 * SOFTGPU_LIST_MAX * sizeof(uint32_t) <= SOFTGPU_SCRATCH_SIZE, "scratch space of a list and its results");
 
 /* The objects of a call: allocations of one device, by index. */
 struct list {
@@ -23,14 +22,7 @@ struct list {
 
 static long check_count(uint32_t count)
 {
-    return count == 0 || count > LIST_MAX ? -EINVAL : 0;
-}
-
-/* The device that an allocation belongs to. */
-static uint32_t device_of(const struct softgpu *gpu, uint32_t allocation)
-{
-    uint32_t parent = gpu->objects[allocation].parent;
-    return gpu->objects[parent].type == SOFTGPU_RESOURCE ? gpu->objects[parent].parent : parent;
+    return count == 0 || count > SOFTGPU_LIST_MAX ? -EINVAL : 0;
 }
 
 /* Reads a list of handles and finds the device's allocations that they name: the host does, so a wrong one is its status. */
@@ -41,7 +33,7 @@ static long read_list(struct softgpu_call *call, struct list *list, uint32_t dev
     long result = softgpu_read(call, list->indexes, (uintptr_t)handles, count * sizeof *list->indexes);
     for (uint32_t i = 0; result == 0 && i < count; i++) {
         uint32_t index = softgpu_object_find(gpu, call->place, SOFTGPU_ALLOCATION, list->indexes[i]);
-        if (!index || device_of(gpu, index) != device)
+        if (!index || softgpu_object_device(gpu, index) != device)
             result = softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
         list->indexes[i] = index;
     }
@@ -53,7 +45,7 @@ static long read_either(struct softgpu_call *call, struct list *list, D3DKMT_HAN
                         const D3DKMT_HANDLE *handles, uint32_t count)
 {
     struct softgpu *gpu = call->gpu;
-    if (count > LIST_MAX || (count == 0) == (resource_handle == 0))
+    if (count > SOFTGPU_LIST_MAX || (count == 0) == (resource_handle == 0))
         return -EINVAL;
     uint32_t device = softgpu_object_find(gpu, call->place, SOFTGPU_DEVICE, device_handle);
     if (!device)
@@ -66,7 +58,7 @@ static long read_either(struct softgpu_call *call, struct list *list, D3DKMT_HAN
     if (!resource || gpu->objects[resource].parent != device)
         return softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
     *list = (struct list){.indexes = (void *)gpu->scratch};
-    for (uint32_t i = gpu->objects[resource].children; i && list->count < LIST_MAX; i = gpu->objects[i].next)
+    for (uint32_t i = gpu->objects[resource].children; i && list->count < SOFTGPU_LIST_MAX; i = gpu->objects[i].next)
         list->indexes[list->count++] = i;
     return 0;
 }
@@ -76,9 +68,7 @@ uint64_t softgpu_budget(const struct softgpu *gpu, int place, uint8_t adapter, i
 {
     uint64_t size = segment == SEGMENT_LOCAL ? gpu->config.local_size : gpu->config.system_size;
     uint64_t budget = segment == SEGMENT_LOCAL ? gpu->config.local_budget : gpu->config.system_budget;
-    for (int other = 0; other < SOFTGPU_PROCESSES; other++)
-        if (other != place && gpu->processes[other].pid)
-            size -= gpu->processes[other].reserved[adapter][segment];
+    size -= gpu->reserved[adapter][segment] - gpu->processes[place].reserved[adapter][segment];
     return budget && budget < size ? budget : size;
 }
 
@@ -92,6 +82,14 @@ static uint64_t over_budget(const struct softgpu *gpu, int place, uint8_t adapte
         over += resident > budget ? resident - budget : 0;
     }
     return over;
+}
+
+static bool any_offered(const struct softgpu *gpu, const struct list *list)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < list->count; i++)
+        any |= gpu->objects[list->indexes[i]].offered;
+    return any;
 }
 
 /* What a list adds to what is resident, if anything; each allocation counts once however often it is listed. */
@@ -127,7 +125,7 @@ long softgpu_make_resident(struct softgpu_call *call, void *structure)
     if (result)
         return result;
     bool cant_trim = args->Flags & D3DDDI_MAKERESIDENT_CantTrimFurther;
-    if (args->Flags & D3DDDI_MAKERESIDENT_MustSucceed && !cant_trim)
+    if ((args->Flags & D3DDDI_MAKERESIDENT_MustSucceed && !cant_trim) || any_offered(gpu, &list))
         return softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
     uint64_t more[SEGMENT_COUNT] = {0};
     uint8_t adapter = gpu->objects[queue].adapter;
@@ -184,7 +182,7 @@ long softgpu_evict(struct softgpu_call *call, void *structure)
 
 static uint32_t residency_status(const struct softgpu_object *allocation)
 {
-    if (!allocation->residency)
+    if (!allocation->residency || allocation->segment == SEGMENT_NONE)
         return D3DKMT_ALLOCATIONRESIDENCYSTATUS_NOTRESIDENT;
     return allocation->segment == SEGMENT_LOCAL ? D3DKMT_ALLOCATIONRESIDENCYSTATUS_RESIDENTINGPUMEMORY
                                                 : D3DKMT_ALLOCATIONRESIDENCYSTATUS_RESIDENTINSHAREDMEMORY;
@@ -198,7 +196,7 @@ long softgpu_query_allocation_residency(struct softgpu_call *call, void *structu
     long result = read_either(call, &list, args->hDevice, args->hResource, args->phAllocationList, args->AllocationCount);
     if (result)
         return result;
-    uint32_t *answers = list.indexes + LIST_MAX, worst = D3DKMT_ALLOCATIONRESIDENCYSTATUS_RESIDENTINGPUMEMORY;
+    uint32_t *answers = list.indexes + SOFTGPU_LIST_MAX, worst = D3DKMT_ALLOCATIONRESIDENCYSTATUS_RESIDENTINGPUMEMORY;
     for (uint32_t i = 0; i < list.count; i++) {
         answers[i] = residency_status(&call->gpu->objects[list.indexes[i]]);
         worst = answers[i] > worst ? answers[i] : worst;
@@ -215,7 +213,7 @@ long softgpu_set_allocation_priority(struct softgpu_call *call, void *structure)
     long result = read_either(call, &list, args->hDevice, args->hResource, args->phAllocationList, args->AllocationCount);
     if (result)
         return result;
-    uint32_t *priorities = list.indexes + LIST_MAX, given = args->hResource ? 1 : list.count;
+    uint32_t *priorities = list.indexes + SOFTGPU_LIST_MAX, given = args->hResource ? 1 : list.count;
     result = softgpu_read(call, priorities, (uintptr_t)args->pPriorities, given * sizeof *priorities);
     for (uint32_t i = 0; result == 0 && i < list.count; i++)
         call->gpu->objects[list.indexes[i]].priority = priorities[args->hResource ? 0 : i];
@@ -229,7 +227,7 @@ long softgpu_get_allocation_priority(struct softgpu_call *call, void *structure)
     long result = read_either(call, &list, args->hDevice, args->hResource, args->phAllocationList, args->AllocationCount);
     if (result)
         return result;
-    uint32_t *priorities = list.indexes + LIST_MAX, highest = 0;
+    uint32_t *priorities = list.indexes + SOFTGPU_LIST_MAX, highest = 0;
     for (uint32_t i = 0; i < list.count; i++) {
         priorities[i] = call->gpu->objects[list.indexes[i]].priority;
         highest = priorities[i] > highest ? priorities[i] : highest;

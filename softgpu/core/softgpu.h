@@ -42,6 +42,7 @@ struct softgpu_config {
     uint64_t system_size; /* bytes of system memory that the device may use */
     uint64_t local_budget, system_budget; /* bytes that each process may keep resident; 0: all there is */
     uint64_t paging_ns;   /* how long a paging operation takes; 0: done when the call returns */
+    uint64_t contents_size; /* room for what the CPU locks; the front end may make it less, and has to keep it */
     uint32_t adapters;    /* 1 to SOFTGPU_ADAPTERS_MAX */
     uint32_t fault_count;
     struct softgpu_fault faults[SOFTGPU_FAULTS_MAX];
@@ -68,6 +69,12 @@ struct softgpu_memory {
     /* Where the caller finds the fence value at this offset into the state's fences. Optional: without it (or when it returns 0)
        CreatePagingQueue answers STATUS_NOT_SUPPORTED. */
     uint64_t (*fence_address)(void *user, size_t offset);
+    /* Contents: bytes of allocations that the CPU locks, by offset (both a multiple of the page) into config.contents_size bytes that
+       the front end keeps. Maps a content into the caller, for reading and writing: its address, or 0. Unmaps it again. Lets go of its
+       memory: it reads as zero from then on. All three or none: then Lock2 answers STATUS_NOT_SUPPORTED. */
+    uint64_t (*map)(void *user, uint64_t offset, uint64_t size);
+    void (*unmap)(void *user, uint64_t address, uint64_t size);
+    void (*clear)(void *user, uint64_t offset, uint64_t size);
     /* Whether a process lives: asked when memory runs out, to let go of what the dead left. Optional. */
     bool (*alive)(void *user, uint32_t pid, uint64_t start);
     /* Asked every few milliseconds while a call waits, with the state unlocked. Optional: without it a wait lasts to its end. */
@@ -111,6 +118,18 @@ uint64_t softgpu_fence_advance(struct softgpu *gpu, uint64_t now);
 void softgpu_reap(struct softgpu *gpu, bool (*alive)(void *user, uint32_t pid, uint64_t start), void *user);
 /* Lets go of shared objects that nobody has open and no NT handle stands for any more (held() is asked). With the state locked. */
 void softgpu_reap_shared(struct softgpu *gpu, const struct softgpu_memory *memory);
+
+/* How long a paging operation takes: when not 0, the front end has to bring the fences up to date for programs that only read them. */
+uint64_t softgpu_paging_time(const struct softgpu *gpu);
+
+/* Unmaps and clears what the calling process's leave has left of contents: after softgpu_process_leave, before the state is unlocked.
+   Each ioctl does it for what it destroyed. */
+void softgpu_tidy(struct softgpu *gpu, const struct softgpu_memory *memory);
+/* A process has lost all its mappings without a word (exec): nothing is locked any more. With the state locked. */
+void softgpu_process_unlock(struct softgpu *gpu, uint32_t pid, uint64_t start);
+
+/* What a GPU finds at an address of a process's space: the allocation and the offset into it, or nothing. With the state locked. */
+bool softgpu_va_find(const struct softgpu *gpu, int place, uint8_t adapter, uint64_t address, uint32_t *allocation, uint64_t *offset);
 
 /* One ioctl, as the kernel would answer it: a value (0 or an NTSTATUS), or a negative errno of -4095 to -1. Takes the lock. */
 long softgpu_ioctl(struct softgpu *gpu, int place, unsigned long request, uint64_t argument,

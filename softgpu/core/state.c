@@ -78,6 +78,9 @@ static void count_bytes(struct softgpu *gpu, const struct softgpu_object *object
 static bool is_whole(const struct softgpu *gpu, uint32_t index)
 {
     const struct softgpu_object *object = &gpu->objects[index];
+    bool takes_space = object->type == SOFTGPU_RANGE || object->type == SOFTGPU_MAPPING || object->type == SOFTGPU_CONTENT;
+    if (object->type == SOFTGPU_DOOMED_CONTENT || object->type == SOFTGPU_DOOMED_LOCK || (takes_space && !object->size))
+        return false;
     for (int depth = 0; depth < 4; depth++) {
         if (object->type == SOFTGPU_FREE || !gpu->processes[object->process].pid)
             return false;
@@ -106,30 +109,71 @@ static void drop_unreferenced(struct softgpu *gpu)
     }
 }
 
+/* What a process has reserved, added to the sum or taken from it. */
+static void count_reserved(struct softgpu *gpu, int place, int sign)
+{
+    if (!gpu->processes[place].pid)
+        return;
+    for (int adapter = 0; adapter < (int)SOFTGPU_ADAPTERS_MAX; adapter++)
+        for (int segment = 0; segment < SEGMENT_COUNT; segment++)
+            gpu->reserved[adapter][segment] += (uint64_t)sign * gpu->processes[place].reserved[adapter][segment];
+}
+
+/* Puts a whole object back into what is kept besides its parent's list. */
+static void rebuild_object(struct softgpu *gpu, uint32_t index)
+{
+    struct softgpu_object *object = &gpu->objects[index];
+    switch (object->type) {
+    case SOFTGPU_PAGING_QUEUE:
+        if (object->due) {
+            object->listed = 1; /* if it isn't busy, the next look takes it out */
+            object->next_busy = gpu->busy_queues;
+            gpu->busy_queues = index;
+        }
+        break;
+    case SOFTGPU_ALLOCATION:
+        gpu->offered_count += object->offered != 0;
+        break;
+    case SOFTGPU_RANGE:
+    case SOFTGPU_MAPPING:
+    case SOFTGPU_CONTENT:
+        object->left = object->right = 0;
+        softgpu_space_insert(gpu, index);
+        if (object->type == SOFTGPU_CONTENT)
+            gpu->objects[object->parent].content = index;
+        break;
+    default:
+        break;
+    }
+}
+
 /* Makes lists and counts again from the entries: a process died while it held the lock. */
 static void rebuild(struct softgpu *gpu)
 {
     memset(gpu->local_used, 0, sizeof gpu->local_used);
     gpu->system_used = 0;
-    gpu->free_object = gpu->busy_queues = 0;
+    gpu->free_object = gpu->busy_queues = gpu->contents = gpu->doomed = gpu->offered_count = 0;
+    memset(gpu->reserved, 0, sizeof gpu->reserved);
     for (int place = 0; place <= SOFTGPU_COMMON; place++) {
         gpu->processes[place].objects = 0;
         memset(gpu->processes[place].used, 0, sizeof gpu->processes[place].used);
         memset(gpu->processes[place].resident, 0, sizeof gpu->processes[place].resident);
+        memset(gpu->processes[place].ranges, 0, sizeof gpu->processes[place].ranges);
+        memset(gpu->processes[place].mappings, 0, sizeof gpu->processes[place].mappings);
+        memset(gpu->processes[place].free_from, 0, sizeof gpu->processes[place].free_from);
+        count_reserved(gpu, place, 1);
     }
-    for (uint32_t i = 1; i < gpu->high_water; i++)
+    for (uint32_t i = 1; i < gpu->high_water; i++) {
         gpu->objects[i].children = gpu->objects[i].next = gpu->objects[i].previous = gpu->objects[i].listed =
             gpu->objects[i].references = 0;
+        gpu->objects[i].content = 0; /* a content that is whole tells its allocation */
+    }
     for (uint32_t i = gpu->high_water - 1; i; i--) {
         struct softgpu_object *object = &gpu->objects[i];
         if (is_whole(gpu, i)) {
             link_object(gpu, i);
             count_bytes(gpu, object, (int64_t)object->size);
-            if (object->type == SOFTGPU_PAGING_QUEUE && object->due) {
-                object->listed = 1; /* if it isn't busy, the next look takes it out */
-                object->next_busy = gpu->busy_queues;
-                gpu->busy_queues = i;
-            }
+            rebuild_object(gpu, i);
             gpu->objects[object->backing].references += object->backing != 0;
         }
     }
@@ -179,6 +223,7 @@ static void empty_place(struct softgpu *gpu, struct softgpu_process *process)
 {
     while (process->objects)
         softgpu_object_destroy(gpu, process->objects);
+    count_reserved(gpu, (int)(process - gpu->processes), -1);
     process->pid = 0;
 }
 
@@ -193,8 +238,12 @@ void softgpu_reap(struct softgpu *gpu, bool (*alive)(void *user, uint32_t pid, u
 {
     for (int place = 0; place < SOFTGPU_PROCESSES; place++) {
         struct softgpu_process *process = &gpu->processes[place];
-        if (process->pid && !alive(user, process->pid, process->start))
+        if (process->pid && !alive(user, process->pid, process->start)) {
+            uint32_t before = gpu->doomed;
             empty_place(gpu, process);
+            for (uint32_t i = gpu->doomed; i != before; i = gpu->objects[i].next)
+                gpu->objects[i].mapped = 0; /* its memory went with it */
+        }
     }
 }
 
@@ -230,6 +279,22 @@ static void unback(struct softgpu *gpu, uint32_t index)
         softgpu_object_destroy(gpu, index);
 }
 
+void softgpu_object_release(struct softgpu *gpu, uint32_t index)
+{
+    gpu->objects[index].type = SOFTGPU_FREE;
+    gpu->objects[index].next = gpu->free_object;
+    gpu->free_object = index;
+}
+
+/* What holds memory keeps its entry, and its place, until the front end has let go of that (softgpu_tidy). */
+static void doom(struct softgpu *gpu, uint32_t index)
+{
+    struct softgpu_object *object = &gpu->objects[index];
+    object->type = object->type == SOFTGPU_CONTENT ? SOFTGPU_DOOMED_CONTENT : SOFTGPU_DOOMED_LOCK;
+    object->next = gpu->doomed;
+    gpu->doomed = index;
+}
+
 void softgpu_object_destroy(struct softgpu *gpu, uint32_t index)
 {
     struct softgpu_object *object = &gpu->objects[index];
@@ -238,13 +303,17 @@ void softgpu_object_destroy(struct softgpu *gpu, uint32_t index)
     if (object->type == SOFTGPU_PAGING_QUEUE && object->listed)
         softgpu_fence_forget(gpu, index);
     unlink_object(gpu, index);
-    object->type = SOFTGPU_FREE;
+    if (object->type == SOFTGPU_RANGE || object->type == SOFTGPU_MAPPING)
+        softgpu_space_remove(gpu, index);
+    gpu->offered_count -= object->type == SOFTGPU_ALLOCATION && object->offered;
     count_bytes(gpu, object, -(int64_t)object->size);
     softgpu_store_drop(gpu, &object->data);
     softgpu_store_drop(gpu, &object->data2);
     uint32_t backing = object->backing;
-    object->next = gpu->free_object;
-    gpu->free_object = index;
+    if (object->type == SOFTGPU_CONTENT || (object->type == SOFTGPU_ALLOCATION && object->mapped))
+        doom(gpu, index);
+    else
+        softgpu_object_release(gpu, index);
     if (backing)
         unback(gpu, backing);
 }
@@ -276,12 +345,17 @@ D3DKMT_HANDLE softgpu_object_handle(const struct softgpu *gpu, uint32_t index)
     return (D3DKMT_HANDLE)gpu->objects[index].unique << 30 | index << 6;
 }
 
+uint64_t softgpu_object_room(const struct softgpu *gpu, uint8_t adapter, int segment)
+{
+    uint64_t used = segment == SEGMENT_LOCAL ? gpu->local_used[adapter] : gpu->system_used;
+    uint64_t limit = segment == SEGMENT_LOCAL ? gpu->config.local_size : gpu->config.system_size;
+    return used < limit ? limit - used : 0;
+}
+
 bool softgpu_object_charge(struct softgpu *gpu, uint32_t index, int segment, uint64_t size)
 {
     struct softgpu_object *object = &gpu->objects[index];
-    uint64_t used = segment == SEGMENT_LOCAL ? gpu->local_used[object->adapter] : gpu->system_used;
-    uint64_t limit = segment == SEGMENT_LOCAL ? gpu->config.local_size : gpu->config.system_size;
-    if (used > limit || size > limit - used)
+    if (size > softgpu_object_room(gpu, object->adapter, segment))
         return false;
     object->segment = (uint8_t)segment;
     object->size = size;
@@ -289,11 +363,24 @@ bool softgpu_object_charge(struct softgpu *gpu, uint32_t index, int segment, uin
     return true;
 }
 
+void softgpu_object_uncharge(struct softgpu *gpu, uint32_t index)
+{
+    struct softgpu_object *object = &gpu->objects[index];
+    count_bytes(gpu, object, -(int64_t)object->size);
+    object->segment = SEGMENT_NONE;
+}
+
+uint32_t softgpu_object_device(const struct softgpu *gpu, uint32_t allocation)
+{
+    uint32_t parent = gpu->objects[allocation].parent;
+    return gpu->objects[parent].type == SOFTGPU_RESOURCE ? gpu->objects[parent].parent : parent;
+}
+
 void softgpu_object_set_residency(struct softgpu *gpu, uint32_t index, uint32_t residency)
 {
     struct softgpu_object *object = &gpu->objects[index];
     uint64_t *resident = &gpu->processes[object->process].resident[object->adapter][object->segment];
-    if (!object->residency != !residency)
+    if (object->segment != SEGMENT_NONE && !object->residency != !residency)
         *resident += residency ? object->size : -object->size;
     object->residency = residency;
 }

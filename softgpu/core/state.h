@@ -22,6 +22,7 @@ enum { SOFTGPU_COMMON = SOFTGPU_PROCESSES };
 /* Where bytes of any length are kept (store.c). */
 #define SOFTGPU_STORE_OFFSET ((size_t)(144u << 20))
 #define SOFTGPU_STORE_SIZE ((size_t)(32u << 20))
+enum { SOFTGPU_LIST_MAX = 10 * 1024 }; /* handles of one residency call, as dxgkrnl has it */
 enum { SEGMENT_NONE, SEGMENT_LOCAL, SEGMENT_SYSTEM, SEGMENT_COUNT };
 
 enum softgpu_type {
@@ -35,8 +36,9 @@ enum softgpu_type {
     SOFTGPU_ALLOCATION,   /* parent: resource or device */
     SOFTGPU_RANGE,        /* of GPU addresses that the process holds; parent: none */
     SOFTGPU_MAPPING,      /* of GPU addresses to an allocation; parent: that */
-    SOFTGPU_CONTENT,      /* bytes of an allocation that the CPU has locked; parent: that */
-    SOFTGPU_DOOMED,       /* a content whose allocation is gone: its memory is still to be let go of */
+    SOFTGPU_CONTENT,      /* bytes of an allocation that the CPU has locked; parent: that, or the shared one behind it */
+    SOFTGPU_DOOMED_CONTENT, /* its allocation is gone, its memory is still to be let go of */
+    SOFTGPU_DOOMED_LOCK,    /* an allocation that was locked when it went: it is still to be unmapped */
     /* What processes share: in SOFTGPU_COMMON. */
     SOFTGPU_SHARED_RESOURCE,   /* parent: none */
     SOFTGPU_SHARED_ALLOCATION, /* parent: shared resource */
@@ -51,11 +53,11 @@ struct softgpu_object {
     uint8_t listed; /* allocation: in the list of the call that is being made; paging queue: in the list of busy ones */
     uint16_t process; /* place */
     uint8_t offered;  /* allocation: the D3DKMT_OFFER_PRIORITY that it is offered at; 0: not offered */
-    uint8_t lost;     /* allocation: LOST_ bits of what became of it while it was offered */
+    uint8_t lost;     /* allocation: what may become and became of it while it is offered (offer.c) */
     uint8_t opened;   /* allocation: another process's view of a shared one, counted with the process that created it */
     uint32_t parent;  /* index; 0: the process itself */
     uint32_t children, next, previous; /* lists, by index; 0 ends. In a free entry next is the next free one */
-    uint32_t locks; /* content: Lock2s that no Unlock2 has taken back */
+    uint32_t locks;   /* allocation: Lock2s that no Unlock2 has taken back */
     uint64_t size;    /* allocation: bytes counted in its segment; range, mapping, content: bytes */
     union {
         uint64_t surface; /* resource: hPrivateRuntimeResourceHandle */
@@ -75,7 +77,7 @@ struct softgpu_object {
     union {
         uint64_t spare;
         uint64_t offset; /* mapping: into the allocation */
-        uint64_t mapped; /* content: where its process finds it, or 0 */
+        uint64_t mapped; /* allocation: where its process finds its content, or 0 */
         uint64_t due;    /* paging queue: when its last operation is done, by softgpu_now() */
     };
     uint64_t serial;    /* counted up from object to object: tells creations apart and in order */
@@ -83,7 +85,8 @@ struct softgpu_object {
     uint32_t references; /* shared object: entries with it as backing */
     uint32_t data, data_size;   /* bytes in the store: shared resource's runtime data, shared allocation's driver data */
     uint32_t data2, data2_size; /* shared resource: its driver data */
-    uint32_t handles, spare32;  /* shared object: NT handles made of it, less those seen closed */
+    uint32_t handles;   /* shared object: NT handles made of it, less those seen closed */
+    uint32_t content;   /* allocation, shared or not: its content, or 0 */
     uint64_t note;              /* NT handle: the front end's */
     uint64_t more;
 };
@@ -107,9 +110,11 @@ struct softgpu {
     uint32_t high_water;   /* objects beyond this index were never used */
     uint32_t free_object;  /* free list, last freed first: handles are reused soon */
     uint64_t local_used[SOFTGPU_ADAPTERS_MAX], system_used;
-    uint32_t contents; /* tree, by index */
-    uint32_t doomed;   /* list of contents to let go of, by next */
-    uint32_t busy_queues; /* list, by next_busy */
+    uint64_t reserved[SOFTGPU_ADAPTERS_MAX][SEGMENT_COUNT]; /* by all processes */
+    uint32_t offered_count; /* allocations that are offered */
+    uint32_t contents;      /* tree, by index */
+    uint32_t doomed;        /* list of what is to be let go of, by next */
+    uint32_t busy_queues;   /* list, by next_busy */
     uint64_t identity;     /* random */
     uint64_t serial;       /* the last one given to an object */
     uint32_t unclaimed;    /* a shared object has lost its last opener since NT handles were looked at */
@@ -142,11 +147,33 @@ void softgpu_object_back(struct softgpu *gpu, uint32_t index, uint32_t backing, 
 /* Counts size bytes in a segment for an allocation; false when they don't fit. */
 bool softgpu_object_charge(struct softgpu *gpu, uint32_t index, int segment, uint64_t size);
 
+/* Takes them out again; the allocation keeps its size. */
+void softgpu_object_uncharge(struct softgpu *gpu, uint32_t index);
+/* Bytes of a segment that are not used. */
+uint64_t softgpu_object_room(const struct softgpu *gpu, uint8_t adapter, int segment);
+/* The device that an allocation belongs to. */
+uint32_t softgpu_object_device(const struct softgpu *gpu, uint32_t allocation);
+/* Gives the entry of an object that is in no list any more back. */
+void softgpu_object_release(struct softgpu *gpu, uint32_t index);
 /* Counts an allocation resident n times. */
 void softgpu_object_set_residency(struct softgpu *gpu, uint32_t index, uint32_t residency);
 
 /* Bytes of a segment that a process may keep resident. */
 uint64_t softgpu_budget(const struct softgpu *gpu, int place, uint8_t adapter, int segment);
+
+/* Spaces (space.c): trees of entries that don't overlap. Puts an entry (range, mapping, content) into its space, or takes it out. */
+void softgpu_space_insert(struct softgpu *gpu, uint32_t index);
+void softgpu_space_remove(struct softgpu *gpu, uint32_t index);
+/* The first entry of a tree that ends above an address; 0: none. */
+uint32_t softgpu_space_find(const struct softgpu *gpu, uint32_t tree, uint64_t address);
+bool softgpu_space_is_free(const struct softgpu *gpu, uint32_t tree, uint64_t address, uint64_t size);
+/* The lowest aligned address between from and to with size free bytes; UINT64_MAX: none. */
+uint64_t softgpu_space_gap(const struct softgpu *gpu, uint32_t tree, uint64_t size, uint64_t alignment, uint64_t from, uint64_t to);
+
+/* Lets offered allocations lose their content until a segment has room for size bytes; whether it has. */
+bool softgpu_offer_make_room(struct softgpu_call *call, uint8_t adapter, int segment, uint64_t size);
+/* An allocation's content is lost: it reads as zero from now on. */
+void softgpu_lock_discard(const struct softgpu_call *call, uint32_t allocation);
 
 /* Paging fences (fence.c). Nanoseconds of the monotonic clock, one for all processes. */
 uint64_t softgpu_now(void);
@@ -205,5 +232,17 @@ long softgpu_get_allocation_priority(struct softgpu_call *call, void *structure)
 long softgpu_share_objects(struct softgpu_call *call, void *structure);
 long softgpu_query_resource_info_from_nt_handle(struct softgpu_call *call, void *structure);
 long softgpu_open_resource_from_nt_handle(struct softgpu_call *call, void *structure);
+
+long softgpu_reserve_gpu_va(struct softgpu_call *call, void *structure);
+long softgpu_map_gpu_va(struct softgpu_call *call, void *structure);
+long softgpu_free_gpu_va(struct softgpu_call *call, void *structure);
+long softgpu_update_gpu_va(struct softgpu_call *call, void *structure);
+long softgpu_lock2(struct softgpu_call *call, void *structure);
+long softgpu_unlock2(struct softgpu_call *call, void *structure);
+long softgpu_invalidate_cache(struct softgpu_call *call, void *structure);
+long softgpu_offer_allocations(struct softgpu_call *call, void *structure);
+long softgpu_reclaim_allocations2(struct softgpu_call *call, void *structure);
+long softgpu_update_allocation_property(struct softgpu_call *call, void *structure);
+long softgpu_change_video_memory_reservation(struct softgpu_call *call, void *structure);
 
 #endif

@@ -37,6 +37,17 @@ NTSTATUS D3DKMTGetAllocationPriority(const struct D3DKMT_GETALLOCATIONPRIORITY *
 NTSTATUS D3DKMTShareObjects(uint32_t count, const D3DKMT_HANDLE *objects, void *attributes, uint32_t access, uint64_t *nt_handle);
 NTSTATUS D3DKMTQueryResourceInfoFromNtHandle(struct D3DKMT_QUERYRESOURCEINFOFROMNTHANDLE *args);
 NTSTATUS D3DKMTOpenResourceFromNtHandle(struct D3DKMT_OPENRESOURCEFROMNTHANDLE *args);
+NTSTATUS D3DKMTReserveGpuVirtualAddress(struct D3DDDI_RESERVEGPUVIRTUALADDRESS *args);
+NTSTATUS D3DKMTMapGpuVirtualAddress(struct D3DDDI_MAPGPUVIRTUALADDRESS *args);
+NTSTATUS D3DKMTFreeGpuVirtualAddress(const struct D3DKMT_FREEGPUVIRTUALADDRESS *args);
+NTSTATUS D3DKMTUpdateGpuVirtualAddress(const struct D3DKMT_UPDATEGPUVIRTUALADDRESS *args);
+NTSTATUS D3DKMTLock2(struct D3DKMT_LOCK2 *args);
+NTSTATUS D3DKMTUnlock2(const struct D3DKMT_UNLOCK2 *args);
+NTSTATUS D3DKMTInvalidateCache(const struct D3DKMT_INVALIDATECACHE *args);
+NTSTATUS D3DKMTOfferAllocations(const struct D3DKMT_OFFERALLOCATIONS *args);
+NTSTATUS D3DKMTReclaimAllocations2(struct D3DKMT_RECLAIMALLOCATIONS2 *args);
+NTSTATUS D3DKMTUpdateAllocationProperty(struct D3DDDI_UPDATEALLOCPROPERTY *args);
+NTSTATUS D3DKMTChangeVideoMemoryReservation(const struct D3DKMT_CHANGEVIDEOMEMORYRESERVATION *args);
 /* Closes the device; the next call opens it again. */
 void D3DKMTCloseDxCoreDevice(void);
 

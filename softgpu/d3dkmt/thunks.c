@@ -101,6 +101,17 @@ THUNK(SetAllocationPriority, thunk, 0x2e, struct D3DKMT_SETALLOCATIONPRIORITY, c
 THUNK(GetAllocationPriority, thunk, 0x3c, struct D3DKMT_GETALLOCATIONPRIORITY, const)
 THUNK(QueryResourceInfoFromNtHandle, thunk, 0x41, struct D3DKMT_QUERYRESOURCEINFOFROMNTHANDLE, NOT_CONST)
 THUNK(OpenResourceFromNtHandle, thunk, 0x42, struct D3DKMT_OPENRESOURCEFROMNTHANDLE, NOT_CONST)
+THUNK(ReserveGpuVirtualAddress, thunk, 0x08, struct D3DDDI_RESERVEGPUVIRTUALADDRESS, NOT_CONST)
+THUNK(MapGpuVirtualAddress, thunk, 0x0c, struct D3DDDI_MAPGPUVIRTUALADDRESS, NOT_CONST)
+THUNK(FreeGpuVirtualAddress, thunk, 0x20, struct D3DKMT_FREEGPUVIRTUALADDRESS, const)
+THUNK(UpdateGpuVirtualAddress, thunk, 0x39, struct D3DKMT_UPDATEGPUVIRTUALADDRESS, const)
+THUNK(Lock2, thunk, 0x25, struct D3DKMT_LOCK2, NOT_CONST)
+THUNK(Unlock2, thunk, 0x37, struct D3DKMT_UNLOCK2, const)
+THUNK(InvalidateCache, thunk, 0x24, struct D3DKMT_INVALIDATECACHE, const)
+THUNK(OfferAllocations, thunk, 0x27, struct D3DKMT_OFFERALLOCATIONS, const)
+THUNK(ReclaimAllocations2, thunk, 0x2c, struct D3DKMT_RECLAIMALLOCATIONS2, NOT_CONST)
+THUNK(UpdateAllocationProperty, thunk, 0x38, struct D3DDDI_UPDATEALLOCPROPERTY, NOT_CONST)
+THUNK(ChangeVideoMemoryReservation, thunk, 0x16, struct D3DKMT_CHANGEVIDEOMEMORYRESERVATION, const)
 THUNK(DestroyAllocation2, thunk, 0x13, struct D3DKMT_DESTROYALLOCATION2, const)
 
 EXPORT NTSTATUS D3DKMTShareObjects(uint32_t count, const D3DKMT_HANDLE *objects, void *attributes, uint32_t access,

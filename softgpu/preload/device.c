@@ -4,14 +4,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/memfd.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "abi/softgpu.h"
@@ -28,7 +31,11 @@ struct ticket {
     uint64_t spare;
 };
 
-static struct softgpu *state; /* mapped once; the fences follow it, read-only. Null until the device is opened */
+/* Mapped once: the state, then the fences again for the program to read, then the contents, which nobody may touch there: they are
+   mapped once more where they are locked. Null until the device is opened. */
+static struct softgpu *state;
+static uint64_t contents_size;
+#define CONTENTS_OFFSET (SOFTGPU_STATE_SIZE + SOFTGPU_FENCES_SIZE)
 
 /* Places of small descriptors, plus 1; 0 where nothing is known. On a page that fork gives to the child zeroed. */
 enum { REMEMBERED = 1024 };
@@ -110,9 +117,41 @@ static int write_memory(void *user, uint64_t to, const void *from, size_t size)
     return memory_copy(true, (void *)from, to, size);
 }
 
+/* The clock behind paging fences that a program only reads: a thread that brings them up to date. It is there only when the environment
+   asks for paging to take time, so that other programs have no thread of ours; signals are blocked in it, as they are here. */
+static void *page(void *user)
+{
+    (void)user;
+    enum { LONGEST_NS = 1000000 }; /* how late it may notice the next operation */
+    for (;;) {
+        struct timespec now;
+        syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
+        uint64_t time = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+        softgpu_lock(state);
+        uint64_t next = softgpu_fence_advance(state, time);
+        softgpu_unlock(state);
+        uint64_t pause = next - time < LONGEST_NS ? next - time : LONGEST_NS;
+        syscall(SYS_nanosleep, &(struct timespec){.tv_nsec = (long)pause}, NULL);
+    }
+    return NULL;
+}
+
+/* Once a process: a forked child has none. With the state locked. */
+static void start_pager(void)
+{
+    static pid_t has_one;
+    pthread_t thread;
+    if (has_one == getpid() || pthread_create(&thread, NULL, page, NULL) != 0)
+        return;
+    has_one = getpid();
+    pthread_detach(thread);
+}
+
 static uint64_t fence_address(void *user, size_t offset)
 {
     (void)user;
+    if (softgpu_paging_time(state))
+        start_pager();
     return (uintptr_t)state + SOFTGPU_STATE_SIZE + offset;
 }
 
@@ -222,29 +261,72 @@ static bool is_held(void *user, const struct softgpu_name *name)
     return held;
 }
 
+/* A second mapping of a part of the contents: of a shared mapping, mremap makes one when it is given no old size. No descriptor of the
+   file is needed, so none lies about in the program. */
+static uint64_t map_content(void *user, uint64_t offset, uint64_t size)
+{
+    (void)user;
+    if (offset > contents_size || size > contents_size - offset)
+        return 0;
+    long address = syscall(SYS_mremap, (char *)state + CONTENTS_OFFSET + offset, 0L, size, MREMAP_MAYMOVE, 0L);
+    if (address == -1)
+        return 0;
+    if (syscall(SYS_mprotect, address, size, PROT_READ | PROT_WRITE) == 0)
+        return (uint64_t)address;
+    syscall(SYS_munmap, address, size);
+    return 0;
+}
+
+static void unmap_content(void *user, uint64_t address, uint64_t size)
+{
+    (void)user;
+    syscall(SYS_munmap, address, size);
+}
+
+/* Takes its pages out of the file. */
+static void clear_content(void *user, uint64_t offset, uint64_t size)
+{
+    uint64_t address = map_content(user, offset, size);
+    if (!address)
+        return;
+    syscall(SYS_madvise, address, size, MADV_REMOVE);
+    syscall(SYS_munmap, address, size);
+}
+
 static const struct softgpu_memory memory = {.read = read_memory,
                                              .write = write_memory,
                                              .fence_address = fence_address,
+                                             .map = map_content,
+                                             .unmap = unmap_content,
+                                             .clear = clear_content,
                                              .alive = is_alive,
                                              .share = share,
                                              .unshare = unshare_descriptor,
                                              .shared = read_shared,
                                              .held = is_held};
 
-/* Maps a state's file twice: all of it, and behind it the fences again, for the program to read. */
-static struct softgpu *map_state(int fd)
+/* Maps a state's file: all of it untouchable, then the state and the fences over that. Where a limit forbids room for the contents,
+   without them: then nothing can be locked. */
+static struct softgpu *map_state(int fd, uint64_t *contents)
 {
-    char *base = (char *)syscall(SYS_mmap, NULL, SOFTGPU_STATE_SIZE + SOFTGPU_FENCES_SIZE, PROT_READ | PROT_WRITE,
-                                 MAP_SHARED | MAP_NORESERVE, fd, 0L);
+    char *base = (char *)syscall(SYS_mmap, NULL, CONTENTS_OFFSET + *contents, PROT_NONE, MAP_SHARED | MAP_NORESERVE, fd, 0L);
+    if (base == MAP_FAILED && *contents) {
+        *contents = 0;
+        return map_state(fd, contents);
+    }
     if (base == MAP_FAILED)
         return NULL;
+    long whole = syscall(SYS_mmap, base, SOFTGPU_STATE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, fd, 0L);
     long fences = syscall(SYS_mmap, base + SOFTGPU_STATE_SIZE, SOFTGPU_FENCES_SIZE, PROT_READ, MAP_SHARED | MAP_FIXED, fd,
                           (long)SOFTGPU_FENCES_OFFSET);
-    if (fences == -1) {
-        syscall(SYS_munmap, base, SOFTGPU_STATE_SIZE + SOFTGPU_FENCES_SIZE);
+    long window = *contents ? syscall(SYS_mmap, base + CONTENTS_OFFSET, *contents, PROT_NONE,
+                                      MAP_SHARED | MAP_NORESERVE | MAP_FIXED, fd, (long)SOFTGPU_STATE_SIZE)
+                            : 0;
+    if (whole == -1 || fences == -1 || window == -1) {
+        syscall(SYS_munmap, base, CONTENTS_OFFSET + *contents);
         return NULL;
     }
-    syscall(SYS_madvise, base, SOFTGPU_STATE_SIZE + SOFTGPU_FENCES_SIZE, MADV_DONTDUMP);
+    syscall(SYS_madvise, base, CONTENTS_OFFSET + *contents, MADV_DONTDUMP);
     return (struct softgpu *)(void *)base;
 }
 
@@ -262,8 +344,19 @@ static const char *from_environment(const char *name)
     return NULL;
 }
 
+/* Makes a new file as long as the state and, where a limit allows it, the contents. Beyond the process's limit not even a try is
+   made: it would be answered by a signal. */
+static int extend(int fd, uint64_t contents)
+{
+    struct rlimit limit = {.rlim_cur = RLIM_INFINITY};
+    syscall(SYS_prlimit64, 0L, (long)RLIMIT_FSIZE, NULL, &limit);
+    if (SOFTGPU_STATE_SIZE + contents <= limit.rlim_cur && syscall(SYS_ftruncate, fd, (long)(SOFTGPU_STATE_SIZE + contents)) == 0)
+        return 0;
+    return (int)syscall(SYS_ftruncate, fd, (long)SOFTGPU_STATE_SIZE);
+}
+
 /* Maps the state in fd and formats it when it is new. Null and errno: EINVAL when the file is something else. */
-static struct softgpu *prepare_state(int fd)
+static struct softgpu *prepare_state(int fd, uint64_t *contents)
 {
     struct softgpu_config config;
     const char *wrong;
@@ -275,16 +368,17 @@ static struct softgpu *prepare_state(int fd)
     if (syscall(SYS_fstat, fd, &status) == -1)
         return NULL;
     bool fresh = status.st_size == 0;
-    if (!fresh && status.st_size != (off_t)SOFTGPU_STATE_SIZE) {
+    if (!fresh && status.st_size < (off_t)SOFTGPU_STATE_SIZE) {
         errno = EINVAL;
         return NULL;
     }
-    if (fresh && syscall(SYS_ftruncate, fd, (long)SOFTGPU_STATE_SIZE) == -1)
+    if (fresh && (extend(fd, config.contents_size) == -1 || syscall(SYS_fstat, fd, &status) == -1))
         return NULL;
-    struct softgpu *gpu = map_state(fd);
+    *contents = config.contents_size = (uint64_t)status.st_size - SOFTGPU_STATE_SIZE;
+    struct softgpu *gpu = map_state(fd, contents);
     int error = gpu && fresh ? -softgpu_init(gpu, &config) : gpu && !softgpu_is_formatted(gpu) ? EINVAL : 0;
     if (error) {
-        syscall(SYS_munmap, gpu, SOFTGPU_STATE_SIZE + SOFTGPU_FENCES_SIZE);
+        syscall(SYS_munmap, gpu, CONTENTS_OFFSET + *contents);
         errno = error;
         return NULL;
     }
@@ -326,7 +420,8 @@ static struct softgpu *attach(void)
     int fd = open_state();
     if (fd < 0)
         return NULL;
-    struct softgpu *fresh = prepare_state(fd);
+    uint64_t contents;
+    struct softgpu *fresh = prepare_state(fd, &contents);
     int error = errno;
     syscall(SYS_flock, fd, LOCK_UN); /* the mapping keeps the file open, and would keep it locked */
     syscall(SYS_close, fd);
@@ -335,10 +430,17 @@ static struct softgpu *attach(void)
         __atomic_store_n(&places, map_places(), __ATOMIC_RELEASE);
     if (fresh)
         memory_init(stat_field((uint32_t)getpid(), STAT_START_BREAK));
-    if (fresh && !__atomic_compare_exchange_n(&state, &known, fresh, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
-        syscall(SYS_munmap, fresh, SOFTGPU_STATE_SIZE + SOFTGPU_FENCES_SIZE);
+    if (!fresh)
+        return NULL;
+    __atomic_store_n(&contents_size, contents, __ATOMIC_RELAXED); /* of two at once the same */
+    if (!__atomic_compare_exchange_n(&state, &known, fresh, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+        syscall(SYS_munmap, fresh, CONTENTS_OFFSET + contents);
         return known;
     }
+    softgpu_lock(fresh);
+    uint32_t pid = (uint32_t)getpid();
+    softgpu_process_unlock(fresh, pid, start_time(pid)); /* what the program before an exec had locked */
+    softgpu_unlock(fresh);
     return fresh;
 }
 
@@ -503,6 +605,7 @@ void device_closing_end(struct device_closing *closing)
     if (!find_descriptor(&ticket)) {
         softgpu_process_leave(state, pid, start_time(pid));
         softgpu_reap_shared(state, &memory);
+        softgpu_tidy(state, &memory);
     }
     softgpu_unlock(state);
     restore_signals(closing->signals);
