@@ -8,6 +8,8 @@
 #ifndef GPUALLOC_REPLAYER_BACKEND_H
 #define GPUALLOC_REPLAYER_BACKEND_H
 
+#include <stdatomic.h>
+
 #include "base/error.h"
 #include "replayer/plan.h"
 
@@ -28,9 +30,11 @@ enum replay_mode { REPLAY_VERBATIM, REPLAY_DUMB };
 const char *replay_mode_name(enum replay_mode mode);
 
 struct replay_outcome {
-    int64_t ret;   /* what the ioctl returned */
-    int32_t error; /* errno after -1, else 0 */
+    int64_t ret;    /* what the ioctl returned */
+    int32_t error;  /* errno after -1, else 0 */
     bool failed;
+    bool remapped;  /* a GPU address was refused, and finish got another */
+    const atomic_bool *give_up; /* by the engine: a call that a signal interrupts is repeated unless this is set */
 };
 
 /* What a backend makes of a plan, by call. */
@@ -62,8 +66,10 @@ struct replay_backend {
     /* The call: the only thing that is timed. Lane's thread. Required. */
     void (*issue)(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome);
     /* Just after it, not timed: keeps the handles that came back. Lane's thread. Optional. */
-    void (*finish)(struct replay_device *device, uint32_t lane, const struct replay_call *call,
-                   const struct replay_outcome *outcome);
+    void (*finish)(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome);
+    /* Whether what a paging call (call->paging) asked for has taken effect, after it was issued. Any lane's thread, often. Optional:
+       without it, when the call returns. */
+    bool (*reached)(struct replay_device *device, const struct replay_call *call);
     /* After each run, also a failed one: frees all that the run made. Main thread, no lane runs. Optional. */
     void (*end)(struct replay_device *device);
     /* Ends the device; null is fine. Main thread. Required. */

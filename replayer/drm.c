@@ -256,8 +256,7 @@ void replay_drm_issue(struct replay_device *device, uint32_t lane, const struct 
     *outcome = (struct replay_outcome){.ret = result, .error = result == -1 ? errno : 0, .failed = result == -1};
 }
 
-void replay_drm_finish(struct replay_device *device, uint32_t lane, const struct replay_call *call,
-                       const struct replay_outcome *outcome)
+void replay_drm_finish(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)
 {
     if (device->forms[number_of(device, call)] != AS_CREATE_DUMB) {
         replay_requests_finish(&device->requests, lane, call, outcome->failed);

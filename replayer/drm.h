@@ -27,8 +27,7 @@ int replay_drm_bind(struct replay_device *device, const struct replay_plan *plan
 int replay_drm_begin(struct replay_device *device, struct ga_error *error);
 enum replay_skip replay_drm_prepare(struct replay_device *device, uint32_t lane, const struct replay_call *call);
 void replay_drm_issue(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome);
-void replay_drm_finish(struct replay_device *device, uint32_t lane, const struct replay_call *call,
-                       const struct replay_outcome *outcome);
+void replay_drm_finish(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome);
 void replay_drm_end(struct replay_device *device);
 void replay_drm_close(struct replay_device *device);
 

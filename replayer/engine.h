@@ -17,13 +17,15 @@ struct replay_sample {
     uint32_t status;     /* d3dkmt: NTSTATUS */
     uint8_t skip;        /* enum replay_skip */
     bool failed;
+    bool remapped;       /* its GPU address was refused, and another taken: its time says nothing */
+    _Atomic uint32_t resident_ns; /* paging call: from its begin until its fence was seen to have reached its value; 0: not seen */
     bool differs;        /* from the recording: fails where it did not, or otherwise, or differently */
 };
 
 struct replay_run {
     struct replay_sample *samples; /* one a call of the plan */
     uint64_t wall_ns;              /* from the start of the lanes to the end of the last */
-    uint64_t order_violations;     /* calls that began before one that they depend on was done; must be 0 */
+    uint64_t order_violations;     /* calls that began before one that they depend on was done, or its fence reached; must be 0 */
 };
 
 struct replay_session {
@@ -32,6 +34,7 @@ struct replay_session {
     struct replay_device *device;
     struct replay_identity identity;
     struct replay_binding binding;
+    int64_t patience_ns;
 };
 
 /* Opens the backend's device and binds the plan, which must outlive the session. Close it also after a failure. */
@@ -41,6 +44,9 @@ void replay_session_close(struct replay_session *session);
 
 int replay_run_init(struct replay_run *run, const struct replay_plan *plan);
 void replay_run_release(struct replay_run *run);
+/* A call that has not come back after this and its recorded duration is interrupted; so is a wait for a fence. */
+#define REPLAY_PATIENCE_NS INT64_C(10000000000)
+
 /* One run. Everything that it made is freed when it returns, whatever it returns. *stop: set from a signal handler to end it
    early; then -EINTR. */
 int replay_session_run(struct replay_session *session, struct replay_run *run, const atomic_bool *stop, struct ga_error *error);

@@ -42,7 +42,7 @@ static const struct {
     [REPLAY_SKIP_NO_SIGNAL] = {"no_signal", "it would wait for ever: what it waits for is not signalled by an issued call"},
     [REPLAY_SKIP_NO_MAKER] = {"no_maker", "the call that makes its object is not issued"},
     [REPLAY_SKIP_ABSENT] = {"absent", "its object could not be made in this run"},
-    [REPLAY_SKIP_STUCK] = {"stuck", "it did not come back, and was interrupted"},
+    [REPLAY_SKIP_STUCK] = {"stuck", "what it waited for did not come within ten seconds"},
     [REPLAY_SKIP_STOPPED] = {"stopped", "the run was stopped"},
     [REPLAY_SKIP_NOT_YET] = {"not_yet", "a kind of call that replay does not issue"},
 };

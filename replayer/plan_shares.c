@@ -71,10 +71,11 @@ int walk_shared_find(struct walk *w, uint32_t number, const struct replay_ref *r
         return 0;
     bool own = *object != REPLAY_NONE && w->plan->objects[*object].scope == ref->scope;
     bool used_up = *object != REPLAY_NONE && !own && ga_map_get(&w->shares_opened, ref->scope, *object);
-    if (*object == REPLAY_NONE || used_up || !still_suits(w, number, *object)) {
+    bool fits = *object != REPLAY_NONE && still_suits(w, number, *object);
+    if (!fits || used_up) { /* the number may lead elsewhere by now */
         uint32_t found = best(w, number, ref->scope, true);
         found = found != REPLAY_NONE ? found : best(w, number, ref->scope, false);
-        *object = found != REPLAY_NONE ? found : *object;
+        *object = found != REPLAY_NONE ? found : fits || own ? *object : REPLAY_NONE;
     }
     if (*object == REPLAY_NONE)
         return 0;

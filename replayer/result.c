@@ -106,7 +106,22 @@ static struct json_object *skipped_of(const uint64_t *outcomes)
     return object;
 }
 
-static struct json_object *kind_of_run(const struct replay_kind *kind, const struct replay_figures *f)
+/* From the begin of paging calls until their fence had been reached. */
+static struct json_object *resident_of(const struct replay_figures *f)
+{
+    struct json_object *object = json_object_new_object();
+    add_count(object, "n", f->n);
+    add_ns(object, "mean_ns", f->mean);
+    add_ns(object, "p50_ns", f->p50);
+    add_ns(object, "p90_ns", f->p90);
+    add_ns(object, "p99_ns", f->p99);
+    add_ns(object, "p99_9_ns", f->p999);
+    add_ns(object, "max_ns", f->max);
+    return object;
+}
+
+static struct json_object *kind_of_run(const struct replay_kind *kind, const struct replay_figures *f,
+                                       const struct replay_figures *resident)
 {
     struct json_object *object = json_object_new_object();
     add_text(object, "kind", kind->name);
@@ -121,6 +136,8 @@ static struct json_object *kind_of_run(const struct replay_kind *kind, const str
     add_ns(object, "max_ns", f->max);
     add_ns(object, "total_ns", f->total);
     add_ns(object, "per_second", f->mean > 0 ? 1e9 / f->mean : 0);
+    if (resident->n)
+        json_object_object_add(object, "time_to_resident", resident_of(resident));
     return object;
 }
 
@@ -131,10 +148,13 @@ static struct json_object *run_of(const struct replay_statistics *s, uint32_t r)
     add_count(run, "issued", s->outcomes[r][REPLAY_ISSUED]);
     json_object_object_add(run, "skipped", skipped_of(s->outcomes[r]));
     add_count(run, "differs", s->differs[r]);
+    add_count(run, "remapped", s->remapped[r]);
     add_count(run, "order_violations", s->violations[r]);
+    const struct replay_figures *figures = &s->figures[(size_t)r * s->kind_count];
+    const struct replay_figures *resident = &s->resident[(size_t)r * s->kind_count];
     for (uint32_t k = 0; k < s->kind_count; k++)
-        if (s->figures[(size_t)r * s->kind_count + k].n)
-            json_object_array_add(kinds, kind_of_run(&s->kinds[k], &s->figures[(size_t)r * s->kind_count + k]));
+        if (figures[k].n)
+            json_object_array_add(kinds, kind_of_run(&s->kinds[k], &figures[k], &resident[k]));
     json_object_object_add(run, "kinds", kinds);
     return run;
 }
@@ -248,22 +268,23 @@ int replay_result_write(const struct replay_report *report, const char *path, st
 }
 
 /* Median over runs of a figure of one kind; runs without the kind do not count. */
-static double over_runs(const struct replay_statistics *s, uint32_t kind, size_t figure, double *values)
+static double over_runs(const struct replay_statistics *s, const struct replay_figures *figures, uint32_t kind, size_t figure,
+                        double *values)
 {
     size_t count = 0;
     for (uint32_t r = 0; r < s->run_count; r++) {
-        const struct replay_figures *f = &s->figures[(size_t)r * s->kind_count + kind];
+        const struct replay_figures *f = &figures[(size_t)r * s->kind_count + kind];
         if (f->n)
             values[count++] = *(const double *)((const char *)f + figure);
     }
     return replay_median(values, count);
 }
 
-static void print_kind(const struct replay_statistics *s, uint32_t k, double *values, FILE *out)
+static void print_kind(const struct replay_statistics *s, const struct replay_figures *figures, uint32_t k, double *values, FILE *out)
 {
     uint64_t n = 0;
     for (uint32_t r = 0; r < s->run_count; r++)
-        n += s->figures[(size_t)r * s->kind_count + k].n;
+        n += figures[(size_t)r * s->kind_count + k].n;
     if (!n)
         return;
     static const size_t columns[] = {offsetof(struct replay_figures, mean), offsetof(struct replay_figures, p50),
@@ -276,12 +297,29 @@ static void print_kind(const struct replay_statistics *s, uint32_t k, double *va
     fprintf(out, "%-36s %-*s %9s", name, *size ? 12 : 10, size, ga_count(n / s->run_count).text);
     double mean = 0;
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
-        double value = over_runs(s, k, columns[i], values);
+        double value = over_runs(s, figures, k, columns[i], values);
         mean = i ? mean : value;
         struct ga_text text = ga_duration(value);
         fprintf(out, " %*s", strstr(text.text, "µ") ? 10 : 9, text.text);
     }
-    fprintf(out, " %11s\n", mean > 0 ? ga_count((uint64_t)(1e9 / mean)).text : "");
+    if (figures == s->figures)
+        fprintf(out, " %11s", mean > 0 ? ga_count((uint64_t)(1e9 / mean)).text : "");
+    fputc('\n', out);
+}
+
+/* One line a kind that has figures; nothing without any. */
+static void print_table(const struct replay_statistics *s, const struct replay_figures *figures, const char *title, double *values,
+                        FILE *out)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < (size_t)s->run_count * s->kind_count; i++)
+        n += figures[i].n;
+    if (!n && figures != s->figures)
+        return;
+    fprintf(out, "\n%-36s %-10s %9s %9s %9s %9s %9s %9s %9s%s\n", title, "size", "n a run", "mean", "p50", "p90", "p99", "p99.9",
+            "max", figures == s->figures ? "  per second" : "");
+    for (uint32_t k = 0; k < s->kind_count; k++)
+        print_kind(s, figures, k, values, out);
 }
 
 /* Said when it is another driver's device, or several devices that one stands for. */
@@ -322,11 +360,12 @@ static void print_header(const struct replay_report *report, FILE *out)
 static void print_fidelity(const struct replay_report *report, FILE *out)
 {
     const struct replay_statistics *s = report->statistics;
-    uint64_t issued = 0, differs = 0, violations = 0, skipped[REPLAY_SKIPS] = {0}, translated = 0, all = 0;
+    uint64_t issued = 0, differs = 0, violations = 0, remapped = 0, skipped[REPLAY_SKIPS] = {0}, translated = 0, all = 0;
     for (uint32_t r = 0; r < s->run_count; r++) {
         issued += s->outcomes[r][REPLAY_ISSUED];
         differs += s->differs[r];
         violations += s->violations[r];
+        remapped += s->remapped[r];
         for (int skip = 1; skip < REPLAY_SKIPS; skip++) {
             skipped[skip] += s->outcomes[r][skip];
             all += s->outcomes[r][skip];
@@ -338,6 +377,9 @@ static void print_fidelity(const struct replay_report *report, FILE *out)
     fprintf(out, "a run: %s issued, %s of them translated, %s skipped; %s answered otherwise than recorded, %s out of order\n",
             ga_count(issued / runs).text, ga_count(translated).text, ga_count(all / runs).text, ga_count(differs / runs).text,
             ga_count(violations).text);
+    if (remapped)
+        fprintf(out, "  remapped %s: their GPU address is not to be had here, and another was taken\n",
+                ga_count((remapped + runs - 1) / runs).text);
     for (int skip = 1; skip < REPLAY_SKIPS; skip++)
         if (skipped[skip])
             fprintf(out, "  skipped %s: %s\n", ga_count((skipped[skip] + runs - 1) / runs).text,
@@ -352,10 +394,8 @@ void replay_result_print(const struct replay_report *report, FILE *out)
         return;
     print_header(report, out);
     print_fidelity(report, out);
-    fprintf(out, "\n%-36s %-10s %9s %9s %9s %9s %9s %9s %9s %11s\n", "call", "size", "n a run", "mean", "p50", "p90", "p99",
-            "p99.9", "max", "per second");
-    for (uint32_t k = 0; k < s->kind_count; k++)
-        print_kind(s, k, values, out);
+    print_table(s, s->figures, "call", values, out);
+    print_table(s, s->resident, "until it has taken effect", values, out);
     for (uint32_t r = 0; r < s->run_count; r++)
         values[r] = (double)s->wall_ns[r];
     double wall = replay_median(values, s->run_count);

@@ -137,11 +137,50 @@ int replay_statistics_init(struct replay_statistics *s, const struct replay_plan
     if (!s->kind_of || !s->scratch || find_kinds(s, plan) < 0)
         return -ENOMEM;
     s->figures = calloc((size_t)runs * s->kind_count + 1, sizeof *s->figures);
+    s->resident = calloc((size_t)runs * s->kind_count + 1, sizeof *s->resident);
+    s->remapped = calloc(runs + 1u, sizeof *s->remapped);
     s->wall_ns = calloc(runs + 1u, sizeof *s->wall_ns);
     s->outcomes = calloc(runs + 1u, sizeof *s->outcomes);
     s->differs = calloc(runs + 1u, sizeof *s->differs);
     s->violations = calloc(runs + 1u, sizeof *s->violations);
-    return s->figures && s->wall_ns && s->outcomes && s->differs && s->violations ? 0 : -ENOMEM;
+    return s->figures && s->resident && s->remapped && s->wall_ns && s->outcomes && s->differs && s->violations ? 0 : -ENOMEM;
+}
+
+/* Takes a sample's figure, or false: the call was not issued, or not answered as recorded. */
+typedef bool figure_pick(const struct replay_sample *sample, uint32_t *ns);
+
+static bool pick_latency(const struct replay_sample *sample, uint32_t *ns)
+{
+    *ns = sample->latency_ns;
+    return !sample->skip && !sample->differs && !sample->remapped;
+}
+
+static bool pick_resident(const struct replay_sample *sample, uint32_t *ns)
+{
+    *ns = atomic_load_explicit(&sample->resident_ns, memory_order_relaxed);
+    return *ns && !sample->skip && !sample->differs && !sample->remapped;
+}
+
+/* Figures of each kind of a run; ends: room for a number a kind, zeros. */
+static void sort_out(struct replay_statistics *s, const struct replay_plan *plan, const struct replay_run *run, figure_pick *pick,
+                     uint32_t *ends, struct replay_figures *figures)
+{
+    uint32_t ns, picked = 0;
+    memset(ends, 0, s->kind_count * sizeof *ends);
+    for (uint32_t c = 0; c < plan->call_count; c++) {
+        bool taken = pick(&run->samples[c], &ns);
+        ends[s->kind_of[c]] += taken;
+        picked += taken;
+    }
+    for (uint32_t k = 1; k < s->kind_count; k++)
+        ends[k] += ends[k - 1];
+    for (uint32_t c = plan->call_count; c-- > 0;)
+        if (pick(&run->samples[c], &ns))
+            s->scratch[--ends[s->kind_of[c]]] = ns;
+    for (uint32_t k = 0; k < s->kind_count; k++) { /* now ends[k] is where kind k begins */
+        uint32_t end = k + 1 < s->kind_count ? ends[k + 1] : picked;
+        figures[k] = replay_figures_of(s->scratch + ends[k], end - ends[k]);
+    }
 }
 
 void replay_statistics_add(struct replay_statistics *s, const struct replay_plan *plan, const struct replay_run *run)
@@ -149,28 +188,16 @@ void replay_statistics_add(struct replay_statistics *s, const struct replay_plan
     uint32_t r = s->run_count++;
     s->wall_ns[r] = run->wall_ns;
     s->violations[r] = run->order_violations;
-    uint32_t *ends = calloc(s->kind_count + 1u, sizeof *ends); /* where each kind's latencies end in scratch */
-    if (!ends)
-        return;
     for (uint32_t c = 0; c < plan->call_count; c++) {
         s->outcomes[r][run->samples[c].skip]++;
         s->differs[r] += run->samples[c].differs;
-        if (!run->samples[c].skip && !run->samples[c].differs)
-            ends[s->kind_of[c]]++;
+        s->remapped[r] += run->samples[c].remapped;
     }
-    for (uint32_t k = 1; k < s->kind_count; k++)
-        ends[k] += ends[k - 1];
-    for (uint32_t c = plan->call_count; c-- > 0;)
-        if (!run->samples[c].skip && !run->samples[c].differs)
-            s->scratch[--ends[s->kind_of[c]]] = run->samples[c].latency_ns;
-    /* Now ends[k] is where kind k begins. */
-    uint32_t issued = 0;
-    for (uint32_t c = 0; c < plan->call_count; c++)
-        issued += !run->samples[c].skip && !run->samples[c].differs;
-    for (uint32_t k = 0; k < s->kind_count; k++) {
-        uint32_t end = k + 1 < s->kind_count ? ends[k + 1] : issued;
-        s->figures[(size_t)r * s->kind_count + k] = replay_figures_of(s->scratch + ends[k], end - ends[k]);
-    }
+    uint32_t *ends = calloc(s->kind_count + 1u, sizeof *ends);
+    if (!ends)
+        return;
+    sort_out(s, plan, run, pick_latency, ends, &s->figures[(size_t)r * s->kind_count]);
+    sort_out(s, plan, run, pick_resident, ends, &s->resident[(size_t)r * s->kind_count]);
     free(ends);
 }
 
@@ -180,6 +207,8 @@ void replay_statistics_release(struct replay_statistics *s)
     free(s->kind_of);
     free(s->scratch);
     free(s->figures);
+    free(s->resident);
+    free(s->remapped);
     free(s->wall_ns);
     free(s->outcomes);
     free(s->differs);

@@ -24,9 +24,10 @@ struct replay_statistics {
     struct replay_kind *kinds;       /* by name, class, failed */
     uint32_t kind_count;
     struct replay_figures *figures;  /* [run][kind] */
+    struct replay_figures *resident; /* [run][kind]: of paging calls, from their begin until they had taken effect */
     uint64_t *wall_ns;               /* [run] */
     uint64_t (*outcomes)[REPLAY_SKIPS]; /* [run]: calls issued, and skipped by reason */
-    uint64_t *differs, *violations;  /* [run] */
+    uint64_t *differs, *violations, *remapped; /* [run] */
     uint32_t run_count, run_room;
     uint32_t *kind_of;               /* by call */
     uint32_t *scratch;

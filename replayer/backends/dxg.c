@@ -1,7 +1,7 @@
 /*
  * Backend dxg: /dev/dxg of WSL2, or softgpu in its place. Requests as recorded, private data to the byte; only handles, adapter
- * ids and the addresses of memory are the replay's own. All that a run made goes with its descriptor: the last close of the
- * device in a process destroys what the process has.
+ * ids and addresses are the replay's own. All that a run made goes with its descriptor: the last close of the device in a process
+ * destroys what the process has. Calls of several recorded processes are one process's here.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,8 +18,16 @@
 #define DXG_NODE "/dev/dxg"
 enum { ADAPTERS_MAX = 64, ENUM_ADAPTERS2 = 0x14, CREATE_DEVICE = 0x02 };
 
+/* A paging queue's fence, which the driver maps for us to read and unmaps when the queue ends. */
+struct queue_fence {
+    _Atomic uint64_t address; /* 0: there is no queue */
+    _Atomic uint32_t readers; /* lanes that look at it now: the queue's end waits for them */
+};
+
 struct replay_device {
     struct replay_requests requests;
+    struct queue_fence *fences; /* by object */
+    bool software;
     const char *node;
     int fd;
     bool supplies; /* the plan has adapters or devices that were made before the recording */
@@ -34,6 +42,7 @@ static int dxg_open(struct replay_device **out, const struct replay_backend *sel
     if (fd < 0)
         return ga_error_errno(error, errno, "dxg: %s%s", node, errno == ENOENT ? " (--softgpu makes one of software)" : "");
     identity->software = replay_dxg_is_software(fd);
+    bool software = identity->software;
     snprintf(identity->node, sizeof identity->node, "%s", node);
     snprintf(identity->driver, sizeof identity->driver, "%s", identity->software ? "softgpu" : "dxg");
     const char *slash = strrchr(node, '/');
@@ -46,18 +55,32 @@ static int dxg_open(struct replay_device **out, const struct replay_backend *sel
         return ga_error_errno(error, ENOMEM, "dxg");
     device->fd = -1;
     device->node = node;
+    device->software = software;
     *out = device;
     return 0;
+}
+
+/* No commands are in a trace, so none are given to a GPU. One made of software runs none. */
+static enum replay_skip skip_of(const struct replay_device *device, const struct replay_call *call)
+{
+    if (!call->row || !ga_row_is_d3dkmt(call->row))
+        return REPLAY_SKIP_OTHER_INTERFACE;
+    bool submits = ga_row_id(call->row) == GA_ROW_d3dkmt_submit_command ||
+                   ga_row_id(call->row) == GA_ROW_d3dkmt_submit_command_to_hw_queue;
+    return submits && !device->software ? REPLAY_SKIP_COMMANDS : REPLAY_ISSUED;
 }
 
 static int dxg_bind(struct replay_device *device, const struct replay_plan *plan, struct replay_binding *binding,
                     struct ga_error *error)
 {
     for (uint32_t c = 0; c < plan->call_count; c++)
-        if (!binding->skips[c] && (!plan->calls[c].row || !ga_row_is_d3dkmt(plan->calls[c].row)))
-            binding->skips[c] = REPLAY_SKIP_OTHER_INTERFACE;
+        if (!binding->skips[c])
+            binding->skips[c] = (uint8_t)skip_of(device, &plan->calls[c]);
     for (uint32_t o = 0; o < plan->object_count; o++)
         device->supplies |= plan->objects[o].supplied;
+    device->fences = calloc(plan->object_count + 1u, sizeof *device->fences);
+    if (!device->fences)
+        return ga_error_errno(error, ENOMEM, "dxg");
     return replay_requests_init(&device->requests, plan, error);
 }
 
@@ -92,35 +115,110 @@ static int supply(struct replay_device *device, struct ga_error *error)
 static int dxg_begin(struct replay_device *device, struct ga_error *error)
 {
     replay_requests_reset(&device->requests);
+    for (uint32_t o = 0; o < device->requests.plan->object_count; o++)
+        atomic_store(&device->fences[o].address, 0);
     device->fd = open(device->node, O_RDONLY | O_CLOEXEC); /* as the thunk library does */
     if (device->fd < 0)
         return ga_error_errno(error, errno, "dxg: %s", device->node);
     return device->supplies ? supply(device, error) : 0;
 }
 
+/* The queue may end with this call: nobody looks at its fence any more. */
+static void forget_fence(struct replay_device *device, uint32_t queue)
+{
+    atomic_store(&device->fences[queue].address, 0);
+    while (atomic_load(&device->fences[queue].readers))
+        ;
+}
+
+static void forget_fences(struct replay_device *device, const struct replay_call *call)
+{
+    const struct replay_plan *plan = device->requests.plan;
+    for (uint32_t r = call->refs; r < call->refs + call->ref_count; r++) {
+        uint32_t object = plan->refs[r].object;
+        if (plan->refs[r].role != REPLAY_ENDS || object == REPLAY_NONE)
+            continue;
+        if (plan->refs[r].kind == REPLAY_PAGING_QUEUE)
+            forget_fence(device, object);
+        for (uint32_t o = 0; plan->refs[r].kind == REPLAY_DEVICE && o < plan->object_count; o++)
+            if (plan->objects[o].kind == REPLAY_PAGING_QUEUE && plan->objects[o].owner == object)
+                forget_fence(device, o);
+    }
+}
+
 static enum replay_skip dxg_prepare(struct replay_device *device, uint32_t lane, const struct replay_call *call)
 {
-    return replay_requests_prepare(&device->requests, lane, call);
+    enum replay_skip skip = replay_requests_prepare(&device->requests, lane, call);
+    if (skip == REPLAY_ISSUED && call->row->effect.kind == GA_EFFECT_CLOSE)
+        forget_fences(device, call);
+    return skip;
+}
+
+static bool dxg_reached(struct replay_device *device, const struct replay_call *call)
+{
+    struct queue_fence *fence = &device->fences[call->queue];
+    atomic_fetch_add(&fence->readers, 1);
+    const _Atomic uint64_t *address = (const _Atomic uint64_t *)(uintptr_t)atomic_load(&fence->address);
+    bool reached = !address || atomic_load_explicit(address, memory_order_acquire) >=
+                                   atomic_load_explicit(&device->requests.fence_values[call->paging], memory_order_acquire);
+    atomic_fetch_sub(&fence->readers, 1);
+    return reached;
+}
+
+static unsigned long request_of(const struct replay_call *call)
+{
+    return _IOC(_IOC_READ | _IOC_WRITE, DXG_IOCTL_TYPE, call->row->number, call->row->abi_size);
 }
 
 static void dxg_issue(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)
 {
-    unsigned long request = _IOC(_IOC_READ | _IOC_WRITE, DXG_IOCTL_TYPE, call->row->number, call->row->abi_size);
+    const atomic_bool *give_up = outcome->give_up;
+    unsigned long request = request_of(call);
     int result;
     do
         result = ioctl(device->fd, request, device->requests.scratch[lane]);
-    while (result == -1 && errno == EINTR);
+    while (result == -1 && errno == EINTR && !(give_up && atomic_load_explicit(give_up, memory_order_relaxed)));
     *outcome = (struct replay_outcome){.ret = result, .error = result == -1 ? errno : 0, .failed = result < 0};
 }
 
-static void dxg_finish(struct replay_device *device, uint32_t lane, const struct replay_call *call,
-                       const struct replay_outcome *outcome)
+/* The address that the program chose is not to be had here: any other will do. */
+static void remap(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)
 {
+    static const char *const addresses[] = {"BaseAddress", "MinimumAddress", "MaximumAddress"};
+    if (replay_requests_prepare(&device->requests, lane, call) != REPLAY_ISSUED)
+        return;
+    for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++)
+        memset(device->requests.scratch[lane] + ga_row_member(call->row, addresses[i])->offset, 0, sizeof(uint64_t));
+    struct replay_outcome other = {0};
+    dxg_issue(device, lane, call, &other);
+    if (other.failed)
+        return;
+    *outcome = other;
+    outcome->remapped = true;
+}
+
+static void keep_fence(struct replay_device *device, uint32_t lane, const struct replay_call *call)
+{
+    const struct replay_plan *plan = device->requests.plan;
+    struct D3DKMT_CREATEPAGINGQUEUE queue;
+    memcpy(&queue, device->requests.scratch[lane], sizeof queue);
+    for (uint32_t r = call->refs; r < call->refs + call->ref_count; r++)
+        if (plan->refs[r].kind == REPLAY_PAGING_QUEUE && plan->refs[r].object != REPLAY_NONE)
+            atomic_store(&device->fences[plan->refs[r].object].address, (uintptr_t)queue.FenceValueCPUVirtualAddress);
+}
+
+static void dxg_finish(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)
+{
+    if (outcome->failed && call->own_address && !call->failed)
+        remap(device, lane, call, outcome);
+    if (!outcome->failed && ga_row_id(call->row) == GA_ROW_d3dkmt_create_paging_queue)
+        keep_fence(device, lane, call);
     replay_requests_finish(&device->requests, lane, call, outcome->failed);
 }
 
 static void dxg_end(struct replay_device *device)
 {
+    replay_requests_close_descriptors(&device->requests);
     if (device->fd >= 0)
         close(device->fd);
     device->fd = -1;
@@ -131,6 +229,7 @@ static void dxg_close(struct replay_device *device)
     if (!device)
         return;
     replay_requests_release(&device->requests);
+    free(device->fences);
     free(device);
 }
 
@@ -144,6 +243,7 @@ const struct replay_backend replay_backend_dxg = {
     .prepare = dxg_prepare,
     .issue = dxg_issue,
     .finish = dxg_finish,
+    .reached = dxg_reached,
     .end = dxg_end,
     .close = dxg_close,
 };

@@ -32,7 +32,7 @@ static void null_issue(struct replay_device *device, uint32_t lane, const struct
                        struct replay_outcome *outcome)
 {
     (void)device, (void)lane;
-    *outcome = (struct replay_outcome){call->ret, call->error, call->failed};
+    *outcome = (struct replay_outcome){.ret = call->ret, .error = call->error, .failed = call->failed};
 }
 
 static void null_close(struct replay_device *device) { free(device); }

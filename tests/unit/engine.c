@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -65,7 +66,7 @@ static void watch_issue(struct replay_device *device, uint32_t lane, const struc
     }
     if (++device->issued == device->plan->call_count / 2 && device->stop_at_half)
         *device->stop_at_half = true;
-    *outcome = (struct replay_outcome){call->ret, call->error, call->failed};
+    *outcome = (struct replay_outcome){.ret = call->ret, .error = call->error, .failed = call->failed};
 }
 
 static void watch_end(struct replay_device *device) { device->ended++; }
@@ -170,12 +171,195 @@ static void what_lacks_its_maker_is_skipped(void **state)
     replay_plan_release(&plan);
 }
 
+/* A device whose fences take their time: a paging call has taken effect only at the third look. */
+static _Atomic int looks;
+static bool impatient; /* breaks the backend: it says 'reached' at once */
+
+static bool late_reached(struct replay_device *device, const struct replay_call *call)
+{
+    (void)device, (void)call;
+    return impatient || atomic_fetch_add(&looks, 1) >= 3;
+}
+
+/* Counts calls that name what is not where it should be. */
+static void late_issue(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)
+{
+    (void)lane;
+    if (call->fence_count && looks <= 3)
+        device->wrong++;
+    if (call->paging)
+        looks = 0;
+    *outcome = (struct replay_outcome){.ret = call->ret, .failed = call->failed};
+}
+
+static uint64_t run_late(bool broken, struct replay_plan *plan, struct replay_run *run)
+{
+    struct replay_backend late = watch;
+    late.issue = late_issue;
+    late.reached = late_reached;
+    impatient = broken;
+    looks = 0;
+    watcher = (struct replay_device){0};
+    struct replay_session session;
+    struct ga_error error;
+    assert_int_equal(replay_session_open(&session, &late, &(struct replay_target){0}, plan, &error), 0);
+    assert_int_equal(replay_run_init(run, plan), 0);
+    assert_int_equal(replay_session_run(&session, run, &never, &error), 0);
+    assert_int_equal(run->order_violations, 0);
+    replay_session_close(&session);
+    return watcher.wrong;
+}
+
+static void who_names_what_was_moved_waits_for_its_fence(void **state)
+{
+    (void)state;
+    for (int broken = 0; broken < 2; broken++) {
+        struct replay_plan plan;
+        assert_int_equal(replay_plan_begin(&plan, &resource_order), 0);
+        add_create_device(&plan, (struct when){0, 1, 2}, 5);
+        add_paging_queue(&plan, (struct when){0, 3, 4}, 5, 8, 9);
+        add_create(&plan, (struct when){0, 10, 20}, (struct create){.device = 5, .first = 7, .count = 1}, NULL);
+        add_make_resident(&plan, (struct when){0, 30, 40}, 8, 7, 1);
+        add_lock(&plan, (struct when){1, 50, 60}, 5, 7); /* another lane */
+        finish(&plan);
+        assert_true(awaits(&plan, 4, 3));
+        assert_true(waits_for(&plan, 4, 3));
+        struct replay_run run;
+        assert_int_equal(run_late(broken, &plan, &run), broken);
+        assert_true(run.samples[3].resident_ns > 0);
+        assert_true(broken || run.samples[3].begin_ns + run.samples[3].resident_ns <= run.samples[4].begin_ns);
+        assert_int_equal(run.samples[4].resident_ns, 0);
+        replay_run_release(&run);
+        replay_plan_release(&plan);
+    }
+}
+
+/* A fence that is never reached: the call that needs it is left out, and the run ends. */
+static bool never_reached(struct replay_device *device, const struct replay_call *call)
+{
+    (void)device, (void)call;
+    return false;
+}
+
+/* A call that comes back only when it is interrupted. */
+static void stuck_issue(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)
+{
+    (void)device, (void)lane;
+    const atomic_bool *give_up = outcome->give_up;
+    *outcome = (struct replay_outcome){.ret = call->ret, .failed = call->failed};
+    if (ga_row_id(call->row) != GA_ROW_d3dkmt_wait_for_synchronization_object_from_cpu)
+        return;
+    while (!atomic_load(give_up))
+        nanosleep(&(struct timespec){.tv_sec = 60}, NULL); /* a signal wakes it */
+    *outcome = (struct replay_outcome){.ret = -1, .error = EINTR, .failed = true};
+}
+
+static void what_does_not_come_in_time_is_left_out(void **state)
+{
+    (void)state;
+    struct replay_plan plan;
+    assert_int_equal(replay_plan_begin(&plan, &resource_order), 0);
+    add_create_device(&plan, (struct when){0, 1, 2}, 5);
+    add_paging_queue(&plan, (struct when){0, 3, 4}, 5, 8, 9);
+    add_create(&plan, (struct when){0, 10, 20}, (struct create){.device = 5, .first = 7, .count = 1}, NULL);
+    add_make_resident(&plan, (struct when){0, 30, 40}, 8, 7, 1);
+    add_lock(&plan, (struct when){0, 50, 60}, 5, 7);
+    add_fence(&plan, (struct when){0, 70, 71}, 5, 12, 3);
+    add_cpu_wait(&plan, (struct when){0, 80, 90}, 5, 12, 3, 0);
+    finish(&plan);
+    struct replay_backend stuck = watch;
+    stuck.issue = stuck_issue;
+    stuck.reached = never_reached;
+    watcher = (struct replay_device){0};
+    struct replay_session session;
+    struct ga_error error;
+    assert_int_equal(replay_session_open(&session, &stuck, &(struct replay_target){0}, &plan, &error), 0);
+    session.patience_ns = 30000000;
+    struct replay_run run;
+    assert_int_equal(replay_run_init(&run, &plan), 0);
+    assert_int_equal(replay_session_run(&session, &run, &never, &error), 0);
+    assert_int_equal(run.samples[3].skip, REPLAY_ISSUED);
+    assert_int_equal(run.samples[3].resident_ns, 0);
+    assert_int_equal(run.samples[4].skip, REPLAY_SKIP_STUCK);
+    assert_int_equal(run.samples[6].skip, REPLAY_SKIP_STUCK);
+    replay_run_release(&run);
+    replay_session_close(&session);
+    replay_plan_release(&plan);
+}
+
+/* A stop reaches a lane that waits in the kernel. */
+static void *stop_soon(void *stop)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+    atomic_store((atomic_bool *)stop, true);
+    return NULL;
+}
+
+static void a_stop_interrupts_a_wait(void **state)
+{
+    (void)state;
+    struct replay_plan plan;
+    assert_int_equal(replay_plan_begin(&plan, &resource_order), 0);
+    add_create_device(&plan, (struct when){0, 1, 2}, 5);
+    add_fence(&plan, (struct when){0, 70, 71}, 5, 12, 3);
+    add_cpu_wait(&plan, (struct when){0, 80, 90}, 5, 12, 3, 0);
+    finish(&plan);
+    struct replay_backend stuck = watch;
+    stuck.issue = stuck_issue;
+    watcher = (struct replay_device){0};
+    struct replay_session session;
+    struct ga_error error;
+    assert_int_equal(replay_session_open(&session, &stuck, &(struct replay_target){0}, &plan, &error), 0);
+    struct replay_run run;
+    assert_int_equal(replay_run_init(&run, &plan), 0);
+    atomic_bool stop = false;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, stop_soon, &stop), 0);
+    assert_int_equal(replay_session_run(&session, &run, &stop, &error), -EINTR);
+    pthread_join(thread, NULL);
+    assert_int_equal(run.samples[2].skip, REPLAY_SKIP_STOPPED);
+    assert_int_equal(watcher.ended, 1);
+    replay_run_release(&run);
+    replay_session_close(&session);
+    replay_plan_release(&plan);
+}
+
+/* The signal is not issued, so the wait for it is not either. */
+static void a_wait_without_its_signal_is_skipped(void **state)
+{
+    (void)state;
+    struct replay_plan plan;
+    assert_int_equal(replay_plan_begin(&plan, &resource_order), 0);
+    add_create_device(&plan, (struct when){0, 1, 2}, 5);
+    add_fence(&plan, (struct when){0, 3, 4}, 5, 12, 0);
+    add_cpu_signal(&plan, (struct when){1, 50, 60}, 5, 12, 7);
+    add_cpu_wait(&plan, (struct when){0, 10, 90}, 5, 12, 7, 0);
+    add_cpu_wait(&plan, (struct when){0, 100, 110}, 5, 12, 8, 0);  /* nothing takes it there */
+    add_cpu_wait(&plan, (struct when){0, 120, 130}, 5, 12, 8, 33); /* comes back at once */
+    finish(&plan);
+    assert_int_equal(plan.calls[2].skip, REPLAY_ISSUED);
+    assert_int_equal(plan.calls[2].signal_count, 1);
+    assert_int_equal(plan.calls[4].skip, REPLAY_SKIP_NO_SIGNAL);
+    assert_int_equal(plan.calls[5].skip, REPLAY_ISSUED);
+    plan.calls[3].skip = REPLAY_SKIP_NO_DATA; /* the signal */
+    struct replay_session session;
+    struct ga_error error;
+    assert_int_equal(replay_session_open(&session, replay_backend_find("null"), &(struct replay_target){0}, &plan, &error), 0);
+    assert_int_equal(session.binding.skips[2], REPLAY_SKIP_NO_SIGNAL);
+    replay_session_close(&session);
+    replay_plan_release(&plan);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lanes_keep_the_order_of_objects),
         cmocka_unit_test(a_stop_ends_the_run_and_frees_it),
         cmocka_unit_test(what_lacks_its_maker_is_skipped),
+        cmocka_unit_test(who_names_what_was_moved_waits_for_its_fence),
+        cmocka_unit_test(what_does_not_come_in_time_is_left_out),
+        cmocka_unit_test(a_stop_interrupts_a_wait),
+        cmocka_unit_test(a_wait_without_its_signal_is_skipped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -281,6 +281,109 @@ static void the_hash_is_of_what_is_issued(void **state)
     assert_int_not_equal(hash_of(1, 64, 10), hash_of(1, 65, 10));
 }
 
+static void gpu_addresses_are_objects(void **state)
+{
+    (void)state;
+    struct replay_plan plan;
+    assert_int_equal(replay_plan_begin(&plan, &resource_order), 0);
+    add_create_device(&plan, (struct when){0, 1, 2}, 5);
+    add_paging_queue(&plan, (struct when){0, 3, 4}, 5, 8, 9);
+    add_create(&plan, (struct when){0, 5, 6}, (struct create){.device = 5, .first = 7, .count = 1}, NULL);
+    add_reserve(&plan, (struct when){0, 10, 11}, 8, 0x100000, 0x700000);
+    add_map(&plan, (struct when){1, 20, 21}, 8, 7, 0x710000, 4, 0x710000); /* inside: names the range */
+    add_map(&plan, (struct when){1, 30, 31}, 8, 7, 0, 4, 0x10000);         /* anywhere */
+    add_map(&plan, (struct when){0, 40, 41}, 8, 7, 0x900000, 4, 0x900000); /* the program's own choice */
+    add_free_range(&plan, (struct when){1, 50, 51}, 0, 0x710000, 0x4000);  /* a part: the range lives */
+    add_free_range(&plan, (struct when){0, 60, 61}, 0, 0x700000, 0x100000);
+    add_map(&plan, (struct when){1, 70, 71}, 8, 7, 0x710000, 4, 0x710000); /* where it was */
+    add_free_range(&plan, (struct when){1, 80, 81, EINVAL}, 0, 0x1000, 0x1000);
+    finish(&plan);
+    uint32_t range = ref_to(&plan, 3, REPLAY_RANGE)->object;
+    assert_int_equal(ref_to(&plan, 4, REPLAY_RANGE)->object, range);
+    assert_int_equal(plan.calls[4].ref_count, 4); /* queue, address, allocation, and the address that came back: in the range */
+    assert_false(plan.calls[4].own_address);
+    assert_int_not_equal(ref_to(&plan, 5, REPLAY_RANGE)->object, range);
+    assert_int_equal(plan.objects[ref_to(&plan, 5, REPLAY_RANGE)->object].size, 4 * 4096);
+    assert_true(plan.calls[6].own_address);
+    uint64_t base;
+    memcpy(&base, plan.images + plan.calls[6].image + 8, sizeof base);
+    assert_int_equal(base, 0x900000);
+    assert_int_equal(ref_to(&plan, 7, REPLAY_RANGE)->role, REPLAY_USES);
+    assert_int_equal(ref_to(&plan, 8, REPLAY_RANGE)->role, REPLAY_ENDS);
+    assert_true(waits_for(&plan, 8, 7));
+    assert_true(plan.calls[9].own_address);
+    assert_true(waits_for(&plan, 9, 8)); /* its addresses must be free */
+    assert_true(plan.objects[ref_to(&plan, 10, REPLAY_RANGE)->object].stranger);
+    for (uint32_t c = 0; c < plan.call_count; c++)
+        assert_int_equal(plan.calls[c].skip, REPLAY_ISSUED);
+    replay_plan_release(&plan);
+}
+
+static void a_shared_resource_is_found_in_another_process(void **state)
+{
+    (void)state;
+    struct replay_plan plan;
+    assert_int_equal(replay_plan_begin(&plan, &resource_order), 0);
+    add_create_device(&plan, (struct when){0, 1, 2}, 5);
+    add_create(&plan, (struct when){0, 10, 20}, (struct create){.device = 5, .resource = 6, .first = 7, .count = 1}, NULL);
+    add_create(&plan, (struct when){0, 21, 22}, (struct create){.device = 5, .resource = 16, .first = 17, .count = 2}, NULL);
+    add_share(&plan, (struct when){0, 30, 31}, 6, 40);
+    add_share(&plan, (struct when){0, 32, 33}, 16, 41);
+    add_open_shared(&plan, (struct when){0, 50, 60}, PROCESS, 5, 40, 26, 27, 1);           /* in the same process */
+    add_open_shared(&plan, (struct when){9, 70, 80}, PROCESS + 1, 5, 3, 36, 37, 2);        /* by what it is */
+    add_open_shared(&plan, (struct when){9, 90, 91}, PROCESS + 1, 5, 3, 46, 47, 3);        /* nothing like it was shared */
+    finish(&plan);
+    assert_int_equal(ref_to(&plan, 3, REPLAY_RESOURCE)->object, ref_to(&plan, 1, REPLAY_RESOURCE)->object);
+    assert_int_equal(ref_to(&plan, 5, REPLAY_NT_HANDLE)->object, ref_to(&plan, 3, REPLAY_NT_HANDLE)->object);
+    assert_int_equal(ref_to(&plan, 6, REPLAY_NT_HANDLE)->object, ref_to(&plan, 4, REPLAY_NT_HANDLE)->object);
+    assert_true(waits_for(&plan, 6, 4));
+    assert_true(ref_to(&plan, 5, REPLAY_NT_HANDLE)->last);
+    uint32_t opened = ref_to(&plan, 6, REPLAY_RESOURCE)->object;
+    assert_int_equal(plan.objects[opened].memory, ref_to(&plan, 2, REPLAY_RESOURCE)->object);
+    assert_int_equal(plan.objects[ref_to(&plan, 6, REPLAY_ALLOCATION)->object].owner, opened);
+    assert_int_equal(plan.calls[6].skip, REPLAY_ISSUED);
+    assert_int_equal(plan.calls[7].skip, REPLAY_SKIP_OUTSIDE);
+    replay_plan_release(&plan);
+}
+
+/* What ends a queue waits for its fences; a wait for a fence gets the run's own value. */
+static void paging_fences_are_awaited(void **state)
+{
+    (void)state;
+    struct replay_plan plan;
+    assert_int_equal(replay_plan_begin(&plan, &resource_order), 0);
+    add_create_device(&plan, (struct when){0, 1, 2}, 5);
+    add_paging_queue(&plan, (struct when){0, 3, 4}, 5, 8, 9);
+    add_create(&plan, (struct when){0, 5, 6}, (struct create){.device = 5, .resource = 6, .first = 7, .count = 1}, NULL);
+    add_make_resident(&plan, (struct when){0, 10, 11}, 8, 7, 41);
+    add_cpu_wait(&plan, (struct when){1, 20, 21}, 5, 9, 41, 0);
+    add_destroy(&plan, (struct when){1, 30, 31}, 5, 6, 0); /* the resource: its allocation was moved */
+    add_destroy_paging_queue(&plan, (struct when){2, 40, 41}, 8);
+    finish(&plan);
+    for (uint32_t c = 0; c < plan.call_count; c++)
+        assert_int_equal(plan.calls[c].skip, REPLAY_ISSUED);
+    assert_true(awaits(&plan, 5, 3));
+    assert_true(awaits(&plan, 6, 3));
+    assert_int_equal(plan.calls[4].signal_count, 1);
+    assert_int_equal(plan.signals[plan.calls[4].signals], 3);
+    assert_true(waits_for(&plan, 4, 3));
+    bool taken = false;
+    for (uint32_t r = plan.calls[4].relocations; r < plan.calls[4].relocations + plan.calls[4].relocation_count; r++)
+        taken |= plan.relocations[r].kind == REPLAY_TO_FENCE && plan.relocations[r].target == 3;
+    assert_true(taken);
+    replay_plan_release(&plan);
+}
+
+/* Each D3DKMT call can be planned, or is left out for a reason of its own. */
+static void every_d3dkmt_call_is_known(void **state)
+{
+    (void)state;
+    for (int row = 0; row < GA_ROW_COUNT; row++)
+        if (ga_rows[row].kind == GA_ROW_CALL && ga_row_is_d3dkmt(&ga_rows[row]) && !replay_row_known(&ga_rows[row]) &&
+            row != GA_ROW_d3dkmt_escape && row != GA_ROW_d3dkmt_share_object_with_host)
+            fail_msg("%s is not known to replay", ga_rows[row].event);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -296,6 +399,10 @@ int main(void)
         cmocka_unit_test(closing_a_file_ends_its_handles),
         cmocka_unit_test(caps_are_kept),
         cmocka_unit_test(the_hash_is_of_what_is_issued),
+        cmocka_unit_test(gpu_addresses_are_objects),
+        cmocka_unit_test(a_shared_resource_is_found_in_another_process),
+        cmocka_unit_test(paging_fences_are_awaited),
+        cmocka_unit_test(every_d3dkmt_call_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

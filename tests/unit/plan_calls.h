@@ -105,6 +105,110 @@ static inline int add_destroy(struct replay_plan *plan, struct when when, uint32
     return add_row(plan, GA_ROW_d3dkmt_destroy_allocation, &r.header, &r, NULL, 0, NULL);
 }
 
+static inline int add_paging_queue(struct replay_plan *plan, struct when when, uint32_t device, uint32_t queue, uint32_t fence)
+{
+    struct ga_d3dkmt_create_paging_queue r = {.header = header_of(when), .hDevice = device, .hPagingQueue = queue,
+                                              .hSyncObject = fence};
+    return add_row(plan, GA_ROW_d3dkmt_create_paging_queue, &r.header, &r, NULL, 0, NULL);
+}
+
+static inline int add_destroy_paging_queue(struct replay_plan *plan, struct when when, uint32_t queue)
+{
+    struct ga_d3dkmt_destroy_paging_queue r = {.header = header_of(when), .hPagingQueue = queue};
+    return add_row(plan, GA_ROW_d3dkmt_destroy_paging_queue, &r.header, &r, NULL, 0, NULL);
+}
+
+static inline int add_make_resident(struct replay_plan *plan, struct when when, uint32_t queue, uint32_t allocation, uint64_t fence)
+{
+    struct ga_d3dkmt_make_resident r = {.header = header_of(when), .hPagingQueue = queue, .NumAllocations = 1,
+                                        .AllocationList = 0x5000, .AllocationList_length = 1, .AllocationList_list = &allocation,
+                                        .PagingFenceValue = fence};
+    r.header.ret = 259;
+    return add_row(plan, GA_ROW_d3dkmt_make_resident, &r.header, &r, NULL, 0, NULL);
+}
+
+static inline int add_lock(struct replay_plan *plan, struct when when, uint32_t device, uint32_t allocation)
+{
+    struct ga_d3dkmt_lock2 r = {.header = header_of(when), .hDevice = device, .hAllocation = allocation};
+    return add_row(plan, GA_ROW_d3dkmt_lock2, &r.header, &r, NULL, 0, NULL);
+}
+
+/* A map of pages; base 0: anywhere. */
+static inline int add_map(struct replay_plan *plan, struct when when, uint32_t queue, uint32_t allocation, uint64_t base,
+                          uint64_t pages, uint64_t address)
+{
+    struct ga_d3dkmt_map_gpu_virtual_address r = {.header = header_of(when), .hPagingQueue = queue, .hAllocation = allocation,
+                                                  .BaseAddress = base, .SizeInPages = pages, .VirtualAddress = address};
+    return add_row(plan, GA_ROW_d3dkmt_map_gpu_virtual_address, &r.header, &r, NULL, 0, NULL);
+}
+
+static inline int add_reserve(struct replay_plan *plan, struct when when, uint32_t queue, uint64_t size, uint64_t address)
+{
+    struct ga_d3dkmt_reserve_gpu_virtual_address r = {.header = header_of(when), .hPagingQueue = queue, .hAdapter = queue,
+                                                      .Size = size, .VirtualAddress = address};
+    return add_row(plan, GA_ROW_d3dkmt_reserve_gpu_virtual_address, &r.header, &r, NULL, 0, NULL);
+}
+
+static inline int add_free_range(struct replay_plan *plan, struct when when, uint32_t adapter, uint64_t base, uint64_t size)
+{
+    struct ga_d3dkmt_free_gpu_virtual_address r = {.header = header_of(when), .hAdapter = adapter, .BaseAddress = base,
+                                                   .Size = size};
+    return add_row(plan, GA_ROW_d3dkmt_free_gpu_virtual_address, &r.header, &r, NULL, 0, NULL);
+}
+
+static inline int add_fence(struct replay_plan *plan, struct when when, uint32_t device, uint32_t fence, uint64_t value)
+{
+    struct ga_d3dkmt_create_synchronization_object2 r = {.header = header_of(when), .hDevice = device, .Info_Type = 5,
+                                                         .Info_MonitoredFence_InitialFenceValue = value, .hSyncObject = fence};
+    return add_row(plan, GA_ROW_d3dkmt_create_synchronization_object2, &r.header, &r, NULL, 0, NULL);
+}
+
+static inline int add_cpu_wait(struct replay_plan *plan, struct when when, uint32_t device, uint32_t fence, uint64_t value,
+                               uint64_t event)
+{
+    struct ga_d3dkmt_wait_for_synchronization_object_from_cpu r = {
+        .header = header_of(when), .hDevice = device, .ObjectCount = 1, .ObjectHandleArray = 0x6000,
+        .ObjectHandleArray_length = 1, .ObjectHandleArray_list = &fence, .FenceValueArray = 0x7000,
+        .FenceValueArray_length = 1, .FenceValueArray_list = &value, .hAsyncEvent = event};
+    return add_row(plan, GA_ROW_d3dkmt_wait_for_synchronization_object_from_cpu, &r.header, &r, NULL, 0, NULL);
+}
+
+static inline int add_cpu_signal(struct replay_plan *plan, struct when when, uint32_t device, uint32_t fence, uint64_t value)
+{
+    struct ga_d3dkmt_signal_synchronization_object_from_cpu r = {
+        .header = header_of(when), .hDevice = device, .ObjectCount = 1, .ObjectHandleArray = 0x6000,
+        .ObjectHandleArray_length = 1, .ObjectHandleArray_list = &fence, .FenceValueArray = 0x7000,
+        .FenceValueArray_length = 1, .FenceValueArray_list = &value};
+    return add_row(plan, GA_ROW_d3dkmt_signal_synchronization_object_from_cpu, &r.header, &r, NULL, 0, NULL);
+}
+
+static inline int add_share(struct replay_plan *plan, struct when when, uint32_t object, uint64_t fd)
+{
+    struct ga_d3dkmt_share_objects r = {.header = header_of(when), .ObjectCount = 1, .ObjectHandleArray = 0x6000,
+                                        .ObjectHandleArray_length = 1, .ObjectHandleArray_list = &object,
+                                        .pSharedNtHandle = 0x7000, .pSharedNtHandle_length = 1, .pSharedNtHandle_list = &fd};
+    return add_row(plan, GA_ROW_d3dkmt_share_objects, &r.header, &r, NULL, 0, NULL);
+}
+
+static inline int add_open_shared(struct replay_plan *plan, struct when when, uint64_t process, uint32_t device, uint64_t fd,
+                                  uint32_t resource, uint32_t first, uint32_t count)
+{
+    struct ga_d3dkmt_open_allocation records[4];
+    memset(records, 0, sizeof records);
+    for (uint32_t i = 0; i < count; i++) {
+        records[i].header = (struct ga_element_header){.process = process, .index = i, .size = 80};
+        records[i].hAllocation = first + i;
+    }
+    struct ga_d3dkmt_open_resource_from_nt_handle r = {
+        .header = header_of(when), .hDevice = device, .hNtHandle = fd, .NumAllocations = count, .pOpenAllocationInfo2 = 0x2000,
+        .pOpenAllocationInfo2_captured = count, .pTotalPrivateDriverDataBuffer = 0x3004, .TotalPrivateDriverDataBufferSize = 100,
+        .hResource = resource};
+    r.header.process = process;
+    struct ga_elements elements = {ga_row_member(&ga_rows[GA_ROW_d3dkmt_open_resource_from_nt_handle], "pOpenAllocationInfo2"),
+                                   &ga_rows[GA_ROW_d3dkmt_open_allocation], records, count};
+    return add_row(plan, GA_ROW_d3dkmt_open_resource_from_nt_handle, &r.header, &r, &elements, 1, NULL);
+}
+
 static inline struct ga_call_header drm_header_of(struct when when, uint64_t file)
 {
     struct ga_call_header header = header_of(when);
@@ -157,6 +261,15 @@ static inline const struct replay_ref *ref_to(const struct replay_plan *plan, ui
         if (plan->refs[r].kind == kind)
             return &plan->refs[r];
     return NULL;
+}
+
+/* Whether a call waits until what another one moved is where it should be. */
+static inline bool awaits(const struct replay_plan *plan, uint32_t call, uint32_t paging)
+{
+    for (uint32_t f = plan->calls[call].fences; f < plan->calls[call].fences + plan->calls[call].fence_count; f++)
+        if (plan->fences[f] == paging)
+            return true;
+    return false;
 }
 
 /* Whether a call of the plan waits for another, by numbers of begin order. */
