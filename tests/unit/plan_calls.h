@@ -204,8 +204,7 @@ static inline int add_open_shared(struct replay_plan *plan, struct when when, ui
         .pOpenAllocationInfo2_captured = count, .pTotalPrivateDriverDataBuffer = 0x3004, .TotalPrivateDriverDataBufferSize = 100,
         .hResource = resource};
     r.header.process = process;
-    struct ga_elements elements = {ga_row_member(&ga_rows[GA_ROW_d3dkmt_open_resource_from_nt_handle], "pOpenAllocationInfo2"),
-                                   &ga_rows[GA_ROW_d3dkmt_open_allocation], records, count};
+    struct ga_elements elements = {&ga_rows[GA_ROW_d3dkmt_open_allocation], records, count};
     return add_row(plan, GA_ROW_d3dkmt_open_resource_from_nt_handle, &r.header, &r, &elements, 1, NULL);
 }
 
