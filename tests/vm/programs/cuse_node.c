@@ -204,6 +204,34 @@ static void other_operations_are_the_drivers(void **state)
     close(fd), close(dxg.fd);
 }
 
+#ifdef __x86_64__
+/* An ioctl as a 32-bit program makes it, with its argument below 4 GiB: the result, or a negative errno. */
+static int ioctl_of_32_bits(int fd, unsigned request, void *argument)
+{
+    int result;
+    __asm__ volatile("int $0x80" : "=a"(result) : "a"(54), "b"(fd), "c"(request), "d"(argument) : "memory");
+    return result;
+}
+
+static void programs_of_32_bits_are_refused(void **state)
+{
+    (void)state;
+    struct dxg dxg = dxg_open();
+    struct D3DKMT_ENUMADAPTERS2 *list = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+    assert_ptr_not_equal(list, MAP_FAILED);
+    assert_int_equal(ioctl_of_32_bits(dxg.fd, (unsigned)DXG_IOCTL(0x14, struct D3DKMT_ENUMADAPTERS2), list), -ENOTTY);
+    assert_int_equal(CALL(dxg.fd, 0x14, list), 0);
+    munmap(list, 4096);
+    close(dxg.fd);
+}
+#else
+static void programs_of_32_bits_are_refused(void **state)
+{
+    (void)state;
+    skip();
+}
+#endif
+
 /* ---- Many at once ------------------------------------------------------------------------------------------------------------ */
 
 enum { CROWD = 32, ROUNDS = 40 };
@@ -590,11 +618,16 @@ static void the_server_may_end_while_calls_wait(void **state)
 static void the_server_may_be_killed_while_calls_wait(void **state)
 {
     (void)state;
+    struct dxg dxg = dxg_open();
     struct child child = start(wait_in_a_call_that_is_lost);
     expect_said(&child);
     usleep(200000);
     kill((pid_t)atoi(getenv("SERVER")), SIGKILL);
     expect_success(child.pid);
+    struct D3DKMT_ENUMADAPTERS2 list = {0};
+    assert_int_equal(CALL(dxg.fd, 0x14, &list), -1);
+    assert_int_equal(errno, ENOTCONN);
+    close(dxg.fd);
 }
 
 /* Another node of the same device, to be recorded. */
@@ -614,6 +647,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(private_data_up_to_the_bus_packet),
         cmocka_unit_test(what_needs_the_callers_address_space_is_not_supported),
         cmocka_unit_test(other_operations_are_the_drivers),
+        cmocka_unit_test(programs_of_32_bits_are_refused),
         cmocka_unit_test(processes_call_at_once),
         cmocka_unit_test(threads_call_at_once),
         cmocka_unit_test(memory_runs_out_and_comes_back),
