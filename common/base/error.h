@@ -16,6 +16,7 @@ enum ga_exit {
     GA_EXIT_USAGE = 2,       /* unknown verb, option or argument */
     GA_EXIT_REGRESSED = 3,   /* compare: the new result is significantly worse */
     GA_EXIT_LOSSY = 4,       /* the trace lost events, and the verb was not told to accept it */
+    GA_EXIT_FINDINGS = 5,    /* lint: it found something */
     GA_EXIT_OWN = 125,       /* record, run: our own failure before the program ran; as timeout(1) */
     GA_EXIT_NOT_EXECUTABLE = 126,
     GA_EXIT_NOT_FOUND = 127,

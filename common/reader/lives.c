@@ -344,6 +344,7 @@ static int be_born(struct ga_lives *lives, struct object *object, struct object 
     life->create_thread = header->thread;
     life->pid = header->pid;
     life->tid = header->tid;
+    life->asked_ns = call->begin_ns;
     life->born_ns = call->end_ns;
     int known = 0;
     if (lives->ops.known && size_rank(life->origin) < SIZE_BY_CALL)
@@ -376,7 +377,9 @@ static int open_object(struct ga_lives *lives, struct object *object, const stru
     shown->create_thread = call->header->thread;
     shown->pid = call->header->pid;
     shown->tid = call->header->tid;
+    shown->asked_ns = call->begin_ns;
     shown->born_ns = call->end_ns;
+    shown->luid = object->luid;
     int result = lives->ops.opened ? lives->ops.opened(lives->user, shown, call) : 0;
     return result ? result : end_lost(lives, object);
 }

@@ -68,6 +68,7 @@ struct ga_life {
     const struct ga_row *row;  /* of the call that made it */
     uint64_t create_call;      /* number in its thread */
     uint32_t create_thread, pid, tid;
+    int64_t asked_ns;          /* epoch: begin of the create */
     int64_t born_ns;           /* epoch: end of the create */
     int64_t died_ns;           /* epoch: begin of what ended it; meaningful at died */
     const struct ga_file_info *file; /* drm, or null */
@@ -101,11 +102,13 @@ struct ga_object {
     uint64_t process; /* instance that made it */
     uint64_t surface; /* resource: hPrivateRuntimeResourceHandle */
     const struct ga_row *row; /* of the call that made it; null: made before the recording, and known from a call that named it */
+    uint64_t luid;            /* adapter, and device where it is known: AdapterLuid (HighPart above LowPart) */
     uint64_t create_call;     /* number in its thread */
     uint32_t create_thread, pid, tid;
-    int64_t born_ns; /* epoch: end of the create; INT64_MIN: made before the recording */
-    int64_t died_ns; /* epoch: begin of what ended it; meaningful at closed */
-    void *user;      /* the caller's, zero at birth */
+    int64_t asked_ns; /* epoch: begin of the create */
+    int64_t born_ns;  /* epoch: end of the create; INT64_MIN: made before the recording */
+    int64_t died_ns;  /* epoch: begin of what ended it; meaningful at closed */
+    void *user;       /* the caller's, zero at birth */
 };
 
 struct ga_lives_ops {
