@@ -27,13 +27,14 @@ static void give_up(struct softgpu_call *call, uint32_t index)
     softgpu_lock_discard(call, index);
 }
 
-/* The next of the offered allocations to go: of this adapter and segment, the lowest priority first. 0: none. */
+/* The next of the offered allocations to go: of this adapter and segment, the lowest priority first, none that is being reclaimed. 0:
+   none. */
 static uint32_t next_to_go(const struct softgpu *gpu, uint8_t adapter, int segment)
 {
     uint32_t found = 0;
     for (uint32_t i = 1; i < gpu->high_water; i++) {
         const struct softgpu_object *object = &gpu->objects[i];
-        bool may_go = object->type == SOFTGPU_ALLOCATION && object->offered && object->segment == segment &&
+        bool may_go = object->type == SOFTGPU_ALLOCATION && object->offered && !object->listed && object->segment == segment &&
                       (segment != SEGMENT_LOCAL || object->adapter == adapter);
         if (may_go && (!found || object->offered < gpu->objects[found].offered))
             found = i;
@@ -146,12 +147,10 @@ static bool commit_again(struct softgpu_call *call, uint32_t index)
 {
     struct softgpu *gpu = call->gpu;
     uint64_t size = gpu->objects[index].size;
-    uint8_t adapter = gpu->objects[index].adapter, priority = gpu->objects[index].offered;
+    uint8_t adapter = gpu->objects[index].adapter;
     bool done = gpu->objects[index].segment != SEGMENT_NONE;
-    gpu->objects[index].offered = 0; /* it doesn't make room for itself */
     for (int segment = SEGMENT_LOCAL; !done && segment < SEGMENT_COUNT; segment++)
         done = softgpu_offer_make_room(call, adapter, segment, size) && softgpu_object_charge(gpu, index, segment, size);
-    gpu->objects[index].offered = priority;
     return done;
 }
 
@@ -193,6 +192,22 @@ static bool reclaim_all(struct softgpu_call *call, const struct named *named, ui
     return pages;
 }
 
+/* Reclaims what may be: a status. While it lasts all of it is marked, so that one isn't discarded to make room for another. */
+static uint32_t reclaim_named(struct softgpu_call *call, const struct named *named, uint32_t *answers, uint32_t count)
+{
+    struct softgpu *gpu = call->gpu;
+    uint32_t status = (uint32_t)STATUS_NO_MEMORY;
+    if (!all_may(gpu, named, false))
+        return (uint32_t)STATUS_INVALID_PARAMETER;
+    for (uint32_t i = 0; i < named->count; i++)
+        gpu->objects[named->indexes[i]].listed = 1;
+    if (commit_what_must_be(call, named))
+        status = reclaim_all(call, named, answers, count) ? (uint32_t)STATUS_PENDING : 0;
+    for (uint32_t i = 0; i < named->count; i++)
+        gpu->objects[named->indexes[i]].listed = 0;
+    return status;
+}
+
 /* dxgkrnl hands the fence value over whatever the status, and loses STATUS_PENDING when it has results to hand over. */
 long softgpu_reclaim_allocations2(struct softgpu_call *call, void *structure)
 {
@@ -209,13 +224,8 @@ long softgpu_reclaim_allocations2(struct softgpu_call *call, void *structure)
     long result = read_named(call, &named, gpu->objects[queue].parent, args->pResources, args->HandleList, args->NumAllocations);
     if (result)
         return result;
-    uint32_t *answers = named.results + SOFTGPU_LIST_MAX, status = 0;
-    if (!all_may(gpu, &named, false))
-        status = (uint32_t)STATUS_INVALID_PARAMETER;
-    else if (!commit_what_must_be(call, &named))
-        status = (uint32_t)STATUS_NO_MEMORY;
-    else if (reclaim_all(call, &named, answers, args->NumAllocations))
-        status = (uint32_t)STATUS_PENDING;
+    uint32_t *answers = named.results + SOFTGPU_LIST_MAX;
+    uint32_t status = reclaim_named(call, &named, answers, args->NumAllocations);
     args->PagingFenceValue = status == (uint32_t)STATUS_PENDING ? softgpu_fence_issue(gpu, queue) : gpu->objects[queue].issued;
     result = softgpu_write(call, call->argument + offsetof(struct D3DKMT_RECLAIMALLOCATIONS2, PagingFenceValue),
                            &args->PagingFenceValue, sizeof args->PagingFenceValue);
