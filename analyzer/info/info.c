@@ -512,7 +512,7 @@ static int run(int argc, char **argv)
 
 const struct ga_verb verb_info = {
     .name = "info",
-    .summary = "Say what a trace is: processes, devices, calls, losses",
+    .summary = "Says what a trace is: processes, devices, calls, losses",
     .synopsis = "[options] TRACE",
     .options = options,
     .min_args = 1,

@@ -131,7 +131,7 @@ static int run(int argc, char **argv)
 
 const struct ga_verb verb_list = {
     .name = "list",
-    .summary = "Print every call of a trace",
+    .summary = "Prints every call of a trace",
     .synopsis = "[options] TRACE",
     .description =
         "One line a call, in the order in which they completed. --format jsonl is the contract for scripts: one object a\n"
