@@ -61,16 +61,21 @@ static void put_flags(struct list *list, struct walk_key key, const struct ga_me
     writer_char(writer, ']');
 }
 
+static void put_number(struct list *list, unsigned width, bool is_signed, uint64_t value)
+{
+    if (width == 8)
+        put_u64(list, value, is_signed);
+    else if (is_signed)
+        writer_signed(&list->writer, (int64_t)value);
+    else
+        writer_unsigned(&list->writer, value);
+}
+
 static void integer(void *user, struct walk_key key, const struct ga_member *member, uint64_t value)
 {
     struct list *list = user;
     put_key(list, key);
-    if (member->width == 8)
-        put_u64(list, value, member->is_signed);
-    else if (member->is_signed)
-        writer_signed(&list->writer, (int64_t)value);
-    else
-        writer_unsigned(&list->writer, value);
+    put_number(list, member->width, member->is_signed, value);
     if (member->kind == GA_FLAGS && key.name)
         put_flags(list, key, member, value);
 }
@@ -122,11 +127,8 @@ static void words(void *user, struct walk_key key, const struct ga_member *membe
     for (uint32_t i = 0; i < count; i++) {
         if (i)
             writer_char(&list->writer, ',');
-        uint64_t value = ga_load((const char *)values + (size_t)i * member->entry, member->entry, false);
-        if (member->entry == 8)
-            put_u64(list, value, false);
-        else
-            writer_unsigned(&list->writer, value);
+        uint64_t value = ga_load((const char *)values + (size_t)i * member->entry, member->entry, member->is_signed);
+        put_number(list, member->entry, member->is_signed, value);
     }
     writer_char(&list->writer, ']');
 }

@@ -111,9 +111,11 @@ static void words(void *user, struct walk_key key, const struct ga_member *membe
     for (uint32_t i = 0; i < count; i++) {
         if (i)
             writer_text(&list->writer, ", ");
-        uint64_t value = ga_load((const char *)values + (size_t)i * member->entry, member->entry, false);
+        uint64_t value = ga_load((const char *)values + (size_t)i * member->entry, member->entry, member->is_signed);
         if (member->show == GA_HEX)
             put_hex(list, value);
+        else if (member->is_signed)
+            writer_signed(&list->writer, (int64_t)value);
         else
             writer_unsigned(&list->writer, value);
     }

@@ -14,6 +14,7 @@ struct decode_step {
     uint16_t length; /* STEP_LIST: where its number of entries goes */
     uint8_t kind;
     uint8_t width; /* bytes of the integer, or of a list's entry */
+    bool is_signed; /* STEP_LIST: its entries */
 };
 
 /* Where a field name of the trace goes. */
@@ -137,10 +138,11 @@ static bool step_make(struct decode_step *step, const struct places *places, con
     }
     if (place->is_list) {
         step->kind = STEP_LIST;
-        return bt_field_class_type_is(type, BT_FIELD_CLASS_TYPE_ARRAY) &&
-               bt_field_class_type_is(
-                   bt_field_class_get_type(bt_field_class_array_borrow_element_field_class_const(field_class)),
-                   BT_FIELD_CLASS_TYPE_UNSIGNED_INTEGER);
+        if (!bt_field_class_type_is(type, BT_FIELD_CLASS_TYPE_ARRAY))
+            return false;
+        type = bt_field_class_get_type(bt_field_class_array_borrow_element_field_class_const(field_class));
+        step->is_signed = bt_field_class_type_is(type, BT_FIELD_CLASS_TYPE_SIGNED_INTEGER);
+        return bt_field_class_type_is(type, BT_FIELD_CLASS_TYPE_INTEGER);
     }
     step->kind = bt_field_class_type_is(type, BT_FIELD_CLASS_TYPE_UNSIGNED_INTEGER) ? STEP_UNSIGNED : STEP_SIGNED;
     return bt_field_class_type_is(type, BT_FIELD_CLASS_TYPE_INTEGER);
@@ -252,9 +254,12 @@ static void copy_list(const struct decode_step *step, const bt_field *field, cha
 {
     uint64_t count = list_length(field);
     char *list = (char *)(lists->words + lists->used);
-    for (uint64_t i = 0; i < count; i++)
+    for (uint64_t i = 0; i < count; i++) {
+        const bt_field *entry = bt_field_array_borrow_element_field_by_index_const(field, i);
         store(list + i * step->width,
-              bt_field_integer_unsigned_get_value(bt_field_array_borrow_element_field_by_index_const(field, i)), step->width);
+              step->is_signed ? (uint64_t)bt_field_integer_signed_get_value(entry) : bt_field_integer_unsigned_get_value(entry),
+              step->width);
+    }
     lists->used += (count * step->width + 7) / 8;
     *(const void **)(record + step->offset) = list;
     *(uint32_t *)(record + step->length) = (uint32_t)count;

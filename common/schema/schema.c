@@ -71,7 +71,7 @@
 #define LIST(dir, type, name_, path_, show_, doc_)                                                                          \
     .kind = GA_ARRAY, .name = #name_, .path = #path_, .direction = GA_##dir, .in = offsetof(rec, name_##_list),             \
     .out = GA_NONE, .show = GA_##show_, .doc = doc_, .entry = sizeof(GA_C_##type), .length = offsetof(rec, name_##_length), \
-    .offset = OFFSET(path_)
+    .is_signed = (GA_C_##type)-1 < 1, .offset = OFFSET(path_)
 #define ARRAY(dir, type, name_, count_, show_, doc_, ...)                                                                   \
     {LIST(dir, type, name_, name_, show_, doc_), .width = 8, .address = offsetof(rec, name_), .count = #count_, ##__VA_ARGS__},
 #define ARRAY_ONE(dir, type, name_, show_, doc_, ...)                                                                       \

@@ -75,7 +75,8 @@ static void add_member(struct layout *layout, const struct ga_member *member)
         add(layout, address, member->name, "");
         add(layout,
             (struct layout_field){
-                .kind = FIELD_LIST, .width = member->entry, .base = 16, .offset = member->in, .length = member->length},
+                .kind = FIELD_LIST, .width = member->entry, .base = 16, .is_signed = member->is_signed, .offset = member->in,
+                .length = member->length},
             member->name, "_list");
         break;
     case GA_STR:
