@@ -172,11 +172,22 @@ bool replay_reference_of(const struct ga_row *row, const struct ga_member *membe
     return found(reference, before, flags);
 }
 
+/* Whether a DRM request's structure can be issued from what its members say: no memory of the program's own, no object but the
+   effect's handle, nothing but arrays behind its pointers. */
+static bool is_plain(const struct ga_row *row)
+{
+    for (const struct ga_member *m = row->members(); m->name; m++)
+        if (m->object || (m->kind == GA_PTR && m->direction & GA_IN) ||
+            (m->kind == GA_ELEMENTS && (m->layout != GA_LAYOUT_ARRAY || m->stride || !is_plain(&ga_rows[m->element]))))
+            return false;
+    return true;
+}
+
 bool replay_row_known(const struct ga_row *row)
 {
     /* The effects of DRM's requests say what they do to a GEM handle; one that names other objects needs a line above. */
     bool handle = ga_row_is_drm(row) && row->effect.kind != GA_EFFECT_QUERY && row->effect.kind != GA_EFFECT_OPEN &&
-                  row->effect.kind != GA_EFFECT_CLOSE;
+                  row->effect.kind != GA_EFFECT_CLOSE && is_plain(row);
     if (handle || ga_row_id(row) == GA_ROW_d3dkmt_enum_adapters2 ||
         ga_row_id(row) == GA_ROW_d3dkmt_enum_adapters3)
         return true;

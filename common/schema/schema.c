@@ -92,8 +92,8 @@
 #define ELEMENTS_ONE_AT(dir, name_, path_, element_, doc_, ...)                                                             \
     {GROUP(dir, name_, path_, element_, ARRAY, doc_), .json = #name_, .offset = OFFSET(path_), .one = true, ##__VA_ARGS__},
 #define ELEMENTS_ONE(dir, name_, ...) ELEMENTS_ONE_AT(dir, name_, name_, __VA_ARGS__)
-#define POINTERS(dir, name_, count_, element_, json_, doc_, ...)                                                            \
-    {GROUP(dir, name_, name_, element_, POINTERS, doc_), .count = #count_, .json = #json_, .offset = OFFSET(name_), ##__VA_ARGS__},
+#define POINTERS_AT(dir, name_, path_, count_, element_, json_, doc_, ...)                                                  \
+    {GROUP(dir, name_, path_, element_, POINTERS, doc_), .count = #count_, .json = #json_, .offset = OFFSET(path_), ##__VA_ARGS__},
 #define CHAIN(dir, name_, element_, json_, doc_, ...)                                                                       \
     {GROUP(dir, name_, name_, element_, CHAIN, doc_), .json = #json_, .offset = OFFSET(name_), ##__VA_ARGS__},
 #define HERE(name_, element_, doc_, ...)                                                                                    \

@@ -22,7 +22,7 @@
  *                                                      INLINE_ALL_AT(DIR, type, name, path, HEX|DEC, doc): all of them
  *   ELEMENTS(DIR, NAME, COUNT_MEMBER, element, json, doc)   structures at a pointer; ELEMENTS_ONE: exactly one; ELEMENTS_AT(DIR, name,
  *                                                      path, …), ELEMENTS_ONE_AT(DIR, name, path, element, doc): a pointer's arms
- *   POINTERS(DIR, NAME, COUNT_MEMBER, element, json, doc)   an array of pointers to structures
+ *   POINTERS_AT(DIR, name, path, COUNT_MEMBER, element, json, doc)   an array of pointers to structures
  *   CHAIN(DIR, NAME, element, json, doc)               structures that each begin with the address of the next, as DRM's extensions
  *   HERE(name, element, doc, arm)                      in ELEMENT: its structure begins this longer one (an extension's own)
  *   INODE(NAME, FD_MEMBER, doc)                        inode number behind a descriptor, asked after the call (a dma-buf's id)

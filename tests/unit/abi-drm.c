@@ -39,15 +39,23 @@ static void structures_are_laid_out_as_published(void **state)
 {
     (void)state;
     size_t declared = 0;
-#define STRUCT(name, size_)                                                                                                 \
-    _Static_assert(sizeof(struct name) == (size_), "size of " #name);                                                       \
+#define SIZED(type, size_)                                                                                                  \
+    _Static_assert(sizeof(type) == (size_), "size of " #type);                                                              \
     declared++;
-#define MEMBER(name, path, offset_, size_)                                                                                  \
-    _Static_assert(offsetof(struct name, path) == (offset_), "offset of " #name "." #path);                                 \
-    _Static_assert(sizeof(((struct name *)0)->path) == (size_), "size of " #name "." #path);
+#define PLACED(type, path, offset_, size_)                                                                                  \
+    _Static_assert(offsetof(type, path) == (offset_), "offset of " #type "." #path);                                        \
+    _Static_assert(sizeof(((type *)0)->path) == (size_), "size of " #type "." #path);
+#define STRUCT(name, size_) SIZED(struct name, size_)
+#define UNIONSTRUCT(name, size_) SIZED(union name, size_)
+#define MEMBER(name, ...) PLACED(struct name, __VA_ARGS__)
+#define UNIONMEMBER(name, ...) PLACED(union name, __VA_ARGS__)
 #include "tests/drm-layout.inc"
+#undef SIZED
+#undef PLACED
 #undef STRUCT
+#undef UNIONSTRUCT
 #undef MEMBER
+#undef UNIONMEMBER
     assert_int_equal(declared, structure_count);
 }
 
@@ -85,7 +93,7 @@ static void check_row(const struct ga_row *row)
 {
     const char *name = described[ga_row_id(row)];
     assert_non_null(name);
-    const struct published *structure = find_structure(name + strlen("struct "));
+    const struct published *structure = find_structure(strchr(name, ' ') + 1);
     if (!structure)
         fail_msg("schema: %s describes %s, which is not published", row->event, name);
     assert_int_equal(row->abi_size, structure->size);
@@ -125,7 +133,7 @@ static void rows_have_the_published_numbers(void **state)
         if (row->number != request->number || row->abi_size != request->size)
             fail_msg("schema: %s is request %#x of %u bytes, published %#x of %zu", row->request, row->number, row->abi_size,
                      request->number, request->size);
-        assert_string_equal(described[ga_row_id(row)] + strlen("struct "), request->structure);
+        assert_string_equal(strchr(described[ga_row_id(row)], ' ') + 1, request->structure);
         assert_ptr_equal(ga_row_drm(row->driver, row->number), row);
         assert_int_equal(request->request & ~(3ul << 30), _IOC(0, 'd', request->number, request->size));
     }

@@ -19,7 +19,7 @@ static int (*fake_open)(const char *path, int flags, ...);
 static int (*fake_ioctl)(int fd, unsigned long request, ...);
 
 static const char *const drivers[] = {
-    "virtio_gpu",
+    "virtio_gpu", "amdgpu",
 };
 enum { DRIVERS = sizeof drivers / sizeof *drivers };
 static int devices[DRIVERS];
@@ -268,6 +268,100 @@ static void virtio_gpu(void **state)
             .num_params = 2, .ctx_set_params = AT(struct drm_virtgpu_context_set_param, {1, 4}, {2, 64}));
 }
 
+static void amdgpu(void **state)
+{
+    (void)state;
+#define AMDGPU(request, structure, ...) MAKE("amdgpu", AMDGPU_##request, structure, __VA_ARGS__)
+    AMDGPU(GEM_CREATE, union drm_amdgpu_gem_create,
+           "in={bo_size=65536 alignment=4096 domains=6 domain_flags=5} out={handle=1}",
+           .in = {.bo_size = 65536, .alignment = 4096, .domains = 6, .domain_flags = 5});
+    MAKE_ERROR("amdgpu", AMDGPU_GEM_CREATE, union drm_amdgpu_gem_create, EINVAL,
+               "in={bo_size=4096 alignment=0 domains=128 domain_flags=0}", .in = {.bo_size = 4096, .domains = 128});
+    AMDGPU(GEM_MMAP, union drm_amdgpu_gem_mmap, "in={handle=1 _pad=0} out={addr_ptr=4096}", .in = {.handle = 1});
+    AMDGPU(GEM_USERPTR, struct drm_amdgpu_gem_userptr, "addr=@ size=8192 flags=9 handle=2", .addr = 0x40000, .size = 8192,
+           .flags = 9);
+    AMDGPU(GEM_VA, struct drm_amdgpu_gem_va,
+           "handle=2 _pad=0 operation=4 flags=14 va_address=2097152 offset_in_bo=4096 map_size=4096", .handle = 2, .operation = 4,
+           .flags = 14, .va_address = 2 << 20, .offset_in_bo = 4096, .map_size = 4096);
+    static char zeros[63 * 2 + 1];
+    for (int i = 0; i < 63; i++)
+        memcpy(zeros + 2 * i, " 0", 2);
+    char shown[512];
+    snprintf(shown, sizeof shown, "handle=1 op=1 data={flags=7 tiling_info=8 data_size_bytes=4 data=[9%s]}", zeros);
+    AMDGPU(GEM_METADATA, struct drm_amdgpu_gem_metadata, shown, .handle = 1, .op = 1,
+           .data = {.flags = 7, .tiling_info = 8, .data_size_bytes = 4, .data = {9}});
+    snprintf(shown, sizeof shown,
+             "handle=1 op=2 data={flags=0 tiling_info=0 tiling_info_out=77 data_size_bytes=0 data_size_bytes_out=4 data=[88%s]}",
+             zeros);
+    AMDGPU(GEM_METADATA, struct drm_amdgpu_gem_metadata, shown, .handle = 1, .op = 2);
+    AMDGPU(GEM_OP, struct drm_amdgpu_gem_op,
+           "handle=2 op=0 value=@ create_info={bo_size=8192 alignment=4096 domains=2 domain_flags=0}", .handle = 2,
+           .value = ROOM(sizeof(struct drm_amdgpu_gem_create_in)));
+    AMDGPU(GEM_OP, struct drm_amdgpu_gem_op, "handle=1 op=1 value=4", .handle = 1, .op = 1, .value = 4);
+    AMDGPU(GEM_WAIT_IDLE, union drm_amdgpu_gem_wait_idle, "in={handle=1 flags=0 timeout=123456789012} out={status=0 domain=4}",
+           .in = {.handle = 1, .timeout = 123456789012});
+    struct longer_entry { /* of a newer interface */
+        struct drm_amdgpu_bo_list_entry entry;
+        uint32_t more;
+    };
+    AMDGPU(BO_LIST, union drm_amdgpu_bo_list,
+           "in={operation=0 list_handle=0 bo_number=2 bo_info_size=12 bo_info_ptr=@ bo_info=[{bo_handle=2 bo_priority=7} {bo_handle=1 "
+           "bo_priority=8}]} out={list_handle=5}",
+           .in = {.bo_number = 2, .bo_info_size = 12, .bo_info_ptr = AT(struct longer_entry, {{2, 7}, 9}, {{1, 8}, 9})});
+    AMDGPU(BO_LIST, union drm_amdgpu_bo_list, "in={operation=1 list_handle=5 bo_number=0 bo_info_size=8 bo_info_ptr=0 bo_info=[]}",
+           .in = {.operation = 1, .list_handle = 5, .bo_info_size = 8});
+    AMDGPU(CTX, union drm_amdgpu_ctx, "in={op=1 flags=0 ctx_id=0 priority=-512} out={alloc={ctx_id=3}}",
+           .in = {.op = 1, .priority = -512});
+    AMDGPU(WAIT_CS, union drm_amdgpu_wait_cs,
+           "in={handle=99 timeout=5 ip_type=1 ip_instance=2 ring=3 ctx_id=4} out={status=0}",
+           .in = {.handle = 99, .timeout = 5, .ip_type = 1, .ip_instance = 2, .ring = 3, .ctx_id = 4});
+    AMDGPU(WAIT_FENCES, union drm_amdgpu_wait_fences,
+           "in={fences=@ fences_list=[{ctx_id=1 ip_type=2 ip_instance=3 ring=4 seq_no=5} {ctx_id=6 ip_type=7 ip_instance=8 ring=9 "
+           "seq_no=10}] fence_count=2 wait_all=0 timeout_ns=11} out={status=1 first_signaled=1}",
+           .in = {.fences = AT(struct drm_amdgpu_fence, {1, 2, 3, 4, 5}, {6, 7, 8, 9, 10}), .fence_count = 2, .timeout_ns = 11});
+    AMDGPU(VM, union drm_amdgpu_vm, "in={op=1 flags=0} out={flags=1}", .in = {.op = 1});
+}
+
+/* A submission is a tree: addresses of parts, and in each part an array of its own kind. */
+static void amdgpu_submissions(void **state)
+{
+    (void)state;
+    const struct drm_amdgpu_bo_list_in buffers = {
+        .operation = ~0u, .list_handle = ~0u, .bo_number = 2, .bo_info_size = 8,
+        .bo_info_ptr = AT(struct drm_amdgpu_bo_list_entry, {1, 11}, {2, 12})};
+    const struct drm_amdgpu_cs_chunk chunks[] = {
+        {1, 8, AT(struct drm_amdgpu_cs_chunk_ib, {.flags = 1, .va_start = 0x100000, .ib_bytes = 64, .ip_type = 2, .ring = 1})},
+        {6, 6, AT(struct drm_amdgpu_bo_list_in, buffers)},
+        {2, 2, AT(struct drm_amdgpu_cs_chunk_fence, {1, 16})},
+        {3, 12, AT(struct drm_amdgpu_cs_chunk_dep, {1, 2, 3, 4, 5}, {6, 7, 8, 9, 10})},
+        {4, 2, AT(struct drm_amdgpu_cs_chunk_sem, {21}, {22})},
+        {5, 1, AT(struct drm_amdgpu_cs_chunk_sem, {23})},
+        {7, 6, AT(struct drm_amdgpu_cs_chunk_dep, {11, 12, 13, 14, 15})},
+        {8, 4, AT(struct drm_amdgpu_cs_chunk_syncobj, {31, 1, 32})},
+        {9, 4, AT(struct drm_amdgpu_cs_chunk_syncobj, {33, 0, 34})},
+        {10, 8, ROOM(32)},
+    };
+    enum { CHUNKS = sizeof chunks / sizeof *chunks };
+    uint64_t addresses[CHUNKS];
+    for (int i = 0; i < CHUNKS; i++)
+        addresses[i] = (uintptr_t)tail_copy(&chunks[i], sizeof *chunks);
+    AMDGPU(CS, union drm_amdgpu_cs,
+           "in={ctx_id=3 bo_list_handle=0 num_chunks=10 flags=0 chunks=@ chunks_list=["
+           "{chunk_id=1 length_dw=8 chunk_data=@ ib=[{_pad=0 flags=1 va_start=1048576 ib_bytes=64 ip_type=2 ip_instance=0 ring=1}]} "
+           "{chunk_id=6 length_dw=6 chunk_data=@ bo_handles={operation=4294967295 list_handle=4294967295 bo_number=2 bo_info_size=8 "
+           "bo_info_ptr=@ bo_info=[{bo_handle=1 bo_priority=11} {bo_handle=2 bo_priority=12}]}} "
+           "{chunk_id=2 length_dw=2 chunk_data=@ fence=[{handle=1 offset=16}]} "
+           "{chunk_id=3 length_dw=12 chunk_data=@ dependencies=[{ip_type=1 ip_instance=2 ring=3 ctx_id=4 handle=5} {ip_type=6 "
+           "ip_instance=7 ring=8 ctx_id=9 handle=10}]} "
+           "{chunk_id=4 length_dw=2 chunk_data=@ syncobj_in=[{handle=21} {handle=22}]} "
+           "{chunk_id=5 length_dw=1 chunk_data=@ syncobj_out=[{handle=23}]} "
+           "{chunk_id=7 length_dw=6 chunk_data=@ scheduled_dependencies=[{ip_type=11 ip_instance=12 ring=13 ctx_id=14 handle=15}]} "
+           "{chunk_id=8 length_dw=4 chunk_data=@ timeline_wait=[{handle=31 flags=1 point=32}]} "
+           "{chunk_id=9 length_dw=4 chunk_data=@ timeline_signal=[{handle=33 flags=0 point=34}]} "
+           "{chunk_id=10 length_dw=8 chunk_data=@}]} out={handle=99}",
+           .in = {.ctx_id = 3, .num_chunks = CHUNKS, .chunks = (uintptr_t)tail_copy(addresses, sizeof addresses)});
+}
+
 static void every_request_was_made(void **state)
 {
     (void)state;
@@ -281,6 +375,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(virtio_gpu),
+        cmocka_unit_test(amdgpu),
+        cmocka_unit_test(amdgpu_submissions),
         cmocka_unit_test(every_request_was_made),
     };
     return cmocka_run_group_tests(tests, open_fakes, NULL);

@@ -417,6 +417,37 @@ static void what_an_earlier_pass_learnt_holds_from_birth(void **state)
     run->lives = first;
 }
 
+/* What every driver's own requests make is born with its size and dies with GEM_CLOSE. */
+static void every_drivers_buffers_are_born_and_die(void **state)
+{
+    struct run *run = *state;
+    unsigned number = 0;
+    for (const struct ga_row *row = ga_rows; row < ga_rows + GA_ROW_COUNT; row++) {
+        if (!ga_row_is_drm(row) || row->effect.kind != GA_EFFECT_CREATE)
+            continue;
+        made_call(MADE, ga_row_id(row), ON_FILE(3, 1, 2));
+        char *record = (char *)&run->made.record;
+        const struct ga_member *handle = ga_row_member(row, row->effect.handle), *size = ga_row_member(row, row->effect.size);
+        const struct ga_member *times = ga_row_member(row, row->effect.times);
+        assert_true(handle->out != GA_NONE);
+        uint64_t five = 5, bytes = times ? 256 : 65536;
+        memcpy(record + handle->out, &five, handle->width);
+        memcpy(record + (size->out != GA_NONE ? size->out : size->in), &bytes, size->width);
+        if (times)
+            memcpy(record + times->in, &bytes, times->width);
+        FEED(&run->made.call);
+        struct ga_life *life = ga_lives_find(run->lives, 3, 5);
+        if (!life || life->size != 65536 || life->origin == GA_SIZE_UNKNOWN)
+            fail_msg("%s: born wrongly", row->event);
+        FEED(made_gem_close(MADE, ON_FILE(3, 3, 4), 5));
+        char told[64];
+        snprintf(told, sizeof told, "+5#%u -5#%u@3freed ", number, number);
+        number++;
+        expect(run, told);
+    }
+    assert_true(number > 5);
+}
+
 static void handles_of_files_do_not_mix(void **state)
 {
     struct run *run = *state;
@@ -618,6 +649,7 @@ int main(void)
         TEST(a_better_origin_replaces_a_worse_one),
         TEST(a_size_is_learnt_of_the_generation_that_was_meant),
         TEST(what_an_earlier_pass_learnt_holds_from_birth),
+        TEST(every_drivers_buffers_are_born_and_die),
         TEST(handles_of_files_do_not_mix),
         TEST(forked_processes_share_a_file),
         TEST(an_import_joins_the_memory_of_its_exporter),

@@ -151,7 +151,7 @@ static void end_read(struct capture_call *call, bool failed)
         if (!capture_present(step, call->size, call->in.bytes, call))
             continue;
         if (step->kind == GA_ARRAY && step->direction == GA_OUT && !failed)
-            take_array(call, step, call->in.bytes);
+            take_array(call, step, step->room ? call->out.bytes : call->in.bytes);
         if (step->kind != GA_BLOB || step->out == GA_NONE || (step->in == GA_NONE && failed))
             continue;
         uint64_t from = ga_load(call->in.bytes + step->offset, 8, false), size = shape_count(step, call->in.bytes, call->size);

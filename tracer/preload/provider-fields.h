@@ -36,7 +36,7 @@
 #define ELEMENTS_ONE ELEMENTS
 #define ELEMENTS_AT ELEMENTS
 #define ELEMENTS_ONE_AT ELEMENTS
-#define POINTERS ELEMENTS
+#define POINTERS_AT ELEMENTS
 #define CHAIN ELEMENTS
 #define HERE(name, ...) ELEMENTS(IN, name, )
 #define INODE(name, ...) GA_TP_DEC(uint64_t, name)
