@@ -195,7 +195,7 @@ static uint32_t driver_description(const struct softgpu *gpu, unsigned adapter, 
 static uint32_t wddm_2_7_caps(const struct softgpu *gpu, unsigned adapter, void *answer)
 {
     (void)gpu, (void)adapter;
-    ((struct D3DKMT_WDDM_2_7_CAPS *)answer)->Value = 0; /* no hardware scheduling */
+    ((struct D3DKMT_WDDM_2_7_CAPS *)answer)->Value = 3; /* HwSchSupported, HwSchEnabled: there are hardware queues */
     return 0;
 }
 

@@ -85,6 +85,7 @@ long softgpu_create_context_virtual(struct softgpu_call *call, void *structure)
         return softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
     uint8_t adapter = call->gpu->objects[device].adapter;
     uint32_t index = softgpu_object_create(call->gpu, SOFTGPU_CONTEXT, call->place, device, adapter);
+    call->gpu->objects[index].note = args->Flags; /* of index 0 nothing is read */
     return index ? give_handle(call, index, offsetof(struct D3DKMT_CREATECONTEXTVIRTUAL, hContext)) : -ENOMEM;
 }
 

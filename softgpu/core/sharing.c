@@ -105,6 +105,8 @@ static long seal(struct softgpu *gpu, uint32_t shared)
 static uint32_t find_shared(const struct softgpu_call *call, D3DKMT_HANDLE handle)
 {
     uint32_t index = softgpu_object_find(call->gpu, call->place, SOFTGPU_RESOURCE, handle);
+    if (!index)
+        index = softgpu_object_find(call->gpu, call->place, SOFTGPU_SYNC, handle);
     return call->gpu->objects[index].backing;
 }
 
@@ -146,8 +148,7 @@ long softgpu_share_objects(struct softgpu_call *call, void *structure)
     return 0;
 }
 
-/* What a descriptor stands for: a shared object of this kind, or 0. */
-static uint32_t find_by_descriptor(const struct softgpu_call *call, uint64_t descriptor, enum softgpu_type type)
+uint32_t softgpu_shared_find(const struct softgpu_call *call, uint64_t descriptor, enum softgpu_type type)
 {
     const struct softgpu *gpu = call->gpu;
     struct softgpu_name name;
@@ -165,7 +166,7 @@ long softgpu_query_resource_info_from_nt_handle(struct softgpu_call *call, void 
 {
     struct D3DKMT_QUERYRESOURCEINFOFROMNTHANDLE *args = structure;
     struct softgpu *gpu = call->gpu;
-    uint32_t shared = find_by_descriptor(call, args->hNtHandle, SOFTGPU_SHARED_RESOURCE);
+    uint32_t shared = softgpu_shared_find(call, args->hNtHandle, SOFTGPU_SHARED_RESOURCE);
     if (!shared || !softgpu_object_find(gpu, call->place, SOFTGPU_DEVICE, args->hDevice))
         return -EINVAL;
     if (gpu->removed)
@@ -266,7 +267,7 @@ long softgpu_open_resource_from_nt_handle(struct softgpu_call *call, void *struc
     struct softgpu *gpu = call->gpu;
     uint32_t *lists = (void *)gpu->scratch;
     struct opening opening = {.call = call, .args = args, .allocations = lists, .made = lists + LIST_MAX};
-    opening.shared = find_by_descriptor(call, args->hNtHandle, SOFTGPU_SHARED_RESOURCE);
+    opening.shared = softgpu_shared_find(call, args->hNtHandle, SOFTGPU_SHARED_RESOURCE);
     opening.device = softgpu_object_find(gpu, call->place, SOFTGPU_DEVICE, args->hDevice);
     if (!opening.shared || !opening.device)
         return -EINVAL;

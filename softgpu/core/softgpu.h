@@ -88,6 +88,14 @@ struct softgpu_memory {
     int (*shared)(void *user, uint64_t descriptor, struct softgpu_name *name);
     /* Whether a descriptor with this name is still open anywhere, be it on its way through a socket. When that can't be known: true. */
     bool (*held)(void *user, const struct softgpu_name *name);
+    /* Events (eventfd descriptors) of the caller: all of them, or none, then what needs one answers STATUS_NOT_SUPPORTED.
+       An event of its own for the descriptor's, a small number, or -EINVAL when it is none; its signal; and its end. */
+    int (*take_event)(void *user, uint64_t descriptor);
+    void (*signal_event)(void *user, int event);
+    void (*drop_event)(void *user, int event);
+    /* Sleeps, with the state unlocked, until the word (in the state) is no longer value, the time is over (UINT64_MAX: none), or a
+       signal came, then -EINTR. Optional: without it a sleeping call looks at `signalled` every few milliseconds. */
+    int (*sleep)(void *user, const uint32_t *word, uint32_t value, uint64_t timeout_ns);
 };
 
 /* Defaults, then what the environment says (abi/softgpu.h); get is getenv or alike. 0, or -EINVAL and the variable at fault. */
@@ -113,6 +121,15 @@ void softgpu_process_leave(struct softgpu *gpu, uint32_t pid, uint64_t start);
    are reached. When the next one will be, or UINT64_MAX. Whoever waits for a fence calls it, unlocked or not busy; each ioctl does
    by itself. With the state locked. */
 uint64_t softgpu_fence_advance(struct softgpu *gpu, uint64_t now);
+
+/*
+ * What a front end does for a process besides its calls, on a thread of its own, once softgpu_needs_tending says so after a call:
+ * softgpu_tend, with the state locked, brings paging fences up to date, lets go on what waits for them, and signals the process's
+ * events whose time has come, whoever made it come. It returns when to do it next (monotonic, ns; UINT64_MAX: not by time), and the
+ * word that changes when there is something to do. place -1: the process has none just now.
+ */
+bool softgpu_needs_tending(const struct softgpu *gpu, int place);
+uint64_t softgpu_tend(struct softgpu *gpu, int place, const struct softgpu_memory *memory, const uint32_t **bell, uint32_t *value);
 
 /* Lets go of each process that alive() denies. With the state locked. */
 void softgpu_reap(struct softgpu *gpu, bool (*alive)(void *user, uint32_t pid, uint64_t start), void *user);

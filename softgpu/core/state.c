@@ -93,7 +93,7 @@ static bool is_whole(const struct softgpu *gpu, uint32_t index)
 
 static bool is_shared(const struct softgpu_object *object)
 {
-    return object->type == SOFTGPU_SHARED_RESOURCE;
+    return object->type == SOFTGPU_SHARED_RESOURCE || object->type == SOFTGPU_SHARED_SYNC;
 }
 
 /* Frees shared objects that nobody has open and no descriptor stands for. */
@@ -186,6 +186,7 @@ static void rebuild(struct softgpu *gpu)
         }
     }
     softgpu_store_rebuild(gpu);
+    softgpu_work_rebuild(gpu);
     drop_unreferenced(gpu);
 }
 
@@ -306,6 +307,13 @@ void softgpu_object_destroy(struct softgpu *gpu, uint32_t index)
     if (object->type == SOFTGPU_RANGE || object->type == SOFTGPU_MAPPING)
         softgpu_space_remove(gpu, index);
     gpu->offered_count -= object->type == SOFTGPU_ALLOCATION && object->offered;
+    if (object->type == SOFTGPU_WORK)
+        softgpu_work_unlink(gpu, index);
+    struct softgpu_process *process = &gpu->processes[object->process];
+    if (object->event && process->dropped_count < sizeof process->dropped / sizeof *process->dropped)
+        process->dropped[process->dropped_count++] = object->event;
+    if (object->type == SOFTGPU_SYNC && gpu->work) /* somebody may wait for it */
+        softgpu_bell_ring(gpu);
     count_bytes(gpu, object, -(int64_t)object->size);
     softgpu_store_drop(gpu, &object->data);
     softgpu_store_drop(gpu, &object->data2);

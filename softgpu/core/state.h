@@ -31,7 +31,7 @@ enum softgpu_type {
     SOFTGPU_DEVICE,  /* parent: none */
     SOFTGPU_CONTEXT, /* parent: device */
     SOFTGPU_PAGING_QUEUE, /* parent: device */
-    SOFTGPU_SYNC,         /* parent: paging queue */
+    SOFTGPU_SYNC,         /* parent: paging queue, hardware queue, device (monitored fences), or none */
     SOFTGPU_RESOURCE,     /* parent: device */
     SOFTGPU_ALLOCATION,   /* parent: resource or device */
     SOFTGPU_RANGE,        /* of GPU addresses that the process holds; parent: none */
@@ -39,9 +39,12 @@ enum softgpu_type {
     SOFTGPU_CONTENT,      /* bytes of an allocation that the CPU has locked; parent: that, or the shared one behind it */
     SOFTGPU_DOOMED_CONTENT, /* its allocation is gone, its memory is still to be let go of */
     SOFTGPU_DOOMED_LOCK,    /* an allocation that was locked when it went: it is still to be unmapped */
+    SOFTGPU_HW_QUEUE,     /* parent: context. note: its progress fence, a sync object below it */
+    SOFTGPU_WORK,         /* what waits for its turn (queue.c); parent: context, hardware queue, device, or none */
     /* What processes share: in SOFTGPU_COMMON. */
     SOFTGPU_SHARED_RESOURCE,   /* parent: none */
     SOFTGPU_SHARED_ALLOCATION, /* parent: shared resource */
+    SOFTGPU_SHARED_SYNC,       /* parent: none */
     SOFTGPU_NT_HANDLE,         /* parent: a shared object. Stands for a descriptor */
 };
 
@@ -55,6 +58,8 @@ struct softgpu_object {
     uint8_t offered;  /* allocation: the D3DKMT_OFFER_PRIORITY that it is offered at; 0: not offered */
     uint8_t lost;     /* allocation: what may become and became of it while it is offered (offer.c) */
     uint8_t opened;   /* allocation: another process's view of a shared one, counted with the process that created it */
+    uint8_t kind;     /* sync: D3DDDI_SYNCHRONIZATIONOBJECT_TYPE, 0: a paging fence; work: enum softgpu_work */
+    uint8_t options;  /* sync: the lower D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS; work: WORK_ bits */
     uint32_t parent;  /* index; 0: the process itself */
     uint32_t children, next, previous; /* lists, by index; 0 ends. In a free entry next is the next free one */
     uint32_t locks;   /* allocation: Lock2s that no Unlock2 has taken back */
@@ -85,16 +90,26 @@ struct softgpu_object {
     uint32_t references; /* shared object: entries with it as backing */
     uint32_t data, data_size;   /* bytes in the store: shared resource's runtime data, shared allocation's driver data */
     uint32_t data2, data2_size; /* shared resource: its driver data */
-    uint32_t handles;   /* shared object: NT handles made of it, less those seen closed */
-    uint32_t content;   /* allocation, shared or not: its content, or 0 */
-    uint64_t note;              /* NT handle: the front end's */
-    uint64_t more;
+    union {
+        struct {
+            uint32_t handles; /* shared object: NT handles made of it, less those seen closed */
+            uint32_t content; /* allocation, shared or not: its content, or 0 */
+        };
+        struct {
+            uint32_t work_next, work_previous; /* work: list of all of it */
+        };
+    };
+    uint64_t note; /* NT handle: the front end's; semaphore: highest count; context: flags; hardware queue: progress fence */
+    uint32_t event; /* the front end's event, plus 1; 0: none. CPU notification, work */
 };
 
 struct softgpu_process {
     uint64_t start; /* time the process started, in clock ticks since boot: tells a reused pid */
     uint32_t pid;   /* 0: free place */
     uint32_t objects; /* list, by index */
+    uint32_t to_tend;       /* as softgpu_needs_tending tells */
+    uint32_t dropped_count;
+    uint32_t dropped[64]; /* events of objects that are gone, to be given back to the process */
     uint64_t used[SOFTGPU_ADAPTERS_MAX][SEGMENT_COUNT];
     uint64_t resident[SOFTGPU_ADAPTERS_MAX][SEGMENT_COUNT]; /* of those, what MakeResident keeps */
     uint64_t reserved[SOFTGPU_ADAPTERS_MAX][SEGMENT_COUNT]; /* as ChangeVideoMemoryReservation left it */
@@ -119,6 +134,10 @@ struct softgpu {
     uint64_t serial;       /* the last one given to an object */
     uint32_t unclaimed;    /* a shared object has lost its last opener since NT handles were looked at */
     uint32_t store_free, store_high_water; /* blocks */
+    uint32_t work, work_count; /* list, by work_next */
+    uint32_t removal_told;     /* who waits knows that the adapters are gone */
+    uint32_t bell, sleepers;   /* counted up (a futex) when something happened that sleepers want to know */
+    uint32_t tended;           /* there are threads that tend, and sleep as well */
     struct softgpu_process processes[SOFTGPU_PROCESSES + 1];
     unsigned char scratch[SOFTGPU_SCRATCH_SIZE]; /* of the call that holds the lock: callers' stacks may be small */
     struct softgpu_object objects[SOFTGPU_OBJECTS];
@@ -192,6 +211,51 @@ void softgpu_store_get(const struct softgpu *gpu, uint32_t data, void *bytes, si
 void softgpu_store_drop(struct softgpu *gpu, uint32_t *data);
 void softgpu_store_rebuild(struct softgpu *gpu);
 
+/* Sync objects (sync.c) and what they let go on (queue.c). */
+enum softgpu_work {
+    WORK_WAIT = 1, /* a queue waits until its entries are reached */
+    WORK_SIGNAL,   /* a queue signals its entries, and its event if it has one */
+    WORK_ASYNC,    /* a CPU has asked for its event when its entries are reached */
+    WORK_CPU,      /* a CPU sleeps until its entries are reached */
+    WORK_DUE,      /* an event whose time has come, which its own process has to signal */
+};
+enum { WORK_ANY = 1, WORK_REWIND = 2, WORK_KEEP_EVENT = 4 };
+struct softgpu_entry {
+    uint32_t sync;   /* index; of a shared one that of the shared object */
+    uint32_t serial; /* lower half of its serial: it may be gone */
+    uint64_t value;
+};
+/* Lists of entries come into scratch space, from its begin. */
+#define SOFTGPU_ENTRIES_MAX 10900u /* with handle and value each, they fit a bus packet */
+/* Reads count handles, and values unless they are at 0 (then each has the value single), and finds the sync objects: none may have one
+   of the options in refused, and cpu takes monitored fences only. */
+long softgpu_entries_read(struct softgpu_call *call, const D3DKMT_HANDLE *handles, const uint64_t *values, uint64_t single,
+                          uint32_t count, uint8_t refused, bool cpu);
+bool softgpu_entries_reached(struct softgpu *gpu, const struct softgpu_entry *entries, uint32_t count, bool any);
+/* Takes what waiting takes: mutexes, semaphore counts. */
+void softgpu_entries_acquire(struct softgpu *gpu, const struct softgpu_entry *entries, uint32_t count);
+void softgpu_entries_signal(struct softgpu_call *call, const struct softgpu_entry *entries, uint32_t count, bool rewind);
+/* A process's event: signalled now by its own call, else later by itself. */
+void softgpu_event_fire(struct softgpu_call *call, int place, uint32_t event, bool keep);
+void softgpu_events_drop(struct softgpu_call *call);
+/* Work for queues (contexts, hardware queues): what is in scratch space as entries is done at once or when the queues come to it. */
+long softgpu_work_submit(struct softgpu_call *call, enum softgpu_work kind, const uint32_t *queues, uint32_t queue_count,
+                         uint32_t entry_count, uint32_t event, uint8_t options);
+/* The same for a CPU; its index in *work, 0 when there is nothing to wait for. */
+long softgpu_work_await(struct softgpu_call *call, enum softgpu_work kind, uint32_t device, uint32_t entry_count, uint32_t event,
+                        uint8_t options, uint32_t *work);
+bool softgpu_work_is_ready(struct softgpu *gpu, uint32_t work);
+void softgpu_work_unlink(struct softgpu *gpu, uint32_t work);
+void softgpu_work_rebuild(struct softgpu *gpu);
+/* Does all work whose time has come, and rings the bell. After anything was signalled; look: rings only when something was done. */
+void softgpu_work_run(struct softgpu_call *call);
+void softgpu_work_look(struct softgpu_call *call);
+/* Keeps what softgpu_needs_tending tells. */
+void softgpu_work_note(struct softgpu *gpu, int place);
+void softgpu_bell_ring(struct softgpu *gpu);
+/* The adapters have gone: fences show their highest value, sleepers wake. */
+void softgpu_sync_remove(struct softgpu_call *call);
+
 /* Reads and writes the caller's memory: 0 or -EFAULT. */
 static inline int softgpu_read(const struct softgpu_call *call, void *to, uint64_t from, size_t size)
 {
@@ -232,6 +296,25 @@ long softgpu_get_allocation_priority(struct softgpu_call *call, void *structure)
 long softgpu_share_objects(struct softgpu_call *call, void *structure);
 long softgpu_query_resource_info_from_nt_handle(struct softgpu_call *call, void *structure);
 long softgpu_open_resource_from_nt_handle(struct softgpu_call *call, void *structure);
+long softgpu_create_synchronization_object2(struct softgpu_call *call, void *structure);
+long softgpu_destroy_synchronization_object(struct softgpu_call *call, void *structure);
+long softgpu_open_sync_object_from_nt_handle2(struct softgpu_call *call, void *structure);
+long softgpu_signal_from_cpu(struct softgpu_call *call, void *structure);
+long softgpu_signal_from_gpu(struct softgpu_call *call, void *structure);
+long softgpu_signal_from_gpu2(struct softgpu_call *call, void *structure);
+long softgpu_wait_from_cpu(struct softgpu_call *call, void *structure);
+long softgpu_wait_from_gpu(struct softgpu_call *call, void *structure);
+long softgpu_create_hw_queue(struct softgpu_call *call, void *structure);
+long softgpu_destroy_hw_queue(struct softgpu_call *call, void *structure);
+long softgpu_submit_command(struct softgpu_call *call, void *structure);
+long softgpu_submit_command_to_hw_queue(struct softgpu_call *call, void *structure);
+long softgpu_submit_wait_to_hw_queue(struct softgpu_call *call, void *structure);
+long softgpu_submit_signal_to_hw_queue(struct softgpu_call *call, void *structure);
+long softgpu_escape(struct softgpu_call *call, void *structure);
+long softgpu_flush_heap_transitions(struct softgpu_call *call, void *structure);
+long softgpu_share_object_with_host(struct softgpu_call *call, void *structure);
+/* What a descriptor stands for: a shared object of this kind, or 0. */
+uint32_t softgpu_shared_find(const struct softgpu_call *call, uint64_t descriptor, enum softgpu_type type);
 
 long softgpu_reserve_gpu_va(struct softgpu_call *call, void *structure);
 long softgpu_map_gpu_va(struct softgpu_call *call, void *structure);

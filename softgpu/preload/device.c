@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <linux/memfd.h>
 #include <pthread.h>
 #include <signal.h>
@@ -293,6 +295,82 @@ static void clear_content(void *user, uint64_t offset, uint64_t size)
     syscall(SYS_munmap, address, size);
 }
 
+/* Events that the state knows by number: duplicates of the program's descriptors, which it may close. With the state locked. */
+enum { EVENTS = 256 };
+static int events[EVENTS]; /* descriptors; 0: none */
+static uint32_t events_pid;
+
+static bool is_event(int fd)
+{
+    static const char expected[] = "anon_inode:[eventfd]";
+    char path[32] = "/proc/self/fd/", target[32];
+    put_number(path + 14, (uint32_t)fd);
+    long size = syscall(SYS_readlinkat, AT_FDCWD, path, target, sizeof target);
+    return size == sizeof expected - 1 && memcmp(target, expected, sizeof expected - 1) == 0;
+}
+
+static void drop_event(void *user, int event)
+{
+    (void)user;
+    if (event < 0 || event >= EVENTS || !events[event])
+        return;
+    if (is_event(events[event])) /* not what the program has there, after it closed everything */
+        syscall(SYS_close, events[event]);
+    events[event] = 0;
+}
+
+static void drop_all_events(void)
+{
+    for (int event = 0; event < EVENTS; event++)
+        drop_event(NULL, event);
+}
+
+static int take_event(void *user, uint64_t descriptor)
+{
+    (void)user;
+    if (events_pid != (uint32_t)getpid()) { /* a forked child: what its parent waits for is not its business */
+        drop_all_events();
+        events_pid = (uint32_t)getpid();
+    }
+    int event = 0, fd;
+    while (event < EVENTS && events[event])
+        event++;
+    if (event == EVENTS || (uint32_t)descriptor > INT_MAX || !is_event((int)descriptor))
+        return -EINVAL;
+    fd = (int)syscall(SYS_fcntl, (int)descriptor, F_DUPFD_CLOEXEC, 512L); /* out of the way */
+    if (fd < 0)
+        fd = (int)syscall(SYS_fcntl, (int)descriptor, F_DUPFD_CLOEXEC, 3L);
+    if (fd < 0)
+        return -EINVAL;
+    events[event] = fd;
+    return event;
+}
+
+static void signal_event(void *user, int event)
+{
+    (void)user;
+    uint64_t one = 1;
+    if (event >= 0 && event < EVENTS && events[event] && events_pid == (uint32_t)getpid() && is_event(events[event]))
+        syscall(SYS_write, events[event], &one, sizeof one);
+}
+
+static void start_tending(void);
+
+/* Sleeps with the program's own signals, as in a system call: a handler that restarts calls goes on sleeping, another ends it. A sleep
+   with a time limit would end in either case, so the thread that tends rings when the time has come. */
+static int sleep_on(void *user, const uint32_t *word, uint32_t value, uint64_t timeout_ns)
+{
+    const uint64_t *signals = user;
+    uint64_t all = UINT64_MAX;
+    if (timeout_ns != UINT64_MAX)
+        start_tending();
+    restore_signals(*signals);
+    long result = syscall(SYS_futex, word, FUTEX_WAIT, value, NULL, NULL, 0);
+    int error = result == -1 ? errno : 0;
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof all);
+    return error == EINTR ? -EINTR : 0;
+}
+
 static const struct softgpu_memory memory = {.read = read_memory,
                                              .write = write_memory,
                                              .fence_address = fence_address,
@@ -303,7 +381,11 @@ static const struct softgpu_memory memory = {.read = read_memory,
                                              .share = share,
                                              .unshare = unshare_descriptor,
                                              .shared = read_shared,
-                                             .held = is_held};
+                                             .held = is_held,
+                                             .take_event = take_event,
+                                             .signal_event = signal_event,
+                                             .drop_event = drop_event,
+                                             .sleep = sleep_on};
 
 /* Maps a state's file: all of it untouchable, then the state and the fences over that. Where a limit forbids room for the contents,
    without them: then nothing can be locked. */
@@ -548,11 +630,50 @@ int device_open(int flags)
     return fd;
 }
 
+/* The thread that tends a process (see softgpu_tend), started when it is first needed. It has all signals blocked. A forked child
+   has none and starts its own. */
+static uint32_t tended_pid;
+
+static int tended_place = -1; /* of the last call */
+
+static void *tend(void *argument)
+{
+    (void)argument;
+    const uint32_t *bell;
+    uint32_t value;
+    for (;;) {
+        softgpu_lock(state);
+        uint64_t next = softgpu_tend(state, __atomic_load_n(&tended_place, __ATOMIC_RELAXED), &memory, &bell, &value);
+        softgpu_unlock(state);
+        struct timespec until = {.tv_sec = (time_t)(next / 1000000000u), .tv_nsec = (long)(next % 1000000000u)};
+        syscall(SYS_futex, bell, FUTEX_WAIT_BITSET, value, next == UINT64_MAX ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY);
+    }
+    return NULL;
+}
+
+static void start_tending(void)
+{
+    uint32_t pid = (uint32_t)getpid(), before = __atomic_exchange_n(&tended_pid, pid, __ATOMIC_ACQ_REL);
+    pthread_attr_t attributes;
+    pthread_t thread;
+    if (before == pid || pthread_attr_init(&attributes) != 0)
+        return;
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    if (pthread_create(&thread, &attributes, tend, NULL) != 0)
+        __atomic_store_n(&tended_pid, 0, __ATOMIC_RELEASE);
+    pthread_attr_destroy(&attributes);
+}
+
 int device_ioctl(int place, unsigned long request, uint64_t argument)
 {
     int error = errno;
     uint64_t signals = block_signals();
-    long result = softgpu_ioctl(state, place, request, argument, &memory);
+    struct softgpu_memory mine = memory;
+    mine.user = &signals;
+    __atomic_store_n(&tended_place, place, __ATOMIC_RELAXED);
+    long result = softgpu_ioctl(state, place, request, argument, &mine);
+    if (softgpu_needs_tending(state, place))
+        start_tending();
     restore_signals(signals);
     errno = error;
     if (result >= -4095 && result < 0) {
@@ -604,6 +725,9 @@ void device_closing_end(struct device_closing *closing)
     uint32_t pid = (uint32_t)getpid();
     if (!find_descriptor(&ticket)) {
         softgpu_process_leave(state, pid, start_time(pid));
+        __atomic_store_n(&tended_place, -1, __ATOMIC_RELAXED);
+        if (events_pid == pid)
+            drop_all_events();
         softgpu_reap_shared(state, &memory);
         softgpu_tidy(state, &memory);
     }
