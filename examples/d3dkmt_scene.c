@@ -45,6 +45,15 @@ static struct rawlog *raw_log;
     X(DestroyContext, 0x05, struct D3DKMT_DESTROYCONTEXT)                                                                   \
     X(CreatePagingQueue, 0x07, struct D3DKMT_CREATEPAGINGQUEUE)                                                             \
     X(DestroyPagingQueue, 0x1c, struct D3DDDI_DESTROYPAGINGQUEUE)                                                           \
+    X(MakeResident, 0x0b, struct D3DDDI_MAKERESIDENT)                                                                       \
+    X(Evict, 0x1e, struct D3DKMT_EVICT)                                                                                     \
+    X(ReserveGpuVirtualAddress, 0x08, struct D3DDDI_RESERVEGPUVIRTUALADDRESS)                                               \
+    X(MapGpuVirtualAddress, 0x0c, struct D3DDDI_MAPGPUVIRTUALADDRESS)                                                       \
+    X(FreeGpuVirtualAddress, 0x20, struct D3DKMT_FREEGPUVIRTUALADDRESS)                                                     \
+    X(Lock2, 0x25, struct D3DKMT_LOCK2)                                                                                     \
+    X(Unlock2, 0x37, struct D3DKMT_UNLOCK2)                                                                                 \
+    X(OfferAllocations, 0x27, struct D3DKMT_OFFERALLOCATIONS)                                                               \
+    X(ReclaimAllocations2, 0x2c, struct D3DKMT_RECLAIMALLOCATIONS2)                                                         \
     X(CreateAllocation2, 0x06, struct D3DKMT_CREATEALLOCATION)                                                              \
     X(DestroyAllocation2, 0x13, struct D3DKMT_DESTROYALLOCATION2)
 
@@ -142,6 +151,7 @@ static bool report(const char *step, long result)
 
 struct scene {
     D3DKMT_HANDLE adapter, device, context, paging_queue;
+    const volatile uint64_t *paging_fence;
     bool softgpu; /* private data is softgpu's: its format is known */
     uint64_t surfaces; /* made so far: names the next one */
 };
@@ -230,7 +240,8 @@ static bool open_device(struct scene *scene)
     struct D3DKMT_CREATEPAGINGQUEUE queue = {.hDevice = scene->device};
     if (report("create a paging queue", make(&CreatePagingQueue, &queue))) {
         scene->paging_queue = queue.hPagingQueue;
-        printf("  its fence stands at %llu\n", (unsigned long long)*(volatile uint64_t *)queue.FenceValueCPUVirtualAddress);
+        scene->paging_fence = queue.FenceValueCPUVirtualAddress;
+        printf("  its fence stands at %llu\n", (unsigned long long)*scene->paging_fence);
     }
     struct D3DKMT_GETDEVICESTATE state = {.hDevice = scene->device, .StateType = D3DKMT_DEVICESTATE_EXECUTION};
     report("ask for the device's state", make(&GetDeviceState, &state));
@@ -534,6 +545,103 @@ static void play_buffers(struct scene *scene)
            create_surface(scene, &forgotten, &constant, 1, D3DKMT_CREATEALLOCATION_CreateResource));
 }
 
+/* Until the paging queue has done what it gave this value for; a second at most. */
+static void await_paging(const struct scene *scene, uint64_t value)
+{
+    for (int i = 0; *scene->paging_fence < value && i < 10000; i++)
+        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+    printf("  the paging fence has%s reached %llu\n", *scene->paging_fence < value ? " not" : "", (unsigned long long)value);
+}
+
+static bool make_resident(struct scene *scene, const D3DKMT_HANDLE *list, uint32_t count)
+{
+    struct D3DDDI_MAKERESIDENT args = {.hPagingQueue = scene->paging_queue, .NumAllocations = count, .AllocationList = list};
+    long result = make_with(&MakeResident, &args, "AllocationList", (void *)list, count * sizeof *list);
+    if (!report("make two of its allocations resident", result))
+        return false;
+    if (result == STATUS_PENDING)
+        await_paging(scene, args.PagingFenceValue);
+    return true;
+}
+
+/* Addresses for the GPU: a range, an allocation in the middle of it, and one wherever there is room. */
+static void play_addresses(struct scene *scene, const struct surface *surface)
+{
+    struct D3DDDI_RESERVEGPUVIRTUALADDRESS range = {.hAdapter = scene->adapter, .MinimumAddress = 1ull << 32, .Size = 16 << 20};
+    if (!report("reserve GPU addresses", make(&ReserveGpuVirtualAddress, &range)))
+        return;
+    struct D3DDDI_MAPGPUVIRTUALADDRESS map = {.hPagingQueue = scene->paging_queue,
+                                              .BaseAddress = range.VirtualAddress + (1 << 20),
+                                              .hAllocation = surface->parts[0],
+                                              .OffsetInPages = 16,
+                                              .SizeInPages = 64,
+                                              .Protection = D3DDDIGPUVIRTUALADDRESS_PROTECTION_Write};
+    if (report("map a part of an allocation there", make(&MapGpuVirtualAddress, &map)))
+        await_paging(scene, map.PagingFenceValue);
+    struct D3DDDI_MAPGPUVIRTUALADDRESS anywhere = {.hPagingQueue = scene->paging_queue, .hAllocation = surface->parts[1],
+                                                   .SizeInPages = 256};
+    if (report("map a whole one anywhere", make(&MapGpuVirtualAddress, &anywhere)))
+        await_paging(scene, anywhere.PagingFenceValue);
+    anywhere.SizeInPages = 1 << 20;
+    report("fail: map more than it has", make(&MapGpuVirtualAddress, &anywhere));
+    struct D3DKMT_FREEGPUVIRTUALADDRESS free_range = {.hAdapter = scene->adapter, .BaseAddress = range.VirtualAddress,
+                                                      .Size = range.Size};
+    report("free the range", make(&FreeGpuVirtualAddress, &free_range));
+    report("fail: free it again", make(&FreeGpuVirtualAddress, &free_range));
+}
+
+/* The CPU writes, and finds what it wrote at the next lock. */
+static void play_lock(struct scene *scene, D3DKMT_HANDLE allocation)
+{
+    bool kept = false;
+    for (int i = 0; i < 2; i++) {
+        struct D3DKMT_LOCK2 lock = {.hDevice = scene->device, .hAllocation = allocation};
+        if (!report("lock an allocation", make(&Lock2, &lock)))
+            return;
+        kept = memcmp(lock.pData, "pixels", 6) == 0;
+        memcpy(lock.pData, "pixels", 6);
+        report("unlock it", make(&Unlock2, &(struct D3DKMT_UNLOCK2){scene->device, allocation}));
+    }
+    printf("  its content was %s\n", kept ? "kept" : "lost");
+    report("fail: unlock it once more", make(&Unlock2, &(struct D3DKMT_UNLOCK2){scene->device, allocation}));
+}
+
+static void play_offer(struct scene *scene, const D3DKMT_HANDLE *list, uint32_t count)
+{
+    uint32_t results[PARTS_MAX] = {77};
+    struct D3DKMT_OFFERALLOCATIONS offer = {.hDevice = scene->device, .HandleList = list, .NumAllocations = count,
+                                            .Priority = D3DKMT_OFFER_PRIORITY_LOW};
+    report("offer two allocations", make_with(&OfferAllocations, &offer, "HandleList", (void *)list, count * sizeof *list));
+    struct D3DKMT_RECLAIMALLOCATIONS2 reclaim = {
+        .hPagingQueue = scene->paging_queue, .NumAllocations = count, .HandleList = list, .pResults = results};
+    struct rawlog_call *logged = rawlog_before(raw_log, ReclaimAllocations2.name, &reclaim, sizeof reclaim);
+    rawlog_memory(logged, "HandleList", -1, list, count * sizeof *list);
+    rawlog_memory(logged, "pResults", -1, results, count * sizeof *results);
+    errno = 0;
+    long result = issue(&ReclaimAllocations2, &reclaim);
+    rawlog_after(logged, result, errno);
+    if (report("reclaim them", result))
+        printf("  results: %u %u\n", results[0], results[1]);
+}
+
+/* What a renderer does with a surface's memory before and after it draws. */
+static void play_memory(struct scene *scene)
+{
+    static const struct part parts[] = {{4 << 20, 0, 32}, {1 << 20, SOFTGPU_ALLOCATION_SYSTEM, 32}};
+    struct surface surface = {0};
+    if (!scene->softgpu || !scene->paging_queue ||
+        !report("make a surface to work on", create_surface(scene, &surface, parts, 2, D3DKMT_CREATEALLOCATION_CreateResource)))
+        return;
+    if (make_resident(scene, surface.parts, 2)) {
+        play_addresses(scene, &surface);
+        play_lock(scene, surface.parts[1]);
+        struct D3DKMT_EVICT evict = {.hDevice = scene->device, .NumAllocations = 2, .AllocationList = surface.parts};
+        report("evict them", make_with(&Evict, &evict, "AllocationList", surface.parts, 2 * sizeof *surface.parts));
+        play_offer(scene, surface.parts, 2);
+    }
+    report("free it, with what is mapped of it", destroy_allocations(scene->device, surface.resource, NULL, 0));
+}
+
 static void close_all(struct scene *scene)
 {
     if (scene->paging_queue)
@@ -771,6 +879,7 @@ int main(int argc, char **argv)
         query_adapter(&scene);
         play_textures(&scene);
         play_buffers(&scene);
+        play_memory(&scene);
         fail_in_every_way(&scene);
     }
     close_all(&scene);

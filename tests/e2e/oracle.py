@@ -24,10 +24,11 @@ class Structure:
         self.size, self.members, self.bits = size, {}, {}
 
     def finish(self):
-        """A word of flags is one member: called Flags where the interface has Flags or Flags.Value, else by its Value member."""
+        """A word of flags is one member: called Flags (Protection) where the interface has that or its Value, else by its Value
+        member."""
         for word, bits in list(self.bits.items()):
             whole = self.members.get(word + ".Value")
-            if whole and word != "Flags":
+            if whole and word not in ("Flags", "Protection"):
                 self.bits[word + ".Value"] = self.bits.pop(word)
             else:
                 self.members.pop(word + ".Value", None)
@@ -59,6 +60,7 @@ def read_layout(path):
 
 
 LAYOUT = read_layout(os.path.join(DATA, "d3dkmt-layout.tsv"))
+LAYOUT["D3DKMT_LOCK2"].bits["Flags"] = {}  # flags, none of which has a name
 
 # ---- What the interface's reference says of the members --------------------------------------------------------------------------
 
@@ -106,6 +108,22 @@ CALLS = {
                                  "pAllocationInfo2": ("structures", "NumAllocations", "D3DDDI_ALLOCATIONINFO2", "allocations")}),
     "D3DKMTDestroyAllocation2": ("destroy_allocation", "D3DKMT_DESTROYALLOCATION2", {},
                                  {"phAllocationList": ("handles", "AllocationCount")}),
+    "D3DKMTMakeResident": ("make_resident", "D3DDDI_MAKERESIDENT",
+                           {"NumAllocations": BOTH, "PagingFenceValue": OUT, "NumBytesToTrim": OUT},
+                           {"AllocationList": ("handles", "NumAllocations"), "PriorityList": ("handles", "NumAllocations")}),
+    "D3DKMTEvict": ("evict", "D3DKMT_EVICT", {"NumBytesToTrim": OUT}, {"AllocationList": ("handles", "NumAllocations")}),
+    "D3DKMTReserveGpuVirtualAddress": ("reserve_gpu_virtual_address", "D3DDDI_RESERVEGPUVIRTUALADDRESS",
+                                       {"VirtualAddress": OUT, "PagingFenceValue": ECHO}, {}),
+    "D3DKMTMapGpuVirtualAddress": ("map_gpu_virtual_address", "D3DDDI_MAPGPUVIRTUALADDRESS",
+                                   {"VirtualAddress": OUT, "PagingFenceValue": OUT}, {}),
+    "D3DKMTFreeGpuVirtualAddress": ("free_gpu_virtual_address", "D3DKMT_FREEGPUVIRTUALADDRESS", {}, {}),
+    "D3DKMTLock2": ("lock2", "D3DKMT_LOCK2", {"pData": OUT}, {}),
+    "D3DKMTUnlock2": ("unlock2", "D3DKMT_UNLOCK2", {}, {}),
+    "D3DKMTOfferAllocations": ("offer_allocations", "D3DKMT_OFFERALLOCATIONS", {},
+                               {name: ("handles", "NumAllocations") for name in ("pResources", "HandleList")}),
+    "D3DKMTReclaimAllocations2": ("reclaim_allocations2", "D3DKMT_RECLAIMALLOCATIONS2", {"PagingFenceValue": OUT},
+                                  {**{name: ("handles", "NumAllocations") for name in ("pResources", "HandleList")},
+                                   "pResults": ("results", "NumAllocations")}),
     "D3DKMTDestroyAllocation": ("destroy_allocation", "D3DKMT_DESTROYALLOCATION", {},
                                 {"phAllocationList": ("handles", "AllocationCount")}),
 }
@@ -140,6 +158,10 @@ def union_arm(structure, path, flags, call_flags):
     if structure.startswith("D3DDDI_ALLOCATIONINFO"):
         section, priority = bool(call_flags & 1 << 17), bool(flags & 1 << 2)
         return {"hSection": section, "pSystemMem": not section, "Priority": priority, "Unused": not priority}.get(path, True)
+    if structure == "D3DDDI_RESERVEGPUVIRTUALADDRESS":
+        return not path.startswith("Reserved")  # other names of members that are told
+    if structure == "D3DKMT_RECLAIMALLOCATIONS2":
+        return path != "pDiscarded"
     if structure == "D3DKMT_CREATEDEVICE":
         return path != "pAdapter"  # for callers in the kernel
     if structure == "D3DKMT_GETDEVICESTATE" and path not in ("hDevice", "StateType"):
@@ -204,14 +226,14 @@ class Expectation:
                 continue
             old, new = (self.number(data, offset, size, path) for data in (before, after))
             self.put_value(result, layout, path, old, new, directions.get(path))
-            if layout.bits.get(path):
+            if path in layout.bits:
                 self.put_flags(result, path, old, layout.bits[path])
         return result
 
     def pointer(self, result, path, how, before, after, offset, layout, prefix, flags):
         address = self.number(before, offset, 8, path)
         kind = how[0]
-        count = self.number(before, *layout.members[how[1]], path) if kind in ("blob", "handles", "structures") else 1
+        count = self.number(before, *layout.members[how[1]], path) if kind != "structure" else 1
         what = prefix + (how[3] if kind == "structures" else path)
         blocks = self.memory.get(what)
         if kind == "blob":
@@ -219,6 +241,10 @@ class Expectation:
         elif kind == "handles":
             data = blocks[0] if blocks and count else b""
             self.put(result, path, [int.from_bytes(data[i:i + 4], "little") for i in range(0, 4 * count, 4)] if address else None)
+        elif kind == "results":  # an array that only comes back
+            data = blocks[1] if blocks else b""
+            if not self.failed or not address:
+                self.put(result, path, [int.from_bytes(data[i:i + 4], "little") for i in range(0, 4 * count, 4)] if address else None)
         elif kind == "structure":
             element = self.structure(how[1], *blocks, *ELEMENTS[how[1]], what + ".") if address else None
             self.put(result, path, element)
@@ -326,7 +352,7 @@ def members_of(structure, data):
     """The bytes of the members, one structure after the other, without padding and without the addresses of this run."""
     layout = LAYOUT[structure]
     addresses = {span for path, span in layout.members.items()
-                 if span[1] == 8 and (path.startswith("p") or path.endswith("CPUVirtualAddress"))}
+                 if span[1] == 8 and (path.startswith("p") or path.endswith(("CPUVirtualAddress", "List")))}
     spans = sorted(set(layout.members.values()) - addresses)
     return [data[at + offset:at + offset + size].hex() for at in range(0, len(data), layout.size) for offset, size in spans]
 

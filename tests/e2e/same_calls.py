@@ -10,9 +10,10 @@ import sys
 
 # Who, when, and by which door a call was made. What it returned is its status (d3dkmt) or errno (drm).
 CIRCUMSTANCES = {'ts', 'duration_ns', 'process', 'pid', 'tid', 'thread', 'call', 'layer', 'file', 'device', 'marks', 'retry', 'nested'}
-HANDLES = {'hAdapter', 'hDevice', 'hResource', 'hAllocation', 'hGlobalShare', 'phAllocationList', 'handle', 'bo_handle', 'res_handle',
+HANDLES = {'hAdapter', 'hDevice', 'hResource', 'hAllocation', 'hGlobalShare', 'phAllocationList',
+           'AllocationList', 'HandleList', 'pResources', 'handle', 'bo_handle', 'res_handle',
            'name', 'fd', 'dma_buf', 'cmd_handle', 'hContext', 'hHwContext', 'hHwQueue', 'hPagingQueue', 'hSyncObject', 'hSection'}
-ADDRESSES = {'pAllocationInfo', 'pAllocationInfo2', 'pSystemMem', 'addr_ptr', 'offset', 'FenceValueCPUVirtualAddress'}
+ADDRESSES = {'pAllocationInfo', 'pAllocationInfo2', 'pSystemMem', 'addr_ptr', 'offset', 'FenceValueCPUVirtualAddress', 'pData'}
 # What a device says of itself at a moment: it depends on how the threads came to interleave.
 MOMENTARY = {'CurrentUsage'}
 LEFT_OUT = ADDRESSES | MOMENTARY
@@ -43,7 +44,8 @@ class Names:
 
 def kind_of(member):
     member = member.removesuffix('_out')
-    return {'phAllocationList': 'hAllocation', 'bo_handle': 'handle'}.get(member, member)
+    return {'phAllocationList': 'hAllocation', 'AllocationList': 'hAllocation', 'HandleList': 'hAllocation',
+            'pResources': 'hResource', 'bo_handle': 'handle'}.get(member, member)
 
 
 # Questions with text: bytes before it, characters, bytes behind it. wchar_t at the function, UTF-16 at the ioctl, as replay asks.
@@ -141,6 +143,8 @@ def sequences(calls, order):
                     owners = owners | {names.name(scope, kind, value)}
         shown = {}
         for member, value in call.items():
+            if member == 'BaseAddress' and failed(call):  # of nothing: as with handles, a replay passes one that is nobody's
+                continue
             if member in CIRCUMSTANCES or member in LEFT_OUT or member.endswith('_names'):
                 continue
             if member in ('ret', 'errno') and not drm:
