@@ -6,6 +6,7 @@
  * handles that were given out before, pointers lead into the arena (or past its end, or nowhere).
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -15,7 +16,7 @@
 #include "softgpu/softgpu.h"
 
 enum { ARENA_SIZE = 1 << 18, HANDLES = 8, CALLS_MAX = 256 };
-enum kind { ADAPTER, DEVICE, RESOURCE, ALLOCATION, CONTEXT, QUEUE, KINDS };
+enum kind { ADAPTER, DEVICE, RESOURCE, ALLOCATION, CONTEXT, QUEUE, SYNC, KINDS };
 #define ARENA_ADDRESS 0x100000u
 
 /* The program's memory, at addresses of its own: nothing of ours is reachable from the core. */
@@ -23,6 +24,7 @@ static unsigned char arena[ARENA_SIZE];
 static D3DKMT_HANDLE handles[KINDS][HANDLES]; /* the last ones given out */
 static unsigned handle_count[KINDS];
 static uint8_t number; /* of the call that is being made */
+enum { DIE = 0xff }; /* no request: the holder of the lock dies */
 
 static unsigned char *reach(uint64_t address, size_t size)
 {
@@ -48,8 +50,10 @@ static void remember(uint64_t to, const void *from, size_t size)
     if (number == 0x06 && to == ARENA_ADDRESS + offsetof(struct D3DKMT_CREATEALLOCATION, hResource))
         kind = RESOURCE;
     if (number == 0x07) {
+        const struct D3DKMT_CREATEPAGINGQUEUE *queue = from;
+        memcpy(&handles[SYNC][handle_count[SYNC]++ % HANDLES], &queue->hSyncObject, sizeof(D3DKMT_HANDLE));
         kind = QUEUE;
-        from = (const char *)from + offsetof(struct D3DKMT_CREATEPAGINGQUEUE, hPagingQueue);
+        from = &queue->hPagingQueue;
     } else if (size != sizeof(D3DKMT_HANDLE) && size != sizeof(struct D3DKMT_ADAPTERINFO)) {
         return;
     }
@@ -73,17 +77,69 @@ static uint64_t fence_address(void *user, size_t offset)
     return 0x7000000 + offset;
 }
 
-static const struct softgpu_memory memory = {.read = read_arena, .write = write_arena, .fence_address = fence_address};
+/* Contents: which are mapped, to see that none lies over another and all are unmapped in the end. */
+enum { CONTENTS_SIZE = 1 << 22, MAPS = 1024 };
+static struct {
+    uint64_t offset, size;
+} maps[MAPS];
 
-/* Requests, the size of their structure, the kind that its handle at word `at` names, and which 64-bit words are pointers. */
+static uint64_t map_content(void *user, uint64_t offset, uint64_t size)
+{
+    (void)user;
+    int place = -1;
+    if (offset > CONTENTS_SIZE || size > CONTENTS_SIZE - offset)
+        abort();
+    for (int i = 0; i < MAPS; i++) {
+        if (maps[i].size == 0)
+            place = i;
+        else if (offset < maps[i].offset + maps[i].size && maps[i].offset < offset + size)
+            abort();
+    }
+    if (place < 0)
+        return 0;
+    maps[place].offset = offset, maps[place].size = size;
+    return 0x40000000u + (uint64_t)place * 4096;
+}
+
+static void unmap_content(void *user, uint64_t address, uint64_t size)
+{
+    (void)user;
+    uint64_t place = (address - 0x40000000u) / 4096;
+    if (place >= MAPS || maps[place].size != size)
+        abort();
+    maps[place].size = 0;
+}
+
+static void clear_content(void *user, uint64_t offset, uint64_t size)
+{
+    (void)user;
+    if (offset > CONTENTS_SIZE || size > CONTENTS_SIZE - offset)
+        abort();
+}
+
+static const struct softgpu_memory memory = {.read = read_arena,
+                                             .write = write_arena,
+                                             .fence_address = fence_address,
+                                             .map = map_content,
+                                             .unmap = unmap_content,
+                                             .clear = clear_content};
+
+/* Requests, the size of their structure, the kind that its handle at word `at` names, which 64-bit words are pointers, and the same
+   of a second handle, if it has one. */
 static const struct {
-    uint8_t number, size, kind, at, pointer_words;
+    uint8_t number, size, kind, at, pointer_words, second, second_at;
 } requests[] = {
     {0x14, 16, KINDS, 0, 1 << 1}, {0x3e, 24, KINDS, 0, 1 << 2}, {0x01, 12, KINDS, 0, 0}, {0x15, 4, ADAPTER, 0, 0},
     {0x09, 24, ADAPTER, 0, 1 << 1}, {0x0a, 56, ADAPTER, 2, 0}, {0x02, 64, ADAPTER, 0, 0}, {0x19, 4, DEVICE, 0, 0},
     {0x0e, 56, DEVICE, 0, 0}, {0x04, 40, DEVICE, 0, 1 << 2}, {0x05, 4, CONTEXT, 0, 0}, {0x07, 32, DEVICE, 0, 0},
     {0x1c, 4, QUEUE, 0, 0}, {0x06, 72, DEVICE, 0, 0x54}, {0x06, 72, DEVICE, 0, 0x54}, {0x06, 72, DEVICE, 0, 0x54},
     {0x13, 24, DEVICE, 0, 1 << 1}, {0x13, 24, DEVICE, 0, 1 << 1}, {0x13, 24, DEVICE, 0, 1 << 1}, {0x28, 72, DEVICE, 0, 0},
+    {0x08, 72, ADAPTER, 0, 0}, {0x0c, 104, QUEUE, 0, 0, ALLOCATION, 8}, {0x0c, 104, QUEUE, 0, 0, ALLOCATION, 8},
+    {0x20, 24, ADAPTER, 0, 0}, {0x39, 56, DEVICE, 0, 1 << 2, CONTEXT, 1}, {0x25, 24, DEVICE, 0, 0, ALLOCATION, 1},
+    {0x37, 8, DEVICE, 0, 0, ALLOCATION, 1}, {0x24, 24, DEVICE, 0, 0, ALLOCATION, 1}, {0x27, 40, DEVICE, 0, 3 << 1},
+    {0x2c, 40, QUEUE, 0, 7 << 1}, {0x38, 40, QUEUE, 0, 0, ALLOCATION, 1}, {0x16, 32, ADAPTER, 2, 0},
+    {0x0b, 48, QUEUE, 0, 1 << 1}, {0x1e, 32, DEVICE, 0, 1 << 1}, {0x2a, 32, DEVICE, 0, 5 << 1}, {0x2e, 32, DEVICE, 0, 5 << 1},
+    {DIE, 8, KINDS, 0, 0},
 };
 
 struct input {
@@ -101,7 +157,7 @@ static void take(struct input *input, void *to, size_t size)
 }
 
 /* Places in the arena: the structure at its begin, then private data, a list of handles, and elements that are good. */
-enum { AT_DATA = 1024, DATA_STEP = 128, DATA_COUNT = 64, AT_LIST = 12288, AT_ELEMENTS = 16384, ELEMENTS = 128 };
+enum { AT_DATA = 1024, DATA_STEP = 128, DATA_COUNT = 64, AT_OPERATIONS = 10240, AT_LIST = 12288, AT_ELEMENTS = 16384, ELEMENTS = 128 };
 
 /* A pointer member: to something good, anywhere into the arena, to its very end, null, or anything. */
 static uint64_t patch_pointer(uint64_t value)
@@ -139,6 +195,44 @@ static void patch_create(uint32_t *halves)
         halves[i] %= halves[i] & 0x80000000u ? 140000 : 64;
 }
 
+/* A multiple of the page or of 64 KiB, small, so that areas meet: 0 now and then. */
+static uint64_t patch_area(uint64_t value, uint32_t most)
+{
+    return value & 1 ? value : (value >> 2) % most << (value & 2 ? 12 : 16);
+}
+
+/* The numbers of the calls about addresses, locks and offers, such that most come far. */
+static void patch_memory(uint64_t *words, uint32_t *halves)
+{
+    if (number == 0x08)
+        for (int i = 1; i <= 4; i++)
+            words[i] = patch_area(words[i], i == 4 ? 8 : 64);
+    if (number == 0x0c) {
+        for (int i = 1; i <= 3; i++)
+            words[i] = patch_area(words[i], 64);
+        words[5] %= 8, words[6] %= 20, words[7] %= 32;
+    }
+    if (number == 0x20)
+        words[1] = patch_area(words[1], 64), words[2] = patch_area(words[2], 20);
+    memcpy(halves, words, 26 * sizeof *halves);
+    if (number == 0x0b || number == 0x1e || number == 0x2c)
+        halves[1] %= halves[1] & 0x80000000u ? 12000 : 5;
+    if (number == 0x27)
+        halves[6] %= 5, halves[7] %= 6, halves[8] %= 4;
+    if ((number == 0x27 || number == 0x2c) && halves[2] & 1) /* one list of two */
+        halves[2] = halves[3] = 0;
+    else if (number == 0x27 || number == 0x2c)
+        halves[4] = halves[5] = 0;
+    if (number == 0x38)
+        halves[2] %= 5, halves[3] %= 3, halves[8] %= 17;
+    if (number == 0x25)
+        halves[2] = 0;
+    if (number == 0x2a || number == 0x2e)
+        halves[1] = 0, halves[4] %= 9;
+    if (number == 0x39)
+        halves[3] = 1 + halves[3] % 4;
+}
+
 static void fill_arena(void)
 {
     memset(arena, 0, sizeof arena);
@@ -153,19 +247,67 @@ static void fill_arena(void)
     }
 }
 
+/* Operations of an update: of the four kinds, and one that there isn't. */
+static void fill_operations(struct input *input)
+{
+    for (uint32_t i = 0; i < 4; i++) {
+        uint64_t words[8];
+        take(input, words, 16);
+        uint32_t kind = words[0] % 5;
+        words[2] = patch_area(words[1] >> 8, 16);
+        words[1] = patch_area(words[1] >> 32, 64);
+        words[3] = kind == 2 ? patch_area(words[0] >> 16, 64)
+                             : handles[ALLOCATION][(handle_count[ALLOCATION] + HANDLES - 1 - words[0] / 5 % 2) % HANDLES];
+        words[4] = words[0] >> 40 & 0x7000;
+        words[5] = words[0] & 1 ? words[2] : 4096;
+        words[6] = words[7] = 0;
+        words[0] = kind;
+        memcpy(arena + AT_OPERATIONS + i * sizeof words, words, sizeof words);
+    }
+}
+
+static void *hold_and_die(void *gpu)
+{
+    softgpu_lock(gpu);
+    return NULL;
+}
+
+/* A thread ends with the lock held, as a killed process does: all that is kept besides the entries is made again. */
+static void die(struct softgpu *gpu)
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, hold_and_die, gpu) == 0)
+        pthread_join(thread, NULL);
+    softgpu_lock(gpu);
+    softgpu_unlock(gpu);
+}
+
 static void call(struct softgpu *gpu, int place, struct input *input)
 {
     uint8_t which;
-    uint64_t words[9];
-    uint32_t halves[18];
+    uint64_t words[13];
+    uint32_t halves[26];
     take(input, &which, 1);
     which %= sizeof requests / sizeof *requests;
     take(input, words, requests[which].size);
     for (int i = 0; i < 9; i++)
         if (requests[which].pointer_words & 1 << i)
             words[i] = patch_pointer(words[i]);
-    memcpy(halves, words, sizeof halves);
     number = requests[which].number;
+    if (number == DIE) {
+        die(gpu);
+        return;
+    }
+    patch_memory(words, halves);
+    if (requests[which].second)
+        halves[requests[which].second_at] = patch_handle(halves[requests[which].second_at], requests[which].second);
+    if (number == 0x39) {
+        halves[2] = patch_handle(halves[2], SYNC);
+        uint64_t operations = ARENA_ADDRESS + AT_OPERATIONS;
+        fill_operations(input);
+        if (halves[4] & 1)
+            memcpy(&halves[4], &operations, sizeof operations);
+    }
     if (requests[which].kind != KINDS)
         halves[requests[which].at] = patch_handle(halves[requests[which].at], requests[which].kind);
     if (number == 0x06 || number == 0x13) /* hResource, or none */
@@ -205,7 +347,7 @@ static uint64_t usage(struct softgpu *gpu, int place)
         if (softgpu_ioctl(gpu, place, DXG_IOCTL(0x0a, struct D3DKMT_QUERYVIDEOMEMORYINFO), ARENA_ADDRESS, &memory) != 0)
             abort();
         memcpy(&info, arena, sizeof info);
-        if (info.CurrentUsage > info.Budget)
+        if (info.CurrentUsage > 1 << 20 || info.Budget > 1 << 20)
             abort();
         sum += info.CurrentUsage;
     }
@@ -217,7 +359,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct softgpu *gpu = mmap(NULL, SOFTGPU_STATE_SIZE, PROT_READ | PROT_WRITE,
                                MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    const struct softgpu_config config = {.local_size = 1 << 20, .system_size = 1 << 20, .adapters = 1};
+    const struct softgpu_config config = {.local_size = 1 << 20, .system_size = 1 << 20, .contents_size = CONTENTS_SIZE, .adapters = 1};
     if (gpu == MAP_FAILED || softgpu_init(gpu, &config) != 0)
         abort();
     struct input input = {data, size};
@@ -239,6 +381,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     softgpu_lock(gpu);
     softgpu_process_leave(gpu, 1, 1);
     softgpu_process_leave(gpu, 2, 2);
+    softgpu_tidy(gpu, &memory);
+    for (int i = 0; i < MAPS; i++)
+        if (maps[i].size)
+            abort();
     places[0] = softgpu_process_enter(gpu, 3, 3);
     softgpu_unlock(gpu);
     if (usage(gpu, places[0]) != 0)

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -473,6 +474,22 @@ static int run_role(const char *role, const char *name, const char *value)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+/* With paging that takes time, in a process of its own: a fence is reached without another call. */
+static int page_slowly(struct device device)
+{
+    struct D3DKMT_CREATEPAGINGQUEUE queue = {.hDevice = device.device};
+    D3DKMT_HANDLE allocation;
+    if (CALL(device.fd, 0x07, &queue) || create(&device, 4096, &allocation))
+        return 1;
+    struct D3DDDI_MAKERESIDENT make = {.hPagingQueue = queue.hPagingQueue, .NumAllocations = 1, .AllocationList = &allocation};
+    const volatile uint64_t *fence = queue.FenceValueCPUVirtualAddress;
+    if (CALL(device.fd, 0x0b, &make) != STATUS_PENDING || *fence != 0)
+        return 2;
+    for (int i = 0; i < 5000 && *fence < make.PagingFenceValue; i++)
+        usleep(1000);
+    return *fence == make.PagingFenceValue ? 0 : 3;
+}
+
 /* What the started-anew program does. */
 static int play_role(const char *role)
 {
@@ -502,6 +519,8 @@ static int play_role(const char *role)
     }
     if (strcmp(role, "find-taken") == 0) /* while another process has most of it; 4 GiB of system memory are left */
         return create(&device, 900 << 20, &allocation) == 0 && used(&device) == 0 ? 0 : 5;
+    if (strcmp(role, "page-slowly") == 0)
+        return page_slowly(device);
     if (strcmp(role, "find-free") == 0)
         return create(&device, 900 << 20, &allocation) == 0 && used(&device) == 900 << 20 ? 0 : 6;
     return 7;
@@ -547,6 +566,104 @@ static void processes_share_a_named_state(void **state)
     close(fd);
 }
 
+/* ---- Locks ------------------------------------------------------------------------------------------------------------------- */
+
+/* The mapping in /proc/self/maps that begins at an address: its size, or 0. */
+static uint64_t mapping_size(const void *address)
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    char line[512];
+    uint64_t from, to, size = 0;
+    assert_non_null(maps);
+    while (fgets(line, sizeof line, maps))
+        if (sscanf(line, "%" SCNx64 "-%" SCNx64, &from, &to) == 2 && from == (uintptr_t)address)
+            size = to - from;
+    fclose(maps);
+    return size;
+}
+
+static int lock(const struct device *device, D3DKMT_HANDLE allocation, char **data)
+{
+    struct D3DKMT_LOCK2 args = {.hDevice = device->device, .hAllocation = allocation};
+    int result = CALL(device->fd, 0x25, &args);
+    *data = args.pData;
+    return result;
+}
+
+static int unlock(const struct device *device, D3DKMT_HANDLE allocation)
+{
+    struct D3DKMT_UNLOCK2 args = {.hDevice = device->device, .hAllocation = allocation};
+    return CALL(device->fd, 0x37, &args);
+}
+
+static void a_lock_maps_real_memory_of_the_allocation_s_size(void **state)
+{
+    (void)state;
+    struct device device = make_device(open_dxg());
+    D3DKMT_HANDLE allocations[8];
+    char *data[8], *again;
+    for (int i = 0; i < 8; i++) {
+        assert_int_equal(create(&device, 100000, &allocations[i]), 0);
+        assert_int_equal(lock(&device, allocations[i], &data[i]), 0);
+        memset(data[i], i + 1, 100000);
+    }
+    for (int i = 0; i < 8; i++) /* each has its own, none grew together with a neighbour */
+        assert_int_equal(mapping_size(data[i]), 102400);
+    assert_int_equal(unlock(&device, allocations[3]), 0);
+    assert_int_equal(mapping_size(data[3]), 0);
+    assert_int_equal(lock(&device, allocations[3], &again), 0);
+    assert_int_equal(again[99999], 4);
+    assert_int_equal(destroy(&device, allocations[3]), 0);
+    assert_int_equal(mapping_size(again), 0);
+    close(device.fd); /* the last close takes the others away */
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(mapping_size(data[i]), 0);
+}
+
+static void a_place_that_is_used_again_reads_as_zero(void **state)
+{
+    (void)state;
+    struct device device = make_device(open_dxg());
+    for (int i = 0; i < 200; i++) { /* 200 times 64 MiB, each touched and gone */
+        D3DKMT_HANDLE allocation;
+        char *data;
+        assert_int_equal(create(&device, 64 << 20, &allocation), 0);
+        assert_int_equal(lock(&device, allocation, &data), 0);
+        assert_int_equal(data[i * 4096], 0);
+        memset(data + i * 4096, 1, 65536);
+        assert_int_equal(destroy(&device, allocation), 0);
+    }
+    close(device.fd);
+}
+
+static void a_forked_child_keeps_its_parent_s_locks(void **state)
+{
+    (void)state;
+    struct device device = make_device(open_dxg());
+    D3DKMT_HANDLE allocation;
+    char *data;
+    assert_int_equal(create(&device, 4096, &allocation), 0);
+    assert_int_equal(lock(&device, allocation, &data), 0);
+    data[0] = 1;
+    pid_t child = fork();
+    if (child == 0) {
+        close(device.fd);
+        bool good = data[0] == 1;
+        data[0] = 2;
+        _exit(good ? 0 : 1);
+    }
+    expect_child_success(child);
+    assert_int_equal(data[0], 2); /* shared memory */
+    assert_int_equal(unlock(&device, allocation), 0);
+    close(device.fd);
+}
+
+static void a_fence_that_is_only_read_is_reached(void **state)
+{
+    (void)state;
+    assert_int_equal(run_role("page-slowly", SOFTGPU_ENV_PAGING, "50ms"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest on_nodes_too[] = {
@@ -568,6 +685,10 @@ int main(void)
     };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_paging_fence_can_be_read_only),
+        cmocka_unit_test(a_lock_maps_real_memory_of_the_allocation_s_size),
+        cmocka_unit_test(a_place_that_is_used_again_reads_as_zero),
+        cmocka_unit_test(a_forked_child_keeps_its_parent_s_locks),
+        cmocka_unit_test(a_fence_that_is_only_read_is_reached),
         cmocka_unit_test(what_is_not_understood_is_refused),
     };
     const char *role = getenv("SOFTGPU_ROLE");
