@@ -242,6 +242,31 @@ static void the_caller_s_own_memory_locks_to_itself(void **state)
     stop_locking(&f);
 }
 
+static void locks_are_found_again_after_a_death(void **state)
+{
+    (void)state;
+    struct fixture f = start_locking();
+    D3DKMT_HANDLE allocation = create_one(&f, 0), closed = create_one(&f, 0);
+    char *data, *again;
+    assert_int_equal(lock(&f, closed, &data), 0);
+    strcpy(data, "kept");
+    assert_int_equal(unlock(&f, closed), 0);
+    assert_int_equal(lock(&f, allocation, &data), 0);
+    assert_int_equal(lock(&f, allocation, &data), 0);
+    let_the_holder_die(&f);
+    assert_int_equal(unlock(&f, allocation), 0);
+    assert_int_equal(mapped, 1);
+    assert_int_equal(unlock(&f, allocation), 0);
+    assert_int_equal(mapped, 0);
+    assert_int_equal(lock(&f, closed, &again), 0);
+    assert_string_equal(again, "kept");
+    assert_int_equal(lock(&f, create_one(&f, 0), &data), 0); /* its place is another one */
+    assert_int_equal(data[0], 0);
+    data[0] = 'x';
+    assert_string_equal(again, "kept");
+    stop_locking(&f);
+}
+
 static void lock_looks_at_allocation_device_and_flags(void **state)
 {
     (void)state;
@@ -344,6 +369,7 @@ int main(void)
         cmocka_unit_test(the_locks_of_the_dead_unmap_nothing_here),
         cmocka_unit_test(after_an_exec_nothing_is_locked),
         cmocka_unit_test(the_caller_s_own_memory_locks_to_itself),
+        cmocka_unit_test(locks_are_found_again_after_a_death),
         cmocka_unit_test(lock_looks_at_allocation_device_and_flags),
         cmocka_unit_test(the_last_unlock_looks_at_the_device_too_late),
         cmocka_unit_test(a_lock_that_fails_leaves_nothing),

@@ -259,6 +259,31 @@ static void what_is_offered_goes_with_its_owner(void **state)
     stop(&p.f);
 }
 
+static void offers_and_reservations_are_found_again_after_a_death(void **state)
+{
+    (void)state;
+    struct process p = start_process();
+    D3DKMT_HANDLE lost = allocate(&p, 2, 0), kept = allocate(&p, 1, 0);
+    struct D3DKMT_CHANGEVIDEOMEMORYRESERVATION reservation = {.hAdapter = p.f.adapter, .Reservation = PAGE};
+    assert_int_equal(CALL(&p.f, 0x16, &reservation), 0);
+    assert_int_equal(offer(&p, lost, D3DKMT_OFFER_PRIORITY_LOW, 0), 0);
+    assert_int_equal(offer(&p, kept, D3DKMT_OFFER_PRIORITY_HIGH, 0), 0);
+    let_the_holder_die(&p.f);
+    allocate(&p, 3, SOFTGPU_ALLOCATION_LOCAL); /* takes the room of the lower one */
+    let_the_holder_die(&p.f);
+    assert_int_equal(used(&p.f, 0), 4 * PAGE);
+    uint32_t result;
+    assert_int_equal(reclaim(&p, kept, &result, NULL), 0);
+    assert_int_equal(result, KEPT);
+    assert_int_equal(reclaim(&p, lost, &result, NULL), 0);
+    assert_int_equal(result, DISCARDED);
+    struct D3DKMT_QUERYVIDEOMEMORYINFO info = {.hAdapter = p.f.adapter};
+    assert_int_equal(CALL(&p.f, 0x0a, &info), 0);
+    assert_int_equal(info.CurrentReservation, PAGE);
+    assert_int_equal(info.Budget, 4 * PAGE);
+    stop(&p.f);
+}
+
 static long set_property(struct process *p, D3DKMT_HANDLE allocation, uint32_t mask, uint32_t supported, uint32_t preferred,
                          uint64_t *value)
 {
@@ -370,6 +395,7 @@ int main(void)
         cmocka_unit_test(offers_of_what_is_wrong_are_refused),
         cmocka_unit_test(what_is_offered_can_be_neither_locked_nor_made_resident),
         cmocka_unit_test(what_is_offered_goes_with_its_owner),
+        cmocka_unit_test(offers_and_reservations_are_found_again_after_a_death),
         cmocka_unit_test(a_property_moves_an_allocation),
         cmocka_unit_test(properties_that_make_no_sense_are_refused),
         cmocka_unit_test(reservations_are_told_and_bounded),

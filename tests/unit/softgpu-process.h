@@ -3,6 +3,7 @@
 #define TESTS_SOFTGPU_PROCESS_H
 
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -148,6 +149,23 @@ static inline long destroy(struct fixture *f, D3DKMT_HANDLE resource, const D3DK
     struct D3DKMT_DESTROYALLOCATION2 args = {
         .hDevice = f->device, .hResource = resource, .phAllocationList = list, .AllocationCount = count};
     return CALL(f, 0x13, &args);
+}
+
+static inline void *hold_until_the_end(void *gpu)
+{
+    softgpu_lock(gpu);
+    return NULL;
+}
+
+/* A thread ends with the state's lock held, as a process does that is killed in a call: what is kept besides the objects is made
+   again from them. */
+static inline void let_the_holder_die(struct fixture *f)
+{
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, hold_until_the_end, f->gpu), 0);
+    pthread_join(thread, NULL);
+    softgpu_lock(f->gpu);
+    softgpu_unlock(f->gpu);
 }
 
 /* A paging queue; *fence is where its fence's value lies. */

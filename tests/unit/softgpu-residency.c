@@ -223,6 +223,28 @@ static void a_busy_queue_may_be_destroyed(void **state)
     stop(&f);
 }
 
+static void fences_and_residency_are_found_again_after_a_death(void **state)
+{
+    (void)state;
+    struct softgpu_config slow = two_pages;
+    slow.paging_ns = 1000000000;
+    struct fixture f = start_with_device(&slow);
+    const uint64_t *fence;
+    uint64_t trim, value;
+    D3DKMT_HANDLE queue = create_queue(&f, &fence), first = allocate(&f, 2 * PAGE, 0), second = allocate(&f, PAGE, 0);
+    assert_int_equal(make_resident(&f, queue, first, 0, &trim, &value), STATUS_PENDING);
+    let_the_holder_die(&f);
+    assert_int_equal(make_resident(&f, queue, second, 0, &trim, &value), -ENOMEM);
+    assert_int_equal(trim, PAGE);
+    softgpu_lock(f.gpu);
+    uint64_t next = softgpu_fence_advance(f.gpu, now());
+    assert_int_not_equal(next, UINT64_MAX); /* still under way */
+    assert_int_equal(softgpu_fence_advance(f.gpu, next), UINT64_MAX);
+    assert_int_equal(*fence, 1);
+    softgpu_unlock(f.gpu);
+    stop(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +256,7 @@ int main(void)
         cmocka_unit_test(paging_takes_its_time),
         cmocka_unit_test(an_ioctl_brings_fences_up_to_date),
         cmocka_unit_test(a_busy_queue_may_be_destroyed),
+        cmocka_unit_test(fences_and_residency_are_found_again_after_a_death),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

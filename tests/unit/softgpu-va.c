@@ -547,6 +547,35 @@ static void update_looks_at_its_handles_and_its_count(void **state)
     stop(&u.p.f);
 }
 
+/* ---- A death in a call ------------------------------------------------------------------------------------------------------ */
+
+static void spaces_are_found_again_after_a_death(void **state)
+{
+    (void)state;
+    struct process p = start_process();
+    uint64_t ranges[20], range = reserve_well(&p, 0, ALIGNED);
+    for (int i = 0; i < 20; i++)
+        ranges[i] = reserve_well(&p, 0, (uint64_t)(i + 1) * ALIGNED);
+    map(&p, range, 0, 12);
+    map(&p, range + 4 * PAGE, 15, 1);
+    let_the_holder_die(&p.f);
+    static const int expected[13] = {0, 1, 2, 3, 15, 5, 6, 7, 8, 9, 10, 11, -1};
+    for (uint32_t i = 0; i < 13; i++)
+        assert_page(&p, range + i * PAGE, expected[i]);
+    long result;
+    for (int i = 0; i < 20; i++) {
+        reserve(&p, ranges[i], 0, 0, ALIGNED, &result);
+        assert_int_equal(result, -EINVAL);
+    }
+    assert_true(reserve_well(&p, 0, ALIGNED) > ranges[19]); /* no other place is free */
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(unreserve(&p, ranges[i], (uint64_t)(i + 1) * ALIGNED), 0);
+    assert_int_equal(destroy(&p.f, 0, &p.allocation, 1), 0);
+    D3DKMT_HANDLE handle;
+    assert_int_equal(page_at(&p, range, &handle), -1);
+    stop(&p.f);
+}
+
 /* ---- At random, against a plain array ---------------------------------------------------------------------------------------- */
 
 static void many_maps_agree_with_a_page_table(void **state)
@@ -626,6 +655,7 @@ int main(void)
         cmocka_unit_test(update_repeats_a_short_piece_of_an_allocation),
         cmocka_unit_test(update_makes_all_or_nothing),
         cmocka_unit_test(update_looks_at_its_handles_and_its_count),
+        cmocka_unit_test(spaces_are_found_again_after_a_death),
         cmocka_unit_test(many_maps_agree_with_a_page_table),
         cmocka_unit_test(many_ranges_never_overlap),
     };
