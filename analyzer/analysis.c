@@ -14,7 +14,7 @@ struct analysis_set {
     struct ga_lives *lives;
     int (*blob)(void *user, uint64_t hash, const void **data, uint32_t *size);
     void *blob_user;
-    struct ga_sizes *sizes;
+    struct ga_learnt *learnt;
     void *states[];
 };
 
@@ -78,15 +78,15 @@ static int blob(void *user, uint64_t hash, const void **data, uint32_t *size)
     return set->blob ? set->blob(set->blob_user, hash, data, size) : -ENOENT;
 }
 
-static int known(void *user, uint64_t id, uint64_t *size, enum ga_size_origin *origin)
+static int known(void *user, uint64_t id, struct ga_known *out)
 {
     struct analysis_set *set = user;
-    return ga_sizes_known(set->sizes, id, size, origin);
+    return ga_learnt_known(set->learnt, id, out);
 }
 
 int analysis_set_create(struct analysis_set **out, const struct analysis *const *analyses, size_t count,
                         int (*blob_of)(void *user, uint64_t hash, const void **data, uint32_t *size), void *blob_user,
-                        struct ga_sizes *sizes)
+                        struct ga_learnt *learnt)
 {
     static const struct ga_lives_ops ops = {
         .born = born, .died = died, .used = used, .stranger = stranger, .known = known, .blob = blob};
@@ -96,7 +96,7 @@ int analysis_set_create(struct analysis_set **out, const struct analysis *const 
     set->analyses = analyses;
     set->blob = blob_of;
     set->blob_user = blob_user;
-    set->sizes = sizes;
+    set->learnt = learnt;
     int result = ga_lives_create(&set->lives, &ops, set);
     while (result >= 0 && set->count < count) {
         set->states[set->count] = calloc(1, analyses[set->count]->state_size);

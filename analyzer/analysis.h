@@ -12,7 +12,7 @@
 #include <json-c/json.h>
 
 #include "reader/lives.h"
-#include "reader/sizes.h"
+#include "reader/learnt.h"
 
 /* What the analyses are told about the trace as a whole, at the end. */
 struct analysis_trace {
@@ -55,11 +55,11 @@ struct analysis {
 const struct analysis *const *analysis_table(void);
 
 struct analysis_set;
-/* analyses: borrowed. blob, blob_user: as in struct ga_lives_ops, may be null. sizes: what an earlier pass over the trace learnt,
-   borrowed; null: sizes are those known at birth. A life's size never changes for an analysis. */
+/* analyses: borrowed. blob, blob_user: as in struct ga_lives_ops, may be null. learnt: what an earlier pass over the trace learnt,
+   borrowed; null: sizes are those known at birth, names none. A life's size and name never change for an analysis. */
 int analysis_set_create(struct analysis_set **set, const struct analysis *const *analyses, size_t count,
                         int (*blob)(void *user, uint64_t hash, const void **data, uint32_t *size), void *blob_user,
-                        struct ga_sizes *sizes);
+                        struct ga_learnt *learnt);
 /* Feed every call and event of a reader, in the order they come; then finish, once. */
 int analysis_set_call(struct analysis_set *set, const struct ga_call *call);
 int analysis_set_event(struct analysis_set *set, const struct ga_row *row, const void *record, int64_t ns);

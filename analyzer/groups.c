@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "table.h"
 
 static struct group *group_new(struct groups *groups, struct group_key key)
@@ -91,14 +92,21 @@ static void memory_gone(struct group *group, const struct ga_life *maker)
     group->live_bounds -= ga_size_is_bound(maker->origin);
 }
 
-int groups_died(struct groups *groups, struct group_key key, struct group_key maker_key, const struct ga_life *life,
-                enum ga_life_end how)
+int groups_memory(struct groups *groups, struct group_key maker_key, const struct ga_life *life, enum ga_life_end how)
 {
-    struct group *group = group_get(groups, key), *maker = group_get(groups, maker_key);
-    if (!group || !maker)
+    struct group *maker = group_get(groups, maker_key);
+    if (!maker)
         return -ENOMEM;
     if (!life->memory->handles && how != GA_END_NOT)
         memory_gone(maker, life->memory->maker);
+    return 0;
+}
+
+int groups_ended(struct groups *groups, struct group_key key, const struct ga_life *life, enum ga_life_end how)
+{
+    struct group *group = group_get(groups, key);
+    if (!group)
+        return -ENOMEM;
     if (life->imported) {
         group->imported_alive += how == GA_END_NOT;
         return 0;
@@ -111,6 +119,13 @@ int groups_died(struct groups *groups, struct group_key key, struct group_key ma
     if (how == GA_END_NOT || how == GA_END_LOST)
         return 0;
     return ga_histogram_add(&group->lifetimes, (uint64_t)(life->died_ns - life->born_ns));
+}
+
+int groups_died(struct groups *groups, struct group_key key, struct group_key maker_key, const struct ga_life *life,
+                enum ga_life_end how)
+{
+    int result = groups_memory(groups, maker_key, life, how);
+    return result ? result : groups_ended(groups, key, life, how);
 }
 
 static int by_key(const void *a, const void *b)
@@ -265,7 +280,9 @@ int json_add_id(json_object *object, const char *name, uint64_t id)
 
 int json_add_string(json_object *object, const char *name, const char *value)
 {
-    json_object *member = value ? json_object_new_string(value) : NULL;
+    char *clean = value ? ga_utf8_clean(value) : NULL;
+    json_object *member = clean ? json_object_new_string(clean) : NULL;
+    free(clean);
     return member || !value ? json_add(object, name, member) : -ENOMEM;
 }
 

@@ -52,6 +52,9 @@ struct groups {
 int groups_born(struct groups *groups, struct group_key key, const struct ga_life *life);
 int groups_died(struct groups *groups, struct group_key key, struct group_key maker_key, const struct ga_life *life,
                 enum ga_life_end how);
+/* The halves of groups_died: what ended, and in another group or none, whose memory may have gone with it. */
+int groups_ended(struct groups *groups, struct group_key key, const struct ga_life *life, enum ga_life_end how);
+int groups_memory(struct groups *groups, struct group_key maker_key, const struct ga_life *life, enum ga_life_end how);
 /* Sorts the list: by peak bytes, then count, largest first; or by key. */
 void groups_sort(struct groups *groups, bool by_key);
 void groups_release(struct groups *groups);

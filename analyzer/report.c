@@ -22,21 +22,21 @@ static const char *const by_choices[] = {
 struct run {
     struct ga_reader *reader;
     struct analysis_set *set;
-    struct ga_sizes *sizes;
+    struct ga_learnt *learnt;
     bool learning; /* the first pass */
 };
 
 static int on_call(void *user, const struct ga_call *call)
 {
     struct run *run = user;
-    int result = run->learning ? ga_sizes_call(run->sizes, call) : 0;
+    int result = run->learning ? ga_learnt_call(run->learnt, call) : 0;
     return result < 0 ? result : analysis_set_call(run->set, call);
 }
 
 static int on_event(void *user, const struct ga_row *row, const void *record, int64_t ns)
 {
     struct run *run = user;
-    int result = run->learning ? ga_sizes_event(run->sizes, row, record, ns) : 0;
+    int result = run->learning ? ga_learnt_event(run->learnt, row, record, ns) : 0;
     return result < 0 ? result : analysis_set_event(run->set, row, record, ns);
 }
 
@@ -95,24 +95,24 @@ static int pass(struct run *run, const char *path, const struct analysis *const 
     int result = ga_reader_open(&run->reader, path, error);
     if (result < 0)
         return result;
-    result = analysis_set_create(&run->set, analyses, count, on_blob, run, run->learning ? NULL : run->sizes);
+    result = analysis_set_create(&run->set, analyses, count, on_blob, run, run->learning ? NULL : run->learnt);
     if (result < 0)
         return ga_error_errno(error, -result, "%s", path);
     result = ga_reader_run(run->reader, &ops, run, error);
     return result == -EIO && !ga_reader_totals(run->reader)->calls ? -EINVAL : result;
 }
 
-/* Reads the trace and prints. When sizes were learnt after births it is read once more, to count them from there. A damaged trace
+/* Reads the trace and prints. When sizes or names were learnt after births it is read once more, to count from there. A damaged trace
    (-EIO) is reported as far as it goes, and is a failure all the same. */
 static int report(struct run *run, const char *path, const struct analysis *const *analyses, size_t count,
                   struct ga_error *error)
 {
-    int result = ga_sizes_create(&run->sizes, on_blob, run);
+    int result = ga_learnt_create(&run->learnt, on_blob, run);
     if (result < 0)
         return ga_error_errno(error, -result, "%s", path);
     run->learning = true;
     int read = pass(run, path, analyses, count, error);
-    if ((!read || read == -EIO) && ga_sizes_learnt(run->sizes)) {
+    if ((!read || read == -EIO) && ga_learnt_count(run->learnt)) {
         pass_end(run);
         run->learning = false;
         read = pass(run, path, analyses, count, error);
@@ -138,7 +138,7 @@ static int run_report(int argc, char **argv)
     struct run run = {0};
     int result = report(&run, argv[0], chosen, choose(chosen), &error);
     pass_end(&run);
-    ga_sizes_destroy(run.sizes);
+    ga_learnt_destroy(run.learnt);
     if (result < 0)
         ga_error_print("report", &error);
     return result < 0 ? GA_EXIT_FAILURE : GA_EXIT_OK;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 enum { COLUMNS_MAX = 24 };
 
 struct table {
@@ -15,9 +17,14 @@ struct table {
 
 char *table_clean(char *text)
 {
-    for (unsigned char *c = (unsigned char *)text; *c; c++)
-        if (*c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)) /* the last: C1 controls in UTF-8 */
+    for (unsigned char *c = (unsigned char *)text; *c;) {
+        size_t length = *c < 0x80 ? 1 : ga_utf8_length((const char *)c);
+        if (*c < 0x20 || *c == 0x7f || !length || (*c == 0xc2 && c[1] < 0xa0)) { /* the last: C1 controls in UTF-8 */
             *c = '?';
+            length = 1;
+        }
+        c += length;
+    }
     return text;
 }
 

@@ -27,7 +27,7 @@ void table_cell(struct table *table, const char *format, ...) __attribute__((for
 /* Prints it, indented by two, and frees it. */
 void table_print(struct table *table, FILE *file);
 
-/* Replaces control characters: names come from the trace, and could drive a terminal. Returns text. */
+/* Replaces control characters and what is no UTF-8: names come from the trace, and could drive a terminal. Returns text. */
 char *table_clean(char *text);
 /* Characters of a UTF-8 text. */
 size_t table_width(const char *text);

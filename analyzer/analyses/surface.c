@@ -1,77 +1,204 @@
-/* D3DKMT allocations by the surface that they belong to: hPrivateRuntimeResourceHandle, the runtime's own name of it. */
+/*
+ * Allocations by the surface that they belong to: of D3DKMT by hPrivateRuntimeResourceHandle, the runtime's own name of it, with the
+ * name that the program gave it (gpualloc/annotate.h); of DRM by that name, those of the same name in a process together.
+ */
 #include "analyzer/groups.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
-static bool has_surface(const struct ga_life *life)
+enum { NAME_SHOWN = 40 }; /* bytes of a name in a table, about */
+
+/* Names of one hPrivateRuntimeResourceHandle: an address that is used again for another surface has several. */
+struct named {
+    char *name;      /* the newest */
+    uint64_t others; /* times that it was given another name */
+};
+
+struct state {
+    struct groups surfaces, buffers; /* of D3DKMT; of DRM, by name */
+    struct ga_map index; /* (handle, process) to the place in named, plus 1 */
+    struct named *named;
+    size_t named_count, named_room;
+};
+
+/* The groups that a life belongs to, with its key; null: an unnamed buffer of DRM. Names are equal when their pointers are. */
+static struct groups *groups_of(struct state *state, const struct ga_life *life, struct group_key *key)
 {
-    return ga_row_is_d3dkmt(life->row);
+    bool d3dkmt = ga_row_is_d3dkmt(life->row);
+    *key = (struct group_key){d3dkmt ? life->surface : (uintptr_t)life->name, life->process};
+    return d3dkmt ? &state->surfaces : life->name ? &state->buffers : NULL;
 }
 
-static struct group_key key(const struct ga_life *life)
-{
-    return (struct group_key){life->surface, life->process};
-}
-
-static int born(void *state, const struct ga_life *life, const struct ga_call *call)
+static int born(void *user, const struct ga_life *life, const struct ga_call *call)
 {
     (void)call;
-    return has_surface(life) ? groups_born(state, key(life), life) : 0;
+    struct group_key key;
+    struct groups *groups = groups_of(user, life, &key);
+    return groups ? groups_born(groups, key, life) : 0;
 }
 
-static int died(void *state, const struct ga_life *life, enum ga_life_end how, const struct ga_call *call)
+/* A named handle can be of memory whose maker has no name, and the other way round. */
+static int died(void *user, const struct ga_life *life, enum ga_life_end how, const struct ga_call *call)
 {
     (void)call;
-    return has_surface(life) ? groups_died(state, key(life), key(life->memory->maker), life, how) : 0;
+    struct group_key key, maker_key;
+    struct groups *groups = groups_of(user, life, &key), *maker = groups_of(user, life->memory->maker, &maker_key);
+    int result = groups ? groups_ended(groups, key, life, how) : 0;
+    return result || !maker ? result : groups_memory(maker, maker_key, life, how);
 }
 
-static int finish(void *state, const struct analysis_trace *trace)
+static struct named *named_get(const struct state *state, uint64_t handle, uint64_t process)
+{
+    const uint64_t *place = ga_map_get(&state->index, handle, process);
+    return place ? &state->named[*place - 1] : NULL;
+}
+
+static int name_surface(struct state *state, const struct ga_gpualloc_annotate_name *event)
+{
+    struct named *named = named_get(state, event->handle, event->process);
+    if (named && !strcmp(named->name, event->name))
+        return 0; /* told again */
+    char *name = strdup(event->name);
+    if (!name)
+        return -ENOMEM;
+    if (named) {
+        free(named->name);
+        *named = (struct named){name, named->others + 1};
+        return 0;
+    }
+    if (state->named_count == state->named_room) {
+        size_t room = state->named_room ? 2 * state->named_room : 16;
+        struct named *list = reallocarray(state->named, room, sizeof *list);
+        if (!list) {
+            free(name);
+            return -ENOMEM;
+        }
+        state->named = list;
+        state->named_room = room;
+    }
+    state->named[state->named_count++] = (struct named){name, 0};
+    return ga_map_set(&state->index, event->handle, event->process, state->named_count);
+}
+
+/* A name that was taken back was the surface's all the same. */
+static int event(void *user, const struct ga_row *row, const void *record, int64_t ns)
+{
+    (void)ns;
+    enum { SURFACE = 1 };
+    struct state *state = user;
+    const struct ga_gpualloc_annotate_name *told = record;
+    if (ga_row_id(row) != GA_ROW_gpualloc_annotate_name || told->kind != SURFACE || !told->name || !*told->name ||
+        state->named_count >= GROUPS_MAX)
+        return 0;
+    return name_surface(state, told);
+}
+
+static int finish(void *user, const struct analysis_trace *trace)
 {
     (void)trace;
-    groups_sort(state, false);
+    struct state *state = user;
+    groups_sort(&state->surfaces, false);
+    groups_sort(&state->buffers, false);
     return 0;
 }
 
-static void name(const void *user, const struct group *group, char *text, size_t size)
+/* The bytes of a name that a table shows; *cut says that it is longer. */
+static int shown(const char *name, const char **cut)
 {
-    (void)user;
-    if (group->key.a)
-        snprintf(text, size, "0x%" PRIx64, group->key.a);
-    else
-        snprintf(text, size, "none given");
+    int length = (int)strlen(name);
+    *cut = length > NAME_SHOWN ? "…" : "";
+    if (length > NAME_SHOWN)
+        for (length = NAME_SHOWN; length > NAME_SHOWN - 4 && ((unsigned char)name[length] & 0xc0) == 0x80;)
+            length--;
+    return length;
 }
 
-static int name_json(const void *user, const struct group *group, json_object *object)
+static void surface_name(const void *user, const struct group *group, char *text, size_t size)
+{
+    const struct named *named = named_get(user, group->key.a, group->key.b);
+    const char *cut;
+    int length = named ? shown(named->name, &cut) : 0;
+    if (named)
+        snprintf(text, size, "0x%" PRIx64 " %.*s%s%s", group->key.a, length, named->name, cut, named->others ? " (and others)" : "");
+    else
+        snprintf(text, size, group->key.a ? "0x%" PRIx64 : "none given", group->key.a);
+}
+
+static int surface_json(const void *user, const struct group *group, json_object *object)
+{
+    const struct named *named = named_get(user, group->key.a, group->key.b);
+    return json_add_uint(object, "hPrivateRuntimeResourceHandle", group->key.a) ||
+                   json_add_id(object, "process", group->key.b) || json_add_string(object, "name", named ? named->name : NULL) ||
+                   json_add_uint(object, "renamed", named ? named->others : 0)
+               ? -ENOMEM
+               : 0;
+}
+
+static void buffer_name(const void *user, const struct group *group, char *text, size_t size)
 {
     (void)user;
-    int failed = json_add_uint(object, "hPrivateRuntimeResourceHandle", group->key.a);
+    const char *name = (const char *)(uintptr_t)group->key.a, *cut;
+    int length = shown(name, &cut);
+    snprintf(text, size, "%.*s%s", length, name, cut);
+}
+
+static int buffer_json(const void *user, const struct group *group, json_object *object)
+{
+    (void)user;
+    int failed = json_add_string(object, "name", (const char *)(uintptr_t)group->key.a);
     return failed ? failed : json_add_id(object, "process", group->key.b);
 }
 
-static const struct groups_view view = {
-    .title = "Surfaces (hPrivateRuntimeResourceHandle)", .head = "surface", .name = name, .json = name_json};
+static const struct groups_view surface_view = {
+    .title = "Surfaces (hPrivateRuntimeResourceHandle)", .head = "surface", .name = surface_name, .json = surface_json};
+static const struct groups_view buffer_view = {.title = "Named buffers", .head = "name", .name = buffer_name, .json = buffer_json};
 
-static void text(const void *state, const struct analysis_output *out)
+static void text(const void *user, const struct analysis_output *out)
 {
-    groups_text(state, &view, state, out);
+    const struct state *state = user;
+    groups_text(&state->surfaces, &surface_view, state, out);
+    if (!state->buffers.count)
+        return;
+    fputc('\n', out->file);
+    groups_text(&state->buffers, &buffer_view, state, out);
 }
 
-static json_object *json(const void *state)
+/* One array: those of D3DKMT, then the named buffers. */
+static json_object *json(const void *user)
 {
-    return groups_json(state, &view, state);
+    const struct state *state = user;
+    json_object *all = groups_json(&state->surfaces, &surface_view, state);
+    json_object *buffers = groups_json(&state->buffers, &buffer_view, state);
+    int failed = !all || !buffers;
+    for (size_t i = 0; !failed && i < json_object_array_length(buffers); i++)
+        failed = json_object_array_add(all, json_object_get(json_object_array_get_idx(buffers, i)));
+    json_object_put(buffers);
+    if (!failed)
+        return all;
+    json_object_put(all);
+    return NULL;
 }
 
-static void release(void *state)
+static void release(void *user)
 {
-    groups_release(state);
+    struct state *state = user;
+    groups_release(&state->surfaces);
+    groups_release(&state->buffers);
+    ga_map_release(&state->index);
+    for (size_t i = 0; i < state->named_count; i++)
+        free(state->named[i].name);
+    free(state->named);
 }
 
 const struct analysis analysis_surface = {
     .name = "surface",
-    .help = "D3DKMT allocations by hPrivateRuntimeResourceHandle, the runtime's name of a surface",
+    .help = "allocations by surface: D3DKMT's hPrivateRuntimeResourceHandle, and names that the program gave",
     .order = 50,
-    .state_size = sizeof(struct groups),
+    .state_size = sizeof(struct state),
+    .event = event,
     .born = born,
     .died = died,
     .finish = finish,

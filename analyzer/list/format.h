@@ -19,7 +19,7 @@ struct list_format {
     const char *name;
     /* Writes one line. 0 or a negative errno; errors of writing stay in the writer. */
     int (*call)(struct list *list, const struct ga_call *call);
-    /* Writes an event that is no call, for --events. Optional: the format has none. */
+    /* Writes an event that is no call. */
     void (*event)(struct list *list, const struct ga_row *row, const void *record, int64_t ns);
     struct walk_ops walk; /* user is the struct list */
 };

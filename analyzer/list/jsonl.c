@@ -219,7 +219,8 @@ static int put_call(struct list *list, const struct ga_call *call)
 static void put_member(struct list *list, const struct ga_member *member, const void *record)
 {
     static const char *const ids[] = {"process", "parent", "file"};
-    uint64_t value = member->kind == GA_INT ? ga_member_in(member, record) : 0;
+    bool number = member->kind == GA_INT || member->kind == GA_FLAGS;
+    uint64_t value = number ? ga_member_in(member, record) : 0;
     const char *string = NULL;
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
         if (!strcmp(member->name, ids[i])) {
@@ -229,7 +230,7 @@ static void put_member(struct list *list, const struct ga_member *member, const 
     if (member->kind == GA_STR) {
         memcpy(&string, (const char *)record + member->in, sizeof string);
         text(list, named(member->name), string ? string : "");
-    } else if (member->kind == GA_INT) {
+    } else if (number) {
         integer(list, named(member->name), member, value);
     }
 }

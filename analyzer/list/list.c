@@ -21,7 +21,7 @@ static const struct ga_option options[] = {
      (const char *const[]){"text", "jsonl", NULL}},
     {"blobs", 0, GA_OPTION_CHOICE, "WHAT", "private data", &blobs_name, (const char *const[]){"hex", "hash", "none", NULL}},
     {"u64", 0, GA_OPTION_CHOICE, "HOW", "jsonl: 64-bit integers", &u64_name, (const char *const[]){"number", "string", NULL}},
-    {"events", 0, GA_OPTION_FLAG, NULL, "jsonl: also what is no call: processes, files opened and closed, …", &events, NULL},
+    {"events", 0, GA_OPTION_FLAG, NULL, "also what is no call: processes, files opened and closed, …", &events, NULL},
     {"event", 'e', GA_OPTION_STRING, "PATTERN", "only events of this name, such as 'drm:*' or '*:create_*'", &pattern, NULL},
     {0},
 };
@@ -60,12 +60,14 @@ static int on_call(void *user, const struct ga_call *call)
     return result < 0 ? result : -list->writer.error;
 }
 
-/* A file is closed, as a call, at its begin; a fence moved when it was seen. */
+/* Text shows annotations in any case: they are for people. A file is closed, as a call, at its begin; a fence moved when it was
+   seen. */
 static int on_event(void *user, const struct ga_row *row, const void *record, int64_t ns)
 {
     struct list *list = user;
     const struct list_format *format = strcmp(format_name, "text") ? &list_format_jsonl : &list_format_text;
-    if (!events || !format->event || !wanted(row))
+    bool annotation = ga_row_id(row) == GA_ROW_gpualloc_annotate_name || ga_row_id(row) == GA_ROW_gpualloc_annotate_part;
+    if (!(events || (annotation && format == &list_format_text)) || !wanted(row))
         return 0;
     if (ga_row_id(row) == GA_ROW_gpualloc_file_closed && epoch_offset_ns)
         ns = (int64_t)((const struct ga_gpualloc_file_closed *)record)->begin + epoch_offset_ns;
@@ -135,7 +137,8 @@ const struct ga_verb verb_list = {
     .synopsis = "[options] TRACE",
     .description =
         "One line a call, in the order in which they completed. --format jsonl is the contract for scripts: one object a\n"
-        "call, members under the interface's own names, outputs as NAME_out. What was lost is said on standard error.",
+        "call, members under the interface's own names, outputs as NAME_out. Text also shows what the program said of its\n"
+        "surfaces (gpualloc/annotate.h); --events shows it in both. What was lost is said on standard error.",
     .options = options,
     .min_args = 1,
     .max_args = 1,

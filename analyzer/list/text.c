@@ -202,8 +202,33 @@ static int put_call(struct list *list, const struct ga_call *call)
     return result;
 }
 
+/* What is no call: its name, then its members; texts in quotes, as JSON writes them. */
+static void put_event(struct list *list, const struct ga_row *row, const void *record, int64_t ns)
+{
+    struct writer *writer = &list->writer;
+    put_time(list, ns);
+    writer_char(writer, ' ');
+    writer_text(writer, row->provider);
+    writer_char(writer, ':');
+    writer_text(writer, row->event);
+    writer_char(writer, '(');
+    for (const struct ga_member *member = row->members(); member->name; member++) {
+        struct walk_key key = {.name = member->name, .length = strlen(member->name), .suffix = ""};
+        const char *string = NULL;
+        if (member->kind == GA_STR) {
+            memcpy(&string, (const char *)record + member->in, sizeof string);
+            put_key(list, key);
+            writer_json_string(writer, string ? string : "");
+        } else if (member->kind == GA_INT || member->kind == GA_FLAGS) {
+            integer(list, key, member, ga_member_in(member, record));
+        }
+    }
+    writer_text(writer, ")\n");
+}
+
 const struct list_format list_format_text = {
     .name = "text",
     .call = put_call,
+    .event = put_event,
     .walk = {.integer = integer, .blob = blob, .words = words, .null = null, .text = text, .open = open, .close = close},
 };

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
+
 enum { CAPACITY = 256 * 1024 };
 
 static const char digits_lower[] = "0123456789abcdef";
@@ -114,19 +116,6 @@ void writer_hex_bytes(struct writer *writer, const void *bytes, size_t size)
     }
 }
 
-/* Bytes of the well-formed UTF-8 sequence at text, or 0. */
-static size_t utf8_length(const unsigned char *text)
-{
-    size_t length = text[0] < 0xc2 ? 0 : text[0] < 0xe0 ? 2 : text[0] < 0xf0 ? 3 : text[0] < 0xf5 ? 4 : 0;
-    for (size_t i = 1; i < length; i++)
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-    if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] > 0x9f) || (text[0] == 0xf0 && text[1] < 0x90) ||
-        (text[0] == 0xf4 && text[1] > 0x8f))
-        return 0;
-    return length;
-}
-
 void writer_json_string(struct writer *writer, const char *text)
 {
     writer_char(writer, '"');
@@ -140,10 +129,10 @@ void writer_json_string(struct writer *writer, const char *text)
             writer_hex(writer, *at, 4);
         } else if (*at < 0x80) {
             writer_char(writer, (char)*at);
-        } else if ((length = utf8_length(at))) {
+        } else if ((length = ga_utf8_length((const char *)at))) {
             writer_bytes(writer, at, length);
         } else {
-            writer_text(writer, "\xef\xbf\xbd");
+            writer_text(writer, GA_UTF8_REPLACEMENT);
             length = 1;
         }
         at += length;

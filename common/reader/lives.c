@@ -346,9 +346,14 @@ static int be_born(struct ga_lives *lives, struct object *object, struct object 
     life->tid = header->tid;
     life->asked_ns = call->begin_ns;
     life->born_ns = call->end_ns;
-    int known = 0;
-    if (lives->ops.known && size_rank(life->origin) < SIZE_BY_CALL)
-        known = lives->ops.known(lives->user, life->id, &life->size, &life->origin);
+    struct ga_known learnt;
+    int known = lives->ops.known ? lives->ops.known(lives->user, life->id, &learnt) : 0;
+    if (known > 0)
+        life->name = learnt.name;
+    if (known > 0 && size_rank(life->origin) < size_rank(learnt.origin)) {
+        life->size = learnt.size;
+        life->origin = learnt.origin;
+    }
     if (!maker) {
         object->memory = (struct ga_memory){.maker = life, .size = life->size, .origin = life->origin};
     } else if (life->origin == GA_SIZE_UNKNOWN && maker->memory.origin != GA_SIZE_UNKNOWN) {
@@ -853,6 +858,18 @@ static int file_closed(struct ga_lives *lives, const struct ga_gpualloc_file_clo
     return object ? end_object(lives, object, GA_END_CLOSED, ns, NULL) : 0;
 }
 
+/* Which buffer a name is for, when it is one of DRM. */
+static int name_told(struct ga_lives *lives, const struct ga_gpualloc_annotate_name *event, int64_t ns)
+{
+    enum { GEM = 2, DMA_BUF = 3 };
+    struct object *object = NULL;
+    if (event->kind == GEM && event->file)
+        object = find(lives, OBJECT_ALLOCATION, event->file, (uint32_t)event->handle, ns);
+    else if (event->kind == DMA_BUF)
+        object = memory_by_name(lives, dma_buf_name(event->dma_buf));
+    return object && lives->ops.named ? lives->ops.named(lives->user, &object->life, event->name ? event->name : "") : 0;
+}
+
 int ga_lives_event(struct ga_lives *lives, const struct ga_row *row, const void *record, int64_t ns)
 {
     if (ga_row_id(row) == GA_ROW_gpualloc_file)
@@ -861,6 +878,8 @@ int ga_lives_event(struct ga_lives *lives, const struct ga_row *row, const void 
         return file_closed(lives, record, ns);
     if (ga_row_id(row) == GA_ROW_gpualloc_lock_extent)
         return lock_extent(lives, record, ns);
+    if (ga_row_id(row) == GA_ROW_gpualloc_annotate_name)
+        return name_told(lives, record, ns);
     return 0;
 }
 

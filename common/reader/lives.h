@@ -63,6 +63,7 @@ struct ga_life {
     uint64_t dma_buf;  /* inode number once shared, else 0 */
     uint64_t size;     /* bytes, meaningful unless the origin is unknown; as known now: see sized below */
     enum ga_size_origin origin;
+    const char *name;  /* that the program gave (drm), as an earlier pass learnt it; else null */
     bool imported;     /* a handle to memory made elsewhere: do not count its bytes twice */
     const struct ga_memory *memory;
     const struct ga_row *row;  /* of the call that made it */
@@ -111,6 +112,13 @@ struct ga_object {
     void *user;       /* the caller's, zero at birth */
 };
 
+/* What an earlier pass over a trace learnt of an allocation. */
+struct ga_known {
+    uint64_t size;
+    enum ga_size_origin origin; /* unknown: nothing of its size */
+    const char *name;           /* or null */
+};
+
 struct ga_lives_ops {
     /* An object that is no allocation began (before the allocations that the same call made); it ended, after all that it owned.
        Those made before the recording are not told. how: GA_END_FREED by its own destroy, GA_END_OWNER with what it belongs to.
@@ -131,9 +139,12 @@ struct ga_lives_ops {
        smaller one. Optional: without it sizes stay as they were at birth, so that who counts bytes needs no more than born and
        died, with `known` for what a pass before learnt. */
     int (*sized)(void *user, struct ga_life *life, uint64_t size_before, enum ga_size_origin origin_before);
-    /* What an earlier pass over the same trace learnt of the size of the life with this id (reader/sizes.h): 1 when it did,
-       0 when not, or a negative errno. Optional. */
-    int (*known)(void *user, uint64_t id, uint64_t *size, enum ga_size_origin *origin);
+    /* The program named a GEM buffer, or took the name back (""). Surfaces of D3DKMT are named by their handles, with no regard to
+       allocations: see gpualloc:annotate_name. Optional. */
+    int (*named)(void *user, struct ga_life *life, const char *name);
+    /* What an earlier pass over the same trace learnt of the life with this id (reader/learnt.h): 1 when it did, 0 when not, or a
+       negative errno. Optional. */
+    int (*known)(void *user, uint64_t id, struct ga_known *known);
     /* Bytes of private data by hash, for the decoders of sizes: as ga_reader_blob. Optional: without it nothing is decoded. */
     int (*blob)(void *user, uint64_t hash, const void **data, uint32_t *size);
 };

@@ -22,6 +22,8 @@ fcntl
 fcntl64
 fork
 forkpty
+gpualloc_annotate_name
+gpualloc_annotate_part
 ioctl
 open
 open64

@@ -66,8 +66,8 @@ class Memory:
 
 
 class Lives:
-    """Follows the lives; tells each observer of births and deaths. learnt: what an earlier pass found in late, sizes (with their
-    origins) that were told after birth, by the order of births."""
+    """Follows the lives; tells each observer of births and deaths. learnt: what an earlier pass found in late and late_names, sizes
+    (with their origins) and names that were told after birth, by the order of births."""
 
     def __init__(self, observers, learnt):
         self.observers = observers
@@ -75,6 +75,7 @@ class Lives:
         self.scopes, self.dma_bufs, self.names = {}, {}, {}
         self.holders, self.past, self.nested = {}, collections.OrderedDict(), {}
         self.ids, self.learnt, self.late = 0, learnt, {}
+        self.late_names = {}
         self.locks = {}
 
     # objects
@@ -136,6 +137,8 @@ class Lives:
         memory.handles -= 1
         for observer in self.observers:
             observer.died(thing, how)
+            if memory.handles == 0 and how != "alive":
+                observer.memory_gone(memory.maker)
         if memory.handles == 0:
             if memory.dma_buf and memory.maker.origin != "unknown":
                 self.past[memory.dma_buf] = memory.maker.size
@@ -149,8 +152,10 @@ class Lives:
     def born(self, thing, call, memory=None):
         thing.call, thing.id = call, self.ids
         self.ids += 1
+        sizes, names = self.learnt
+        thing.name = names.get(thing.id)
         if thing.origin == "unknown":
-            thing.size, thing.origin = self.learnt.get(thing.id, (0, "unknown"))
+            thing.size, thing.origin = sizes.get(thing.id, (0, "unknown"))
         thing.memory = memory or Memory(thing)
         if memory and thing.origin == "unknown" and memory.maker.origin != "unknown":
             thing.size, thing.origin = memory.maker.size, "imported"
@@ -341,6 +346,11 @@ class Lives:
                 self.holders.setdefault((file, process), process)
             elif not any(key[0] == file for key in self.holders):
                 self.holders[file, process] = file
+        elif name == "annotate_name" and event["kind"] in (2, 3):
+            memory = self.dma_bufs.get(event["dma_buf"])
+            thing = (memory and memory.maker) if event["kind"] == 3 else self.find("allocation", file, event["handle"], event["ts"])
+            if thing:
+                self.late_names[thing.id] = event["name"] or None
         elif name == "lock_extent":
             begin = self.locks.get((process, event["hAllocation"], event["pData"]), event["ts"])
             self.learn(process, event["hAllocation"], begin, event["size"], "locked")
@@ -470,6 +480,9 @@ class Observer:
     def died(self, thing, how):
         pass
 
+    def memory_gone(self, maker):
+        pass
+
     def stranger(self):
         pass
 
@@ -489,8 +502,10 @@ class Grouped(Observer):
         if not self.wants(thing):
             return
         self.groups[self.key(thing)].died(thing, how)
-        if thing.memory.handles == 0 and how != "alive":
-            self.groups[self.key(thing.memory.maker)].memory_gone(thing.memory.maker)
+
+    def memory_gone(self, maker):
+        if self.wants(maker):
+            self.groups[self.key(maker)].memory_gone(maker)
 
     def check(self, report):
         """report: a list of objects, one a group."""
@@ -507,17 +522,44 @@ class Grouped(Observer):
 
 
 class Surface(Grouped):
+    """Those of D3DKMT, with the names that were told of them; named buffers of DRM, those of one name together."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = {}
+
+    def event(self, name, event):
+        if name == "annotate_name" and event["kind"] == 1 and event["name"]:
+            key = event["handle"], event["process"]
+            last, changes = self.names.get(key, (None, -1))
+            if event["name"] != last:
+                self.names[key] = event["name"], changes + 1
+
     def wants(self, thing):
-        return thing.call["event"].startswith("d3dkmt:")
+        return thing.call["event"].startswith("d3dkmt:") or thing.name
 
     def key(self, thing):
-        return thing.surface, thing.scope
+        if thing.call["event"].startswith("d3dkmt:"):
+            return thing.surface, thing.scope
+        return "named", thing.name, thing.call["process"]
 
     def key_of(self, entry):
-        return entry["hPrivateRuntimeResourceHandle"], entry["process"]
+        if "hPrivateRuntimeResourceHandle" in entry:
+            return entry["hPrivateRuntimeResourceHandle"], entry["process"]
+        return "named", entry["name"], entry["process"]
 
     def name(self, key):
-        return {"hPrivateRuntimeResourceHandle": key[0], "process": key[1]}
+        if key[0] == "named":
+            return {"process": key[2]}
+        return {"hPrivateRuntimeResourceHandle": key[0], "process": key[1], "renamed": self.names.get(key, (None, 0))[1]}
+
+    def check(self, report):
+        differences = super().check(report)
+        for entry in report:
+            key = self.key_of(entry)
+            if key[0] != "named" and entry["name"] != self.names.get(key, (None, 0))[0]:
+                differences.append(f"{key}: named {entry['name']}")
+        return differences
 
 
 class Device(Grouped):
@@ -669,8 +711,9 @@ class Summary(Observer):
 
     def died(self, thing, how):
         self.all.died(thing, how)
-        if thing.memory.handles == 0 and how != "alive":
-            self.all.memory_gone(thing.memory.maker)
+
+    def memory_gone(self, maker):
+        self.all.memory_gone(maker)
 
     def stranger(self):
         self.strangers += 1
@@ -722,9 +765,9 @@ def main(list_path, report_path):
     with open(report_path) as file:
         report = json.load(file)
     analyses = {"summary": Summary(), "calls": Calls(), "device": Device(), "size": Size(), "surface": Surface(), "alive": Alive()}
-    learning = Lives([], {})
+    learning = Lives([], ({}, {}))
     follow(list_path, learning, [])
-    lives = Lives(analyses.values(), learning.late)
+    lives = Lives(analyses.values(), (learning.late, learning.late_names))
     follow(list_path, lives, analyses.values())
     lives.finish(report["summary"]["last_ts"])
     differences = [f"{name}: nothing here recomputes it" for name in report if name not in analyses and name not in

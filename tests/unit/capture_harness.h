@@ -60,10 +60,14 @@ static void *list_copy(const void *from, size_t size)
     return memcpy(list_room + place, from, size);
 }
 
-/* Keeps what list members point to: the tracer's buffer is gone when emit returns. */
+/* Keeps what list and text members point to: the tracer's buffer is gone when emit returns. */
 static void keep_lists(struct event *event)
 {
     for (const struct ga_member *m = ga_rows[event->row].members(); m->name; m++) {
+        if (m->kind == GA_STR) {
+            const char **text = (const char **)((char *)&event->record + m->in);
+            *text = *text ? list_copy(*text, strlen(*text) + 1) : NULL;
+        }
         if (m->kind != GA_WORDS && m->kind != GA_ARRAY)
             continue;
         char *record = (char *)&event->record;

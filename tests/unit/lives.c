@@ -392,13 +392,12 @@ static void a_size_is_learnt_of_the_generation_that_was_meant(void **state)
     expect(run, "-5#0@31freed ~5#1:unknown:0>locked:4096 ");
 }
 
-static int say_known(void *user, uint64_t id, uint64_t *size, enum ga_size_origin *origin)
+static int say_known(void *user, uint64_t id, struct ga_known *known)
 {
     (void)user;
     if (id != 1)
         return 0;
-    *size = 12345;
-    *origin = GA_SIZE_LOCKED;
+    *known = (struct ga_known){.size = 12345, .origin = GA_SIZE_LOCKED, .name = "known"};
     return 1;
 }
 
@@ -413,6 +412,8 @@ static void what_an_earlier_pass_learnt_holds_from_birth(void **state)
     assert_int_equal(ga_lives_find(run->lives, 7, 5)->origin, GA_SIZE_UNKNOWN);
     assert_int_equal(ga_lives_find(run->lives, 7, 6)->origin, GA_SIZE_LOCKED);
     assert_int_equal(ga_lives_find(run->lives, 7, 6)->memory->size, 12345);
+    assert_string_equal(ga_lives_find(run->lives, 7, 6)->name, "known");
+    assert_null(ga_lives_find(run->lives, 7, 5)->name);
     ga_lives_destroy(run->lives);
     run->lives = first;
 }

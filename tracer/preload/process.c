@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "preload/annotate.h"
 #include "preload/blobs.h"
 #include "preload/debug.h"
 #include "preload/fences.h"
@@ -37,6 +38,7 @@ static const char *const trouble_texts[PROCESS_TROUBLE_COUNT] = {
     [PROCESS_TROUBLE_COMPARE_FORBIDDEN] = "kcmp is forbidden here: a duplicated descriptor may look like a file of its own",
     [PROCESS_TROUBLE_PROBE] = "a DRM device did not say its driver: its calls were not recorded",
     [PROCESS_TROUBLE_FILES_FULL] = "too many GPU files open: calls on further ones were not recorded",
+    [PROCESS_TROUBLE_NAME] = "a name that the program gave could not be read",
 };
 static atomic_ullong trouble_counts[PROCESS_TROUBLE_COUNT];
 
@@ -134,6 +136,7 @@ void process_rundown(void)
         atomic_store_explicit(&capture_process.announced, true, memory_order_release);
     }
     files_rundown();
+    annotate_rundown();
     if (capture_ops->enabled(GA_ROW_gpualloc_rundown_end))
         capture_ops->emit(GA_ROW_gpualloc_rundown_end, &end);
 }
