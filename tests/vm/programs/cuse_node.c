@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -62,12 +63,12 @@ static int wait_for(pid_t child)
 {
     int status = -1;
     struct timespec slice = {.tv_nsec = 10000000};
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < 3000; i++) {
         if (waitpid(child, &status, WNOHANG) == child)
             return status;
         nanosleep(&slice, NULL);
     }
-    fail_msg("process %d did not end in 10 s", child);
+    fail_msg("process %d did not end in 30 s", child);
     return -1;
 }
 
@@ -101,6 +102,25 @@ static void expect_said(struct child *child)
     char byte;
     assert_int_equal(read(child->said, &byte, 1), 1);
     close(child->said);
+}
+
+/* Waits until the child is inside an ioctl, and the server has surely taken it. */
+static void expect_in_ioctl(pid_t child)
+{
+    char path[32], text[16] = "";
+    snprintf(path, sizeof path, "/proc/%d/syscall", child);
+    for (int i = 0; i < 3000; i++) {
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        ssize_t size = read(fd, text, sizeof text - 1);
+        close(fd);
+        text[size > 0 ? size : 0] = 0;
+        if (atoi(text) == SYS_ioctl) {
+            usleep(500000);
+            return;
+        }
+        usleep(10000);
+    }
+    fail_msg("process %d makes no ioctl: %s", child, text);
 }
 
 static void say(int to)
@@ -535,7 +555,7 @@ static void killed_callers_end_at_once(void **state)
         children[i] = start(wait_in_a_call);
     for (int i = 0; i < CROWD; i++)
         expect_said(&children[i]);
-    usleep(200000);
+    expect_in_ioctl(children[CROWD - 1].pid);
     struct dxg dxg = dxg_open(); /* others are answered meanwhile */
     assert_int_equal(used(&dxg), 0);
     for (int i = 0; i < CROWD; i++)
@@ -604,11 +624,12 @@ static void the_server_may_end_while_calls_wait(void **state)
         children[i] = start(wait_in_a_call);
         expect_said(&children[i]);
     }
-    usleep(200000);
+    for (int i = 0; i < 4; i++)
+        expect_in_ioctl(children[i].pid);
     kill(server, SIGTERM);
     for (int i = 0; i < 4; i++)
         expect_success(children[i].pid); /* EINTR */
-    for (int i = 0; i < 500 && access("/dev/dxg", F_OK) == 0; i++)
+    for (int i = 0; i < 3000 && access("/dev/dxg", F_OK) == 0; i++)
         usleep(10000);
     assert_int_equal(open("/dev/dxg", O_RDONLY), -1);
     assert_int_equal(errno, ENOENT);
@@ -621,7 +642,7 @@ static void the_server_may_be_killed_while_calls_wait(void **state)
     struct dxg dxg = dxg_open();
     struct child child = start(wait_in_a_call_that_is_lost);
     expect_said(&child);
-    usleep(200000);
+    expect_in_ioctl(child.pid);
     kill((pid_t)atoi(getenv("SERVER")), SIGKILL);
     expect_success(child.pid);
     struct D3DKMT_ENUMADAPTERS2 list = {0};
