@@ -15,11 +15,6 @@ uint64_t softgpu_now(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-uint64_t softgpu_paging_time(const struct softgpu *gpu)
-{
-    return gpu->config.paging_ns;
-}
-
 uint64_t *softgpu_fence_word(struct softgpu *gpu, uint32_t sync)
 {
     return (uint64_t *)(void *)((char *)gpu + SOFTGPU_FENCES_OFFSET) + sync;
@@ -53,6 +48,7 @@ uint64_t softgpu_fence_issue(struct softgpu *gpu, uint32_t index)
         queue->listed = 1;
         queue->next_busy = gpu->busy_queues;
         gpu->busy_queues = index;
+        softgpu_bell_ring(gpu); /* whoever sleeps until the next fence is due has to know of this one */
     }
     return queue->issued;
 }

@@ -136,9 +136,6 @@ void softgpu_reap(struct softgpu *gpu, bool (*alive)(void *user, uint32_t pid, u
 /* Lets go of shared objects that nobody has open and no NT handle stands for any more (held() is asked). With the state locked. */
 void softgpu_reap_shared(struct softgpu *gpu, const struct softgpu_memory *memory);
 
-/* How long a paging operation takes: when not 0, the front end has to bring the fences up to date for programs that only read them. */
-uint64_t softgpu_paging_time(const struct softgpu *gpu);
-
 /* Unmaps and clears what the calling process's leave has left of contents: after softgpu_process_leave, before the state is unlocked.
    Each ioctl does it for what it destroyed. */
 void softgpu_tidy(struct softgpu *gpu, const struct softgpu_memory *memory);

@@ -376,6 +376,20 @@ static long update(const struct space *space, const struct D3DDDI_UPDATEGPUVIRTU
     return 0;
 }
 
+/* The context's queue waits for the fence, unless told not to, and signals its next value. */
+static long put_in_order(struct softgpu_call *call, const struct D3DKMT_UPDATEGPUVIRTUALADDRESS *args, uint32_t context, uint32_t fence)
+{
+    struct softgpu *gpu = call->gpu;
+    uint32_t root = gpu->objects[fence].backing ? gpu->objects[fence].backing : fence;
+    struct softgpu_entry *entry = (void *)gpu->scratch;
+    *entry = (struct softgpu_entry){.sync = root, .serial = (uint32_t)gpu->objects[root].serial, .value = args->FenceValue};
+    long result = 0;
+    if (!(args->Flags & D3DKMT_UPDATEGPUVIRTUALADDRESS_DoNotWait))
+        result = softgpu_work_submit(call, WORK_WAIT, &context, 1, 1, 0, 0);
+    *entry = (struct softgpu_entry){.sync = root, .serial = (uint32_t)gpu->objects[root].serial, .value = args->FenceValue + 1};
+    return result ? result : softgpu_work_submit(call, WORK_SIGNAL, &context, 1, 1, 0, 0);
+}
+
 long softgpu_update_gpu_va(struct softgpu_call *call, void *structure)
 {
     struct D3DKMT_UPDATEGPUVIRTUALADDRESS *args = structure;
@@ -393,10 +407,12 @@ long softgpu_update_gpu_va(struct softgpu_call *call, void *structure)
         return result;
     uint32_t context = softgpu_object_find(gpu, call->place, SOFTGPU_CONTEXT, args->hContext);
     uint32_t fence = softgpu_object_find(gpu, call->place, SOFTGPU_SYNC, args->hFenceObject);
-    if (!context || gpu->objects[context].parent != device || !fence)
+    if (!context || gpu->objects[context].parent != device || gpu->objects[fence].kind != D3DDDI_MONITORED_FENCE)
         return invalid();
     struct space space = {gpu, call->place, gpu->objects[device].adapter};
     result = update(&space, list, args->NumOperations);
+    if (result == 0)
+        result = put_in_order(call, args, context, fence);
     if (result)
         return result;
     return softgpu_write(call, call->argument + offsetof(struct D3DKMT_UPDATEGPUVIRTUALADDRESS, FenceValue), &args->FenceValue,

@@ -119,41 +119,9 @@ static int write_memory(void *user, uint64_t to, const void *from, size_t size)
     return memory_copy(true, (void *)from, to, size);
 }
 
-/* The clock behind paging fences that a program only reads: a thread that brings them up to date. It is there only when the environment
-   asks for paging to take time, so that other programs have no thread of ours; signals are blocked in it, as they are here. */
-static void *page(void *user)
-{
-    (void)user;
-    enum { LONGEST_NS = 1000000 }; /* how late it may notice the next operation */
-    for (;;) {
-        struct timespec now;
-        syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
-        uint64_t time = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-        softgpu_lock(state);
-        uint64_t next = softgpu_fence_advance(state, time);
-        softgpu_unlock(state);
-        uint64_t pause = next - time < LONGEST_NS ? next - time : LONGEST_NS;
-        syscall(SYS_nanosleep, &(struct timespec){.tv_nsec = (long)pause}, NULL);
-    }
-    return NULL;
-}
-
-/* Once a process: a forked child has none. With the state locked. */
-static void start_pager(void)
-{
-    static pid_t has_one;
-    pthread_t thread;
-    if (has_one == getpid() || pthread_create(&thread, NULL, page, NULL) != 0)
-        return;
-    has_one = getpid();
-    pthread_detach(thread);
-}
-
 static uint64_t fence_address(void *user, size_t offset)
 {
     (void)user;
-    if (softgpu_paging_time(state))
-        start_pager();
     return (uintptr_t)state + SOFTGPU_STATE_SIZE + offset;
 }
 

@@ -405,6 +405,7 @@ struct update {
     struct D3DKMT_UPDATEGPUVIRTUALADDRESS args;
     struct D3DDDI_UPDATEGPUVIRTUALADDRESS_OPERATION operations[4];
     uint64_t range;
+    const uint64_t *fence; /* stands at 5, as the updates wait for it */
 };
 
 /* A range of 16 pages with a context and a fence to order updates by. */
@@ -412,12 +413,14 @@ static void start_update(struct update *u)
 {
     *u = (struct update){.p = start_process()};
     struct D3DKMT_CREATECONTEXTVIRTUAL context = {.hDevice = u->p.f.device};
-    struct D3DKMT_CREATEPAGINGQUEUE queue = {.hDevice = u->p.f.device};
+    struct D3DKMT_CREATESYNCHRONIZATIONOBJECT2 fence = {
+        .hDevice = u->p.f.device, .Info = {.Type = D3DDDI_MONITORED_FENCE, .MonitoredFence.InitialFenceValue = 5}};
     assert_int_equal(CALL(&u->p.f, 0x04, &context), 0);
-    assert_int_equal(CALL(&u->p.f, 0x07, &queue), 0);
+    assert_int_equal(CALL(&u->p.f, 0x10, &fence), 0);
+    u->fence = fence.Info.MonitoredFence.FenceValueCPUVirtualAddress;
     u->range = reserve_well(&u->p, 0, ALIGNED);
     u->args = (struct D3DKMT_UPDATEGPUVIRTUALADDRESS){.hDevice = u->p.f.device, .hContext = context.hContext,
-                                                      .hFenceObject = queue.hSyncObject, .NumOperations = 1,
+                                                      .hFenceObject = fence.hSyncObject, .NumOperations = 1,
                                                       .Operations = u->operations, .FenceValue = 5};
 }
 
@@ -454,7 +457,29 @@ static void update_maps_unmaps_and_copies_in_order(void **state)
     u.args.NumOperations = 4;
     assert_int_equal(CALL(&u.p.f, 0x39, &u.args), 0);
     assert_int_equal(u.args.FenceValue, 5);
+    assert_int_equal(*u.fence, 6);
     expect_pages(&u, (const int[16]){4, 5, -1, 7, 8, 9, 10, 0, -1, -1, 5, -1, 7, 8, -1, -1});
+    stop(&u.p.f);
+}
+
+static void update_signals_when_what_it_waits_for_has_come(void **state)
+{
+    (void)state;
+    struct update u;
+    start_update(&u);
+    set_map(&u, 0, 0, 1, 0, 1);
+    u.args.FenceValue = 10;
+    assert_int_equal(CALL(&u.p.f, 0x39, &u.args), 0);
+    assert_int_equal(*u.fence, 5);
+    uint64_t value = 10;
+    struct D3DKMT_SIGNALSYNCHRONIZATIONOBJECTFROMCPU signal = {
+        .hDevice = u.p.f.device, .ObjectCount = 1, .ObjectHandleArray = &u.args.hFenceObject, .FenceValueArray = &value};
+    assert_int_equal(CALL(&u.p.f, 0x31, &signal), 0);
+    assert_int_equal(*u.fence, 11);
+    u.args.FenceValue = 20;
+    u.args.Flags = D3DKMT_UPDATEGPUVIRTUALADDRESS_DoNotWait;
+    assert_int_equal(CALL(&u.p.f, 0x39, &u.args), 0);
+    assert_int_equal(*u.fence, 21);
     stop(&u.p.f);
 }
 
@@ -651,6 +676,7 @@ int main(void)
         cmocka_unit_test(mappings_end_with_their_allocation_and_ranges_stay),
         cmocka_unit_test(spaces_are_each_process_s_own_and_end_with_it),
         cmocka_unit_test(update_maps_unmaps_and_copies_in_order),
+        cmocka_unit_test(update_signals_when_what_it_waits_for_has_come),
         cmocka_unit_test(update_copies_over_itself),
         cmocka_unit_test(update_repeats_a_short_piece_of_an_allocation),
         cmocka_unit_test(update_makes_all_or_nothing),
