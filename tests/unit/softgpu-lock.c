@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "softgpu-process.h"
+#include "softgpu-pair.h"
 
 enum { PAGE = 4096, CONTENTS = 64 * PAGE };
 
@@ -267,6 +267,68 @@ static void locks_are_found_again_after_a_death(void **state)
     stop_locking(&f);
 }
 
+/* Two processes with one resource of one allocation: its handle in each. */
+static void share_one(struct pair *p, D3DKMT_HANDLE *first, D3DKMT_HANDLE *second, uint64_t *nt_handle)
+{
+    D3DKMT_HANDLE resource = create_resource(
+        &p->a, D3DKMT_CREATEALLOCATION_CreateShared | D3DKMT_CREATEALLOCATION_NtSecuritySharing, first);
+    struct D3DKMT_SHAREOBJECTS share = {.ObjectCount = 1, .ObjectHandleArray = &resource, .pSharedNtHandle = nt_handle};
+    assert_int_equal(CALL(&p->a, 0x3f, &share), 0);
+    struct D3DDDI_OPENALLOCATIONINFO2 info;
+    unsigned char data[sizeof(struct softgpu_private_data)];
+    struct D3DKMT_OPENRESOURCEFROMNTHANDLE open = {.hDevice = p->b.device,
+                                                   .hNtHandle = *nt_handle,
+                                                   .NumAllocations = 1,
+                                                   .pOpenAllocationInfo2 = &info,
+                                                   .TotalPrivateDriverDataBufferSize = sizeof data,
+                                                   .pTotalPrivateDriverDataBuffer = data};
+    assert_int_equal(CALL(&p->b, 0x42, &open), 0);
+    *second = info.hAllocation;
+}
+
+static void processes_lock_the_same_bytes_of_what_they_share(void **state)
+{
+    (void)state;
+    struct pair p;
+    start_pair(&p);
+    munmap(p.a.gpu, SOFTGPU_STATE_SIZE);
+    struct fixture locking = start_locking(); /* with the pair's NT handles */
+    locking.memory.share = p.a.memory.share, locking.memory.unshare = p.a.memory.unshare;
+    locking.memory.shared = p.a.memory.shared, locking.memory.held = p.a.memory.held;
+    p.a = p.b = locking;
+    softgpu_lock(p.a.gpu);
+    p.b.place = softgpu_process_enter(p.a.gpu, 200, 2);
+    softgpu_unlock(p.a.gpu);
+    open_device(&p.b);
+    D3DKMT_HANDLE first, second;
+    uint64_t nt_handle;
+    share_one(&p, &first, &second, &nt_handle);
+    char *ours, *theirs;
+    assert_int_equal(lock(&p.a, first, &ours), 0);
+    strcpy(ours, "shared");
+    assert_int_equal(lock(&p.b, second, &theirs), 0);
+    assert_ptr_not_equal(ours, theirs);
+    assert_string_equal(theirs, "shared");
+    assert_int_equal(mapped, 2);
+    assert_int_equal(unlock(&p.a, first), 0); /* each counts its own */
+    assert_int_equal(unlock(&p.a, first), -EINVAL);
+    softgpu_lock(p.a.gpu);
+    softgpu_process_leave(p.a.gpu, 100, 1); /* the creator goes, the opener keeps it */
+    softgpu_tidy(p.a.gpu, &p.a.memory);
+    softgpu_unlock(p.a.gpu);
+    assert_string_equal(theirs, "shared");
+    D3DKMT_HANDLE other = create_one(&p.b, 0);
+    char *others;
+    assert_int_equal(lock(&p.b, other, &others), 0);
+    memset(others, 'x', 2 * PAGE);
+    assert_string_equal(theirs, "shared");
+    struct D3DKMT_OFFERALLOCATIONS offer = {
+        .hDevice = p.b.device, .HandleList = &second, .NumAllocations = 1, .Priority = D3DKMT_OFFER_PRIORITY_LOW};
+    assert_int_equal(unlock(&p.b, second), 0);
+    assert_int_equal(CALL(&p.b, 0x27, &offer), -EINVAL); /* what is shared can't be offered */
+    stop_locking(&p.a);
+}
+
 static void lock_looks_at_allocation_device_and_flags(void **state)
 {
     (void)state;
@@ -370,6 +432,7 @@ int main(void)
         cmocka_unit_test(after_an_exec_nothing_is_locked),
         cmocka_unit_test(the_caller_s_own_memory_locks_to_itself),
         cmocka_unit_test(locks_are_found_again_after_a_death),
+        cmocka_unit_test(processes_lock_the_same_bytes_of_what_they_share),
         cmocka_unit_test(lock_looks_at_allocation_device_and_flags),
         cmocka_unit_test(the_last_unlock_looks_at_the_device_too_late),
         cmocka_unit_test(a_lock_that_fails_leaves_nothing),
