@@ -4,7 +4,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,8 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -109,6 +113,35 @@ static bool all_is_free(const struct device *device)
     return CALL(device->fd, 0x06, &args) == 0 && destroy(device, args.hResource) == 0;
 }
 
+#define NT_SHARED (D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS_Shared | D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS_NtSecuritySharing)
+
+static int make_fence(const struct device *device, D3DKMT_HANDLE *fence, const volatile uint64_t **value)
+{
+    struct D3DKMT_CREATESYNCHRONIZATIONOBJECT2 args = {.hDevice = device->device,
+                                                       .Info = {.Type = D3DDDI_MONITORED_FENCE, .Flags = NT_SHARED}};
+    int result = CALL(device->fd, 0x10, &args);
+    *fence = args.hSyncObject;
+    *value = args.Info.MonitoredFence.FenceValueCPUVirtualAddress;
+    return result;
+}
+
+static int signal_fence(const struct device *device, D3DKMT_HANDLE fence, uint64_t value)
+{
+    struct D3DKMT_SIGNALSYNCHRONIZATIONOBJECTFROMCPU args = {
+        .hDevice = device->device, .ObjectCount = 1, .ObjectHandleArray = &fence, .FenceValueArray = &value};
+    return CALL(device->fd, 0x31, &args);
+}
+
+static int wait_fence(const struct device *device, D3DKMT_HANDLE fence, uint64_t value, int event)
+{
+    struct D3DKMT_WAITFORSYNCHRONIZATIONOBJECTFROMCPU args = {.hDevice = device->device,
+                                                              .ObjectCount = 1,
+                                                              .ObjectHandleArray = &fence,
+                                                              .FenceValueArray = &value,
+                                                              .hAsyncEvent = (uint64_t)event};
+    return CALL(device->fd, 0x3a, &args);
+}
+
 static int send_descriptor(int socket, int fd)
 {
     char byte = 0, control[CMSG_SPACE(sizeof fd)] = {0};
@@ -166,10 +199,26 @@ static int role_creator(void)
     return nt_handle >= 0 && send_descriptor(SOCKET, nt_handle) == 0 ? 0 : 3;
 }
 
+/* Answers each value that the fence is brought to with the next. */
+static int role_player(void)
+{
+    struct device device;
+    struct D3DKMT_OPENSYNCOBJECTFROMNTHANDLE2 args = {.hNtHandle = (uint64_t)receive_descriptor(SOCKET)};
+    if (open_device(&device) != 0)
+        return 2;
+    args.hDevice = device.device;
+    if (CALL(device.fd, 0x40, &args) != 0)
+        return 3;
+    for (uint64_t value = 1; value < 40; value += 2)
+        if (wait_fence(&device, args.hSyncObject, value, 0) != 0 || signal_fence(&device, args.hSyncObject, value + 1) != 0)
+            return 4;
+    return *(const uint64_t *)args.MonitoredFence.FenceValueCPUVirtualAddress == 40 ? 0 : 5;
+}
+
 static const struct {
     const char *name;
     int (*play)(void);
-} roles[] = {{"opener", role_opener}, {"creator", role_creator}};
+} roles[] = {{"opener", role_opener}, {"creator", role_creator}, {"player", role_player}};
 
 static int play_role(const char *name)
 {
@@ -286,6 +335,96 @@ static void a_descriptor_of_something_else_is_einval(void **state)
     close(device.fd);
 }
 
+static void processes_wake_each_other(void **state)
+{
+    (void)state;
+    struct device device;
+    D3DKMT_HANDLE fence;
+    const volatile uint64_t *value;
+    int end;
+    assert_int_equal(open_device(&device), 0);
+    assert_int_equal(make_fence(&device, &fence, &value), 0);
+    int nt_handle = share(&device, fence);
+    pid_t child = start_role("player", &end);
+    assert_int_equal(send_descriptor(end, nt_handle), 0);
+    for (uint64_t i = 1; i < 40; i += 2) {
+        assert_int_equal(signal_fence(&device, fence, i), 0);
+        assert_int_equal(wait_fence(&device, fence, i + 1, 0), 0);
+    }
+    assert_int_equal(*value, 40);
+    expect_end(child, 0);
+    close(end);
+    close(nt_handle);
+    close(device.fd);
+}
+
+static void an_event_comes_from_another_process(void **state)
+{
+    (void)state;
+    struct device device;
+    D3DKMT_HANDLE fence;
+    const volatile uint64_t *value;
+    int end, event = eventfd(0, EFD_CLOEXEC);
+    assert_int_equal(open_device(&device), 0);
+    assert_int_equal(make_fence(&device, &fence, &value), 0);
+    int nt_handle = share(&device, fence);
+    assert_int_equal(wait_fence(&device, fence, 2, event), 0);
+    struct pollfd poll_event = {.fd = event, .events = POLLIN};
+    assert_int_equal(poll(&poll_event, 1, 0), 0);
+    pid_t child = start_role("player", &end);
+    assert_int_equal(send_descriptor(end, nt_handle), 0);
+    assert_int_equal(signal_fence(&device, fence, 1), 0);
+    assert_int_equal(poll(&poll_event, 1, 20000), 1); /* the child's 2, no call of ours */
+    for (uint64_t i = 3; i < 40; i += 2) {
+        assert_int_equal(wait_fence(&device, fence, i - 1, 0), 0);
+        assert_int_equal(signal_fence(&device, fence, i), 0);
+    }
+    expect_end(child, 0);
+    assert_int_equal(wait_fence(&device, fence, 1, device.fd), -1); /* no eventfd */
+    assert_int_equal(errno, EINVAL);
+    close(end);
+    close(event);
+    close(nt_handle);
+    close(device.fd);
+}
+
+static int alarms;
+static const struct device *alarm_device;
+static D3DKMT_HANDLE alarm_fence;
+static void count_alarm(int number)
+{
+    (void)number;
+    if (++alarms == 3)
+        signal_fence(alarm_device, alarm_fence, 1);
+}
+
+static void start_alarms(int flags)
+{
+    struct sigaction action = {.sa_handler = count_alarm, .sa_flags = flags};
+    struct itimerval timer = {.it_interval = {.tv_usec = 20000}, .it_value = {.tv_usec = 20000}};
+    alarms = 0;
+    sigaction(SIGALRM, &action, NULL);
+    setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static void a_sleep_ends_at_signals_as_system_calls_do(void **state)
+{
+    (void)state;
+    struct device device;
+    const volatile uint64_t *value;
+    assert_int_equal(open_device(&device), 0);
+    assert_int_equal(make_fence(&device, &alarm_fence, &value), 0);
+    alarm_device = &device;
+    start_alarms(0);
+    assert_int_equal(wait_fence(&device, alarm_fence, 1, 0), -1);
+    assert_int_equal(errno, EINTR);
+    start_alarms(SA_RESTART); /* goes on sleeping, until a handler's own call lets it go */
+    assert_int_equal(wait_fence(&device, alarm_fence, 1, 0), 0);
+    assert_true(alarms >= 3);
+    setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
+    close(device.fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -293,6 +432,9 @@ int main(void)
         cmocka_unit_test(a_descriptor_outlives_its_creator),
         cmocka_unit_test(a_forked_child_opens_what_it_inherited),
         cmocka_unit_test(a_descriptor_of_something_else_is_einval),
+        cmocka_unit_test(processes_wake_each_other),
+        cmocka_unit_test(an_event_comes_from_another_process),
+        cmocka_unit_test(a_sleep_ends_at_signals_as_system_calls_do),
     };
     const char *role = getenv("SOFTGPU_ROLE");
     if (role)
