@@ -72,7 +72,7 @@ static inline void gpualloc_annotate_name_by(uint32_t kind, int fd, uint64_t han
     static void *known;
     void *found = gpualloc_annotate_find(&known, "gpualloc_annotate_name");
     if (found)
-        ((gpualloc_annotate_name_function *)found)(kind, fd, handle, name);
+        (__extension__(gpualloc_annotate_name_function *)found)(kind, fd, handle, name);
 }
 
 static inline void gpualloc_annotate_part_by(uint32_t kind, int fd, uint64_t handle, uint64_t object, uint64_t offset,
@@ -81,7 +81,7 @@ static inline void gpualloc_annotate_part_by(uint32_t kind, int fd, uint64_t han
     static void *known;
     void *found = gpualloc_annotate_find(&known, "gpualloc_annotate_part");
     if (found)
-        ((gpualloc_annotate_part_function *)found)(kind, fd, handle, object, offset, size, usage, semantic, mapped);
+        (__extension__(gpualloc_annotate_part_function *)found)(kind, fd, handle, object, offset, size, usage, semantic, mapped);
 }
 
 /* Names the surface that allocations belong to: what D3DKMT_CREATEALLOCATION has as hPrivateRuntimeResourceHandle. Before or after
