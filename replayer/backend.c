@@ -15,7 +15,15 @@ const struct replay_backend *const replay_backends[] = {
     NULL,
 };
 
-const char *replay_mode_name(enum replay_mode mode) { return mode == REPLAY_DUMB ? "dumb" : "verbatim"; }
+static const struct {
+    const char *name, *placement;
+} modes[] = {
+    [REPLAY_VERBATIM] = {"verbatim", "as recorded"},
+    [REPLAY_DUMB] = {"dumb", "the driver's place for dumb buffers"},
+    [REPLAY_STANDARD] = {"standard", "system memory"},
+};
+const char *replay_mode_name(enum replay_mode mode) { return modes[mode].name; }
+const char *replay_mode_placement(enum replay_mode mode) { return modes[mode].placement; }
 
 const struct replay_backend *replay_backend_find(const char *name)
 {

@@ -13,10 +13,14 @@
 #include "base/error.h"
 #include "replayer/plan.h"
 
+/* How a D3DKMT device treats private data that may not be for it. AUTO: verbatim unless the recorded driver is another one. */
+enum replay_translate { REPLAY_TRANSLATE_AUTO, REPLAY_TRANSLATE_VERBATIM, REPLAY_TRANSLATE_STANDARD };
+
 /* What a user asked for; all members may be null. */
 struct replay_target {
     const char *node;   /* device node */
     const char *driver; /* of the node, when it has been asked already */
+    enum replay_translate translate;
 };
 
 /* What a device says of itself, for results. Never null, "" when unknown; lives as long as the device. */
@@ -25,9 +29,11 @@ struct replay_identity {
     bool software; /* made of software, or answers nothing real: a result from it is no hardware's */
 };
 
-/* How calls are issued: the same requests, or by size. Results of the two are never compared. */
-enum replay_mode { REPLAY_VERBATIM, REPLAY_DUMB };
+/* How calls are issued: the same requests, or by size. Results of different modes are never compared. */
+enum replay_mode { REPLAY_VERBATIM, REPLAY_DUMB, REPLAY_STANDARD };
 const char *replay_mode_name(enum replay_mode mode);
+/* Where the memory lies: "as recorded", "system memory". */
+const char *replay_mode_placement(enum replay_mode mode);
 
 struct replay_outcome {
     int64_t ret;    /* what the ioctl returned */

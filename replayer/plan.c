@@ -617,6 +617,27 @@ static int note_shape(struct pass *p)
     return ga_map_set(&p->b->shapes, p->out->arrival, 1, allocations);
 }
 
+/* What the recorded driver called itself: a replay on another one cannot use its private data. */
+static int note_answer(struct pass *p)
+{
+    enum { ADAPTER_REGISTRY_INFO = 8 };
+    const struct ga_call *call = p->call;
+    struct replay_plan *plan = p->plan;
+    if (ga_row_id(call->row) != GA_ROW_d3dkmt_query_adapter_info || call->failed || plan->answer_count == REPLAY_ANSWERS_MAX ||
+        member_value(call->row, "Type", call->record) != ADAPTER_REGISTRY_INFO)
+        return 0;
+    uint64_t hash = ga_member_out(ga_row_member(call->row, "pPrivateDriverData"), call->record);
+    int64_t blob = hash < GA_BLOB_FIRST_HASH ? -ENOENT : find_blob(p, hash);
+    if (blob < 0)
+        return blob == -ENOENT ? 0 : (int)blob;
+    for (uint32_t a = 0; a < plan->answer_count; a++)
+        if (plan->answers[a].blob == (uint32_t)blob)
+            return 0;
+    plan->answers[plan->answer_count].type = ADAPTER_REGISTRY_INFO;
+    plan->answers[plan->answer_count++].blob = (uint32_t)blob;
+    return 0;
+}
+
 static int add_call(struct pass *p)
 {
     const struct ga_call *call = p->call;
@@ -643,6 +664,8 @@ static int add_call(struct pass *p)
     result = find_lane(p->plan, header, &out->lane);
     if (result == 0)
         result = note_shape(p);
+    if (result == 0)
+        result = note_answer(p);
     bool drm = ga_row_is_drm(call->row);
     if (result == 0 && drm)
         result = add_file_ref(p);
@@ -687,6 +710,15 @@ int replay_plan_add_call(struct replay_plan *plan, const struct ga_call *call, r
     return explain(plan, add_call(&pass), error);
 }
 
+int replay_plan_add_size(struct replay_plan *plan, const struct ga_life *life, struct ga_error *error)
+{
+    const uint64_t *lane = ga_map_get(&plan->builder->lanes, life->process, life->create_thread);
+    if (!lane || life->origin == GA_SIZE_UNKNOWN || life->size >> 56)
+        return 0;
+    int result = ga_map_set(&plan->builder->sizes, *lane << 32 | life->handle, life->create_call, life->size << 8 | life->origin);
+    return explain(plan, result, error);
+}
+
 static int add_close(struct replay_plan *plan, const struct ga_gpualloc_file_closed *closed)
 {
     struct replay_plan_builder *b = plan->builder;
@@ -728,6 +760,7 @@ static void release_builder(struct replay_plan *plan)
     ga_map_release(&b->holder_counts);
     ga_map_release(&b->blobs);
     ga_map_release(&b->shapes);
+    ga_map_release(&b->sizes);
     free(b);
     plan->builder = NULL;
 }

@@ -8,11 +8,13 @@
 #ifndef GPUALLOC_REPLAYER_PLAN_H
 #define GPUALLOC_REPLAYER_PLAN_H
 
+#include "reader/lives.h"
 #include "reader/reader.h"
 #include "replayer/objects.h"
 
 #define REPLAY_NONE UINT32_MAX
 enum {
+    REPLAY_ANSWERS_MAX = 16,                    /* by which the recorded adapters are known */
     REPLAY_LANES_MAX = 1024,                    /* each is a thread */
     REPLAY_CALL_DATA_MAX = 64 * 1024 * 1024,    /* bytes of one call with all its private data */
 };
@@ -61,6 +63,7 @@ struct replay_object {
     uint64_t recorded;   /* its handle in the recording */
     uint64_t scope;      /* process instance, file or device that the handle belonged to */
     uint64_t size;       /* bytes; 0 when unknown */
+    uint8_t origin;      /* allocation: enum ga_size_origin, where its size was learnt */
 };
 
 struct replay_ref {
@@ -158,6 +161,10 @@ struct replay_plan {
     unsigned char *images, *data;
     uint32_t call_count, lane_count, object_count, file_count, blob_count, memory_count;
     uint32_t ref_count, relocation_count, dependency_count, fence_count, signal_count, paging_count;
+    struct {
+        uint32_t type, blob; /* KMTQUERYADAPTERINFOTYPE, and the driver's answer: plan.blobs */
+    } answers[REPLAY_ANSWERS_MAX];
+    uint32_t answer_count;
     char dxg_driver[32]; /* driver of the recorded /dev/dxg: "dxg", "softgpu"; "" when the trace does not say */
     uint64_t images_size, data_size;
     uint64_t hash;        /* of what is issued and in which order; the same for the same trace and options */
@@ -186,6 +193,8 @@ int replay_plan_begin(struct replay_plan *plan, const struct replay_plan_options
 int replay_plan_add_call(struct replay_plan *plan, const struct ga_call *call, replay_blob_source *blobs, void *user,
                          struct ga_error *error);
 int replay_plan_add_event(struct replay_plan *plan, const struct ga_row *row, const void *record, struct ga_error *error);
+/* What became known of the size of an allocation that a call made, by thread and number of the call. Before finish. */
+int replay_plan_add_size(struct replay_plan *plan, const struct ga_life *life, struct ga_error *error);
 int replay_plan_finish(struct replay_plan *plan, struct ga_error *error);
 /* A plan of zeros is fine. */
 void replay_plan_release(struct replay_plan *plan);

@@ -13,6 +13,7 @@ struct replay_plan_builder {
     struct ga_map holder_counts; /* file, 0 -> processes that have it open */
     struct ga_map blobs;   /* hash, 0 -> plan.blobs */
     struct ga_map shapes;  /* arrival, 0: hash of a resource's runtime data; arrival, 1: number of its allocations */
+    struct ga_map sizes;   /* lane and handle, call in its thread: size and, in the lowest byte, its origin */
     size_t call_room, lane_room, ref_room, relocation_room, blob_room, memory_room, file_room, image_room, data_room, object_room;
     int error; /* of the first thing that went wrong inside a call */
 };

@@ -7,6 +7,8 @@
 struct load {
     struct replay_plan *plan;
     struct ga_reader *reader;
+    struct ga_lives *lives; /* learns the sizes that no request names */
+    int64_t last_ns;
     struct ga_error *error;
 };
 
@@ -19,14 +21,32 @@ static int find_blob(void *user, uint64_t hash, const void **data, uint32_t *siz
 static int on_call(void *user, const struct ga_call *call)
 {
     struct load *load = user;
-    return replay_plan_add_call(load->plan, call, find_blob, load, load->error);
+    int result = replay_plan_add_call(load->plan, call, find_blob, load, load->error);
+    load->last_ns = call->end_ns;
+    return result < 0 ? result : ga_lives_call(load->lives, call);
 }
 
 static int on_event(void *user, const struct ga_row *row, const void *record, int64_t ns)
 {
     struct load *load = user;
-    (void)ns;
-    return replay_plan_add_event(load->plan, row, record, load->error);
+    int result = replay_plan_add_event(load->plan, row, record, load->error);
+    load->last_ns = ns;
+    return result < 0 ? result : ga_lives_event(load->lives, row, record, ns);
+}
+
+/* At its end all is known of its size. */
+static int on_died(void *user, struct ga_life *life, enum ga_life_end how, const struct ga_call *call)
+{
+    struct load *load = user;
+    (void)how, (void)call;
+    return replay_plan_add_size(load->plan, life, load->error);
+}
+
+/* Asked for, so that sizes are learnt. */
+static int on_sized(void *user, struct ga_life *life, uint64_t size_before, enum ga_size_origin origin_before)
+{
+    (void)user, (void)life, (void)size_before, (void)origin_before;
+    return 0;
 }
 
 static int check_loss(const struct ga_reader_totals *totals, bool accept_loss, struct ga_error *error)
@@ -45,14 +65,20 @@ int replay_plan_load(struct replay_plan *plan, const char *trace, const struct r
                      struct ga_error *error)
 {
     static const struct ga_reader_ops ops = {.call = on_call, .event = on_event};
+    static const struct ga_lives_ops lives = {.died = on_died, .sized = on_sized, .blob = find_blob};
     struct ga_error refusal = {""};
     struct load load = {.plan = plan, .error = &refusal};
     int result = replay_plan_begin(plan, options);
     if (result < 0)
         return ga_error_errno(error, -result, "%s", trace);
+    result = ga_lives_create(&load.lives, &lives, &load);
+    if (result < 0)
+        return ga_error_errno(error, -result, "%s", trace);
     result = ga_reader_open(&load.reader, trace, error);
     if (result == 0)
         result = ga_reader_run(load.reader, &ops, &load, error);
+    if (result == 0)
+        result = ga_lives_finish(load.lives, load.last_ns);
     if (*refusal.text) /* ours says more than what the reader made of it */
         ga_error_set(error, -result, "%s: %s", trace, refusal.text);
     if (result == 0)
@@ -61,6 +87,7 @@ int replay_plan_load(struct replay_plan *plan, const char *trace, const struct r
         result = ga_error_set(error, ENOMSG, "%s: there is no call in it to replay", trace);
     if (result == 0)
         result = replay_plan_finish(plan, error);
+    ga_lives_destroy(load.lives);
     ga_reader_close(load.reader);
     return result;
 }

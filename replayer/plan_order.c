@@ -365,6 +365,31 @@ static bool same_again(struct walk *w, const struct replay_ref *ref, uint32_t al
                                     (one_handle && memory != REPLAY_NONE && o->memory == memory));
 }
 
+/* What the whole trace says of its size, or else the call that made it. */
+static void learn_size(const struct replay_plan *plan, struct replay_object *object, const struct replay_call *call)
+{
+    const uint64_t *known = object->kind == REPLAY_ALLOCATION
+                                ? ga_map_get(&plan->builder->sizes, (uint64_t)call->lane << 32 | object->recorded, call->call)
+                                : NULL;
+    object->size = known ? *known >> 8 : call->bytes;
+    object->origin = known ? *known & 0xff : GA_SIZE_UNKNOWN;
+}
+
+/* Bytes of all that a call made, when the size of each is known. */
+static void sum_sizes(const struct replay_plan *plan, struct replay_call *call)
+{
+    uint64_t bytes = 0;
+    for (uint32_t r = call->refs; !call->bytes && r < call->refs + call->ref_count; r++) {
+        const struct replay_ref *ref = &plan->refs[r];
+        if (ref->kind != REPLAY_ALLOCATION || ref->role != REPLAY_MAKES || ref->object == REPLAY_NONE)
+            continue;
+        uint64_t size = plan->objects[plan->objects[ref->object].memory].size;
+        if (!size || __builtin_add_overflow(bytes, size, &bytes))
+            return;
+    }
+    call->bytes = call->bytes ? call->bytes : bytes;
+}
+
 static int made(struct walk *w, uint32_t number, struct replay_ref *ref)
 {
     struct replay_plan *plan = w->plan;
@@ -393,7 +418,7 @@ static int made(struct walk *w, uint32_t number, struct replay_ref *ref)
         o->size = plan->objects[memory].size;
         o->by_value = plan->objects[memory].by_value;
     } else if (holds_memory(o)) {
-        o->size = call->bytes;
+        learn_size(plan, o, call);
     }
     adopt(w, ref->object, call);
     walk_range_space(w, ref->object, call, ref);
@@ -419,6 +444,8 @@ static int end_call(struct walk *w, uint32_t number)
             result = made(w, number, ref);
         }
     }
+    if (call->row && call->row->effect.kind == GA_EFFECT_CREATE && ga_row_is_d3dkmt(call->row))
+        sum_sizes(w->plan, call);
     if (result == 0 && resolves(call))
         result = walk_waits_end(w, number);
     if (freed && !call->failed)

@@ -97,6 +97,23 @@ static struct json_object *translated_of(const struct replay_session *session)
     return object;
 }
 
+/* Where the sizes of what was issued by size came from; a mapping tells only a lower bound. */
+static struct json_object *sizes_of(const struct replay_session *session)
+{
+    const struct replay_plan *plan = session->plan;
+    struct json_object *object = json_object_new_object();
+    uint64_t counts[GA_SIZE_ORIGINS] = {0};
+    for (uint32_t c = 0; c < plan->call_count; c++)
+        for (uint32_t r = plan->calls[c].refs; r < plan->calls[c].refs + plan->calls[c].ref_count; r++)
+            if (session->binding.translated[c] && !session->binding.skips[c] && plan->refs[r].kind == REPLAY_ALLOCATION &&
+                plan->refs[r].role == REPLAY_MAKES && plan->refs[r].object != REPLAY_NONE)
+                counts[plan->objects[plan->refs[r].object].origin % GA_SIZE_ORIGINS]++;
+    for (int origin = 0; origin < GA_SIZE_ORIGINS; origin++)
+        if (counts[origin])
+            add_count(object, ga_size_origin_name((enum ga_size_origin)origin), counts[origin]);
+    return object;
+}
+
 static struct json_object *skipped_of(const uint64_t *outcomes)
 {
     struct json_object *object = json_object_new_object();
@@ -168,6 +185,7 @@ static struct json_object *report_object(const struct replay_report *report)
     json_object_object_add(root, "plan", plan_of(session->plan));
     add_text(root, "backend", session->backend->name);
     add_text(root, "mode", replay_mode_name(session->binding.mode));
+    add_text(root, "placement", replay_mode_placement(session->binding.mode));
     add_text(root, "speed", "asap");
     add_text(root, "populate", "none");
     json_object_object_add(root, "device", device_of(session));
@@ -175,6 +193,7 @@ static struct json_object *report_object(const struct replay_report *report)
     add_count(root, "clock_cost_ns", report->clock_cost_ns);
     add_count(root, "warmup", report->warmup);
     json_object_object_add(root, "translated", translated_of(session));
+    json_object_object_add(root, "sizes", sizes_of(session));
     for (uint32_t r = 0; r < report->statistics->run_count; r++)
         json_object_array_add(runs, run_of(report->statistics, r));
     json_object_object_add(root, "runs", runs);
@@ -353,6 +372,8 @@ static void print_header(const struct replay_report *report, FILE *out)
             ga_count(plan->lane_count).text, plan->lane_count == 1 ? "" : "s", replay_mode_name(session->binding.mode),
             plan->memory_order == REPLAY_ORDER_MEMORY ? "memory" : "resource", ga_count(report->statistics->run_count).text,
             report->statistics->run_count == 1 ? "" : "s", ga_count(report->warmup).text);
+    if (session->binding.mode != REPLAY_VERBATIM)
+        fprintf(out, "the memory of what is translated lies in %s\n", replay_mode_placement(session->binding.mode));
     if (*identity->node)
         print_recorded_on(plan, identity->driver, out);
 }

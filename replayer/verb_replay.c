@@ -14,12 +14,14 @@
 #include "replayer/verbs.h"
 
 static const char *const orders[] = {"memory", "resource", NULL};
+static const char *const translations[] = {
+    [REPLAY_TRANSLATE_AUTO] = "auto", [REPLAY_TRANSLATE_VERBATIM] = "verbatim", [REPLAY_TRANSLATE_STANDARD] = "standard", NULL};
 
 static struct {
-    const char *device, *backend, *json, *order;
+    const char *device, *backend, *json, *order, *translate;
     uint64_t runs, warmup, max_bytes, max_calls;
     bool softgpu, accept_loss, dry_run;
-} asked = {.order = "memory", .runs = 1, .max_calls = 20000000};
+} asked = {.order = "memory", .translate = "auto", .runs = 1, .max_calls = 20000000};
 
 static const struct ga_option options[] = {
     {.name = "device", .letter = 'd', .kind = GA_OPTION_STRING, .argument = "NODE", .value = &asked.device,
@@ -35,6 +37,9 @@ static const struct ga_option options[] = {
      .help = "write the result for 'gpualloc compare'; - is standard output, instead of the table"},
     {.name = "order", .kind = GA_OPTION_CHOICE, .argument = "HOW", .value = &asked.order, .choices = orders,
      .help = "what a create waits for besides the objects that it names: memory: frees recorded before it; resource: nothing"},
+    {.name = "translate", .kind = GA_OPTION_CHOICE, .argument = "HOW", .value = &asked.translate, .choices = translations,
+     .help = "on /dev/dxg: verbatim: private data as recorded; standard: standard allocations of the size that was learnt; auto: "
+             "standard when the trace is of another driver"},
     {.name = "accept-loss", .kind = GA_OPTION_FLAG, .value = &asked.accept_loss, .help = "replay a trace that lost events"},
     {.name = "max-bytes", .kind = GA_OPTION_SIZE, .argument = "SIZE", .value = &asked.max_bytes,
      .help = "refuse a trace with more bytes alive at once (default: three quarters of the machine's memory)"},
@@ -168,6 +173,8 @@ static int replay_trace(const char *trace, struct ga_error *error)
     if (result == 0)
         result = replay_choose(&plan, asked.device, asked.backend, asked.softgpu, &choice, error);
     if (result == 0) {
+        while (strcmp(translations[choice.target.translate], asked.translate) != 0)
+            choice.target.translate++;
         catch_signals();
         result = replay_session_open(&session, choice.backend, &choice.target, &plan, error);
     }

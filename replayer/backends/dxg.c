@@ -13,10 +13,10 @@
 
 #include "abi/d3dkmt.h"
 #include "replayer/devices.h"
-#include "replayer/requests.h"
+#include "replayer/standard.h"
 
 #define DXG_NODE "/dev/dxg"
-enum { ADAPTERS_MAX = 64, ENUM_ADAPTERS2 = 0x14, CREATE_DEVICE = 0x02 };
+enum { ADAPTERS_MAX = 64, ENUM_ADAPTERS2 = 0x14, CREATE_DEVICE = 0x02, QUERY_ADAPTER_INFO = 0x09, CLOSE_ADAPTER = 0x15 };
 
 /* A paging queue's fence, which the driver maps for us to read and unmaps when the queue ends. */
 struct queue_fence {
@@ -27,6 +27,8 @@ struct queue_fence {
 struct replay_device {
     struct replay_requests requests;
     struct queue_fence *fences; /* by object */
+    struct replay_standard standard;
+    enum replay_translate translate;
     bool software;
     const char *node;
     int fd;
@@ -56,6 +58,7 @@ static int dxg_open(struct replay_device **out, const struct replay_backend *sel
     device->fd = -1;
     device->node = node;
     device->software = software;
+    device->translate = target->translate;
     *out = device;
     return 0;
 }
@@ -70,11 +73,80 @@ static enum replay_skip skip_of(const struct replay_device *device, const struct
     return submits && !device->software ? REPLAY_SKIP_COMMANDS : REPLAY_ISSUED;
 }
 
+static int list_adapters(const struct replay_device *device, int fd, struct D3DKMT_ADAPTERINFO *adapters, uint32_t *count,
+                         struct ga_error *error)
+{
+    struct D3DKMT_ENUMADAPTERS2 all = {.NumAdapters = ADAPTERS_MAX, .pAdapters = adapters};
+    errno = ENODEV;
+    if (ioctl(fd, DXG_IOCTL(ENUM_ADAPTERS2, struct D3DKMT_ENUMADAPTERS2), &all) != 0 || !all.NumAdapters ||
+        all.NumAdapters > ADAPTERS_MAX)
+        return ga_error_errno(error, errno, "dxg: %s: listing its adapters", device->node);
+    *count = all.NumAdapters;
+    return 0;
+}
+
+/* Whether an adapter answers as one in the recording did. */
+static bool answers_alike(int fd, D3DKMT_HANDLE adapter, const struct replay_plan *plan, uint32_t answer)
+{
+    const struct replay_blob *recorded = &plan->blobs[plan->answers[answer].blob];
+    void *data = calloc(1, recorded->size + 1u);
+    struct D3DKMT_QUERYADAPTERINFO query = {.hAdapter = adapter, .Type = plan->answers[answer].type, .pPrivateDriverData = data,
+                                            .PrivateDriverDataSize = recorded->size};
+    bool alike = data && ioctl(fd, DXG_IOCTL(QUERY_ADAPTER_INFO, struct D3DKMT_QUERYADAPTERINFO), &query) == 0 &&
+                 memcmp(data, plan->data + recorded->offset, recorded->size) == 0;
+    free(data);
+    return alike;
+}
+
+/* Whether the recorded driver is certainly another one: by its name, or because no adapter here calls itself what one there did. */
+static int is_other_driver(const struct replay_device *device, const struct replay_plan *plan, bool *other, struct ga_error *error)
+{
+    struct D3DKMT_ADAPTERINFO adapters[ADAPTERS_MAX];
+    uint32_t count = 0;
+    *other = *plan->dxg_driver && (strcmp(plan->dxg_driver, "softgpu") == 0) != device->software;
+    if (*other || !plan->answer_count)
+        return 0;
+    int fd = open(device->node, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return ga_error_errno(error, errno, "dxg: %s", device->node);
+    int result = list_adapters(device, fd, adapters, &count, error);
+    for (uint32_t i = 0; result == 0 && i < plan->answer_count; i++) {
+        bool found = false;
+        for (uint32_t a = 0; !found && a < count; a++)
+            found = answers_alike(fd, adapters[a].hAdapter, plan, i);
+        *other |= !found;
+    }
+    close(fd); /* and with it what the process opened */
+    return result;
+}
+
+/* A plan of another interface has no verbatim form here. */
+static bool is_all_d3dkmt(const struct replay_plan *plan)
+{
+    for (uint32_t c = 0; c < plan->call_count; c++)
+        if (!plan->calls[c].row || !ga_row_is_d3dkmt(plan->calls[c].row))
+            return false;
+    return true;
+}
+
+static int bind_standard(struct replay_device *device, const struct replay_plan *plan, struct replay_binding *binding,
+                         struct ga_error *error)
+{
+    bool other = device->translate == REPLAY_TRANSLATE_STANDARD;
+    int result = 0;
+    if (device->translate == REPLAY_TRANSLATE_AUTO && !(other = !is_all_d3dkmt(plan)))
+        result = is_other_driver(device, plan, &other, error);
+    return result < 0 || !other ? result : replay_standard_bind(&device->standard, &device->requests, plan, binding, error);
+}
+
 static int dxg_bind(struct replay_device *device, const struct replay_plan *plan, struct replay_binding *binding,
                     struct ga_error *error)
 {
+    int result = bind_standard(device, plan, binding, error);
+    if (result < 0)
+        return result;
     for (uint32_t c = 0; c < plan->call_count; c++)
-        if (!binding->skips[c])
+        if (!binding->skips[c] && !binding->translated[c])
             binding->skips[c] = (uint8_t)skip_of(device, &plan->calls[c]);
     for (uint32_t o = 0; o < plan->object_count; o++)
         device->supplies |= plan->objects[o].supplied;
@@ -84,32 +156,39 @@ static int dxg_bind(struct replay_device *device, const struct replay_plan *plan
     return replay_requests_init(&device->requests, plan, error);
 }
 
+static int make_device(const struct replay_device *device, D3DKMT_HANDLE adapter, uint32_t *handle, struct ga_error *error)
+{
+    struct D3DKMT_CREATEDEVICE create = {.hAdapter = adapter};
+    errno = ENODEV;
+    if (ioctl(device->fd, DXG_IOCTL(CREATE_DEVICE, struct D3DKMT_CREATEDEVICE), &create) != 0)
+        return ga_error_errno(error, errno, "dxg: %s: a device in place of one that the recording does not make", device->node);
+    *handle = create.hDevice;
+    return 0;
+}
+
 /* The device's own adapters, in turn, stand for those that no recorded call told or opened; a device is made on the first. */
 static int supply(struct replay_device *device, struct ga_error *error)
 {
     struct D3DKMT_ADAPTERINFO adapters[ADAPTERS_MAX];
-    struct D3DKMT_ENUMADAPTERS2 all = {.NumAdapters = ADAPTERS_MAX, .pAdapters = adapters};
-    errno = ENODEV;
-    if (ioctl(device->fd, DXG_IOCTL(ENUM_ADAPTERS2, struct D3DKMT_ENUMADAPTERS2), &all) != 0 || !all.NumAdapters ||
-        all.NumAdapters > ADAPTERS_MAX)
-        return ga_error_errno(error, errno, "dxg: %s: listing its adapters", device->node);
+    uint32_t count = 0, handle = 0;
     const struct replay_plan *plan = device->requests.plan;
-    for (uint32_t o = 0, next = 0; o < plan->object_count; o++) {
+    int result = list_adapters(device, device->fd, adapters, &count, error);
+    if (result == 0 && device->standard.needs_device)
+        result = make_device(device, adapters[0].hAdapter, &device->standard.device, error);
+    for (uint32_t o = 0, next = 0; result == 0 && o < plan->object_count; o++) {
         if (!plan->objects[o].supplied)
             continue;
-        const struct D3DKMT_ADAPTERINFO *adapter = &adapters[next++ % all.NumAdapters];
-        struct D3DKMT_CREATEDEVICE create = {.hAdapter = adapters[0].hAdapter};
+        const struct D3DKMT_ADAPTERINFO *adapter = &adapters[next++ % count];
         uint64_t value = adapter->hAdapter;
         if (plan->objects[o].kind == REPLAY_LUID)
             memcpy(&value, &adapter->AdapterLuid, sizeof value);
         if (plan->objects[o].kind == REPLAY_DEVICE) {
-            if (ioctl(device->fd, DXG_IOCTL(CREATE_DEVICE, struct D3DKMT_CREATEDEVICE), &create) != 0)
-                return ga_error_errno(error, errno, "dxg: %s: a device in place of one made before the recording", device->node);
-            value = create.hDevice;
+            result = make_device(device, adapters[0].hAdapter, &handle, error);
+            value = handle;
         }
         replay_set_value(&device->requests, o, value);
     }
-    return 0;
+    return result;
 }
 
 static int dxg_begin(struct replay_device *device, struct ga_error *error)
@@ -120,7 +199,7 @@ static int dxg_begin(struct replay_device *device, struct ga_error *error)
     device->fd = open(device->node, O_RDONLY | O_CLOEXEC); /* as the thunk library does */
     if (device->fd < 0)
         return ga_error_errno(error, errno, "dxg: %s", device->node);
-    return device->supplies ? supply(device, error) : 0;
+    return device->supplies || device->standard.needs_device ? supply(device, error) : 0;
 }
 
 /* The queue may end with this call: nobody looks at its fence any more. */
@@ -148,6 +227,8 @@ static void forget_fences(struct replay_device *device, const struct replay_call
 
 static enum replay_skip dxg_prepare(struct replay_device *device, uint32_t lane, const struct replay_call *call)
 {
+    if (replay_standard_translates(&device->standard, call))
+        return replay_standard_prepare(&device->standard, lane, call);
     enum replay_skip skip = replay_requests_prepare(&device->requests, lane, call);
     if (skip == REPLAY_ISSUED && call->row->effect.kind == GA_EFFECT_CLOSE)
         forget_fences(device, call);
@@ -172,6 +253,10 @@ static unsigned long request_of(const struct replay_call *call)
 
 static void dxg_issue(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)
 {
+    if (replay_standard_translates(&device->standard, call)) {
+        replay_standard_issue(&device->standard, device->fd, lane, call, outcome);
+        return;
+    }
     const atomic_bool *give_up = outcome->give_up;
     unsigned long request = request_of(call);
     int result;
@@ -209,6 +294,10 @@ static void keep_fence(struct replay_device *device, uint32_t lane, const struct
 
 static void dxg_finish(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)
 {
+    if (replay_standard_translates(&device->standard, call)) {
+        replay_standard_finish(&device->standard, device->fd, lane, call, outcome);
+        return;
+    }
     if (outcome->failed && call->own_address && !call->failed)
         remap(device, lane, call, outcome);
     if (!outcome->failed && ga_row_id(call->row) == GA_ROW_d3dkmt_create_paging_queue)
@@ -229,6 +318,7 @@ static void dxg_close(struct replay_device *device)
     if (!device)
         return;
     replay_requests_release(&device->requests);
+    replay_standard_release(&device->standard);
     free(device->fences);
     free(device);
 }
