@@ -21,7 +21,7 @@ bad 2 'softgpu' gpualloc replay T --softgpu --device /dev/dri/card0
 bad 1 '/dev/dri/card77.*No such file' gpualloc replay T --device /dev/dri/card77
 bad 1 'no DRM node' gpualloc replay T --device /dev/null
 bad 1 'max-calls' gpualloc replay T --backend null --max-calls 10
-bad 1 '1 MiB alive at once.*--max-bytes allows 4 KiB' gpualloc replay T --backend null --max-bytes 4K
+bad 1 'MiB alive at once.*--max-bytes allows 4 KiB' gpualloc replay T --backend null --max-bytes 4K
 bad 1 'directory' gpualloc replay T --backend null --json no/such/directory/r.json
 [ -e /dev/dxg ] || bad 1 '/dev/dxg.*--softgpu' gpualloc replay T
 [ -e /dev/dxg ] || bad 1 '/dev/dxg.*--softgpu' gpualloc replay T --backend dxg

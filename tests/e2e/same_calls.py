@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""same_calls.py A.jsonl B.jsonl: whether two listings (gpualloc list --format jsonl) hold the same calls, thread by thread, up to
-handle values, addresses and times. Prints the first difference and exits 1.
+"""same_calls.py A.jsonl B.jsonl [EVENT…]: whether two listings (gpualloc list --format jsonl) hold the same calls, thread by
+thread, up to handle values, addresses and times. Prints the first difference and exits 1. Calls named EVENT are left out of the first.
 
 A handle's name is the call that made it: thread, place in the thread, place in the call. So it does not matter how threads came
 to interleave. A handle that is not alive (a failing call's) has no name: a replay passes one that no driver gives."""
@@ -10,13 +10,21 @@ import sys
 
 # Who, when, and by which door a call was made. What it returned is its status (d3dkmt) or errno (drm).
 CIRCUMSTANCES = {'ts', 'duration_ns', 'process', 'pid', 'tid', 'thread', 'call', 'layer', 'file', 'device', 'marks', 'retry', 'nested'}
-HANDLES = {'hAdapter', 'hDevice', 'hResource', 'hAllocation', 'hGlobalShare', 'phAllocationList',
-           'AllocationList', 'HandleList', 'pResources', 'handle', 'bo_handle', 'res_handle',
-           'name', 'fd', 'dma_buf', 'cmd_handle', 'hContext', 'hHwContext', 'hHwQueue', 'hPagingQueue', 'hSyncObject', 'hSection'}
-ADDRESSES = {'pAllocationInfo', 'pAllocationInfo2', 'pSystemMem', 'addr_ptr', 'offset', 'FenceValueCPUVirtualAddress', 'pData'}
+HANDLES = {'hAdapter', 'hDevice', 'hResource', 'hAllocation', 'hGlobalShare', 'phAllocationList', 'handle', 'bo_handle', 'res_handle',
+           'name', 'fd', 'dma_buf', 'cmd_handle', 'hContext', 'hHwContext', 'hHwQueue', 'hPagingQueue', 'hSyncObject', 'hSection',
+           'AllocationList', 'HandleList', 'pResources', 'ObjectHandleArray', 'hHwQueueProgressFence', 'BroadcastContextArray',
+           'BroadcastContext', 'BroadcastHwQueueArray', 'hFenceObject', 'WrittenPrimaries', 'HistoryBufferArray'}
+# D3DKMT handles of one process are of one table, but for its adapters.
+OWN_TABLES = {'hAdapter', 'handle', 'res_handle', 'name', 'fd', 'dma_buf', 'cmd_handle'}
+ADDRESSES = {'pAllocationInfo', 'pAllocationInfo2', 'pSystemMem', 'addr_ptr', 'offset', 'FenceValueCPUVirtualAddress', 'pData',
+             'HwQueueProgressFenceCPUVirtualAddress'}
+DESCRIPTORS = {'hAsyncEvent', 'CpuEventHandle', 'Event', 'hNtHandle', 'pSharedNtHandle'}
+# Members of a union that are also shown as what they are not: a pointer as a value.
+UNIONS = {'d3dkmt:wait_for_synchronization_object_from_gpu', 'd3dkmt:signal_synchronization_object_from_gpu',
+          'd3dkmt:signal_synchronization_object_from_gpu2'}
 # What a device says of itself at a moment: it depends on how the threads came to interleave.
 MOMENTARY = {'CurrentUsage'}
-LEFT_OUT = ADDRESSES | MOMENTARY
+LEFT_OUT = ADDRESSES | DESCRIPTORS | MOMENTARY
 CREATE_RESOURCE = 1
 
 
@@ -44,8 +52,8 @@ class Names:
 
 def kind_of(member):
     member = member.removesuffix('_out')
-    return {'phAllocationList': 'hAllocation', 'AllocationList': 'hAllocation', 'HandleList': 'hAllocation',
-            'pResources': 'hResource', 'bo_handle': 'handle'}.get(member, member)
+    member = {'bo_handle': 'handle'}.get(member, member)
+    return member if member in OWN_TABLES else 'object'
 
 
 # Questions with text: bytes before it, characters, bytes behind it. wchar_t at the function, UTF-16 at the ioctl, as replay asks.
@@ -72,7 +80,7 @@ def as_ioctl(call):
 def canonical(value, member, call, names, scope):
     if isinstance(value, dict):
         return {m: canonical(v, m, call, names, scope) for m, v in value.items()
-                if m not in LEFT_OUT and m != 'Flags_names'}
+                if m not in LEFT_OUT and m != 'Flags_names' and not (m == 'pPrivateDriverData' and isinstance(v, int))}
     if isinstance(value, list) and member in HANDLES:
         return [names.name(scope, kind_of(member), v) for v in value]
     if isinstance(value, list):
@@ -86,25 +94,30 @@ def made(call, place):
     """(kind, value, name, names of its owners' members) of each handle that a call gave."""
     event = call['event'].split(':')[1]
     for member in ('hAdapter', 'hDevice', 'hResource_out', 'handle', 'bo_handle_out', 'bo_handle', 'res_handle_out', 'res_handle',
-                   'name', 'fd', 'dma_buf', 'hContext', 'hHwContext', 'hHwQueue', 'hPagingQueue', 'hSyncObject'):
+                   'name', 'fd', 'dma_buf', 'hContext', 'hHwContext', 'hHwQueue', 'hHwQueueProgressFence', 'hPagingQueue',
+                   'hSyncObject', 'hResource'):
+        if member == 'hResource' and not event.startswith('open_'):
+            continue
         if member in call and isinstance(call[member], int):
             yield kind_of(member), call[member], place + (event, member), True
     for i, adapter in enumerate(call.get('pAdapters') or []):
         yield 'hAdapter', adapter['hAdapter'], place + (event, i), False
     for i, allocation in enumerate(call.get('allocations') or []):
         if 'hAllocation' in allocation:
-            yield 'hAllocation', allocation['hAllocation'], place + (event, i), True
+            yield 'object', allocation['hAllocation'], place + (event, i), True
 
 
 def ended(call):
     event = call['event'].split(':')[1]
     if event in ('destroy_allocation',):
         if call.get('hResource'):
-            yield 'hResource', call['hResource']
+            yield 'object', call['hResource']
         for handle in call.get('phAllocationList') or []:
-            yield 'hAllocation', handle
-    elif event == 'destroy_device':
-        yield 'hDevice', call['hDevice']
+            yield 'object', handle
+    elif event.startswith('destroy_'):
+        for member in ('hDevice', 'hContext', 'hHwContext', 'hHwQueue', 'hPagingQueue', 'hSyncObject'):
+            if member in call:
+                yield 'object', call[member]
     elif event == 'close_adapter':
         yield 'hAdapter', call['hAdapter']
     elif event in ('gem_close', 'mode_destroy_dumb'):
@@ -135,17 +148,21 @@ def sequences(calls, order):
         drm = call['event'].startswith('drm:')
         if not failed(call):
             # what the call names is looked up before what it makes, but shown under one name: made first, ended last
-            owners = {names.name(scope, k, call.get(k)) for k in ('hDevice', 'hResource') if call.get(k)} - {'none'}
+            owners = {names.name(scope, 'object', call.get(k)) for k in ('hDevice', 'hResource') if call.get(k)} - {'none'}
             for kind, value, name, owned in made(call, place):
                 where = 'device' if kind in ('name', 'dma_buf', 'fd') else scope
                 names.make(where if drm else scope, kind, value, name, owners if owned else set())
-                if kind == 'hResource':
+                if value in (call.get('hResource_out'), call.get('hResource')):
                     owners = owners | {names.name(scope, kind, value)}
         shown = {}
         for member, value in call.items():
             if member == 'BaseAddress' and failed(call):  # of nothing: as with handles, a replay passes one that is nobody's
                 continue
             if member in CIRCUMSTANCES or member in LEFT_OUT or member.endswith('_names'):
+                continue
+            if member in ('FenceValue', 'Reserved') and call['event'] in UNIONS:
+                continue
+            if member in ('Commands', 'CommandBuffer') and failed(call):  # an address that is none
                 continue
             if member in ('ret', 'errno') and not drm:
                 continue
@@ -189,7 +206,8 @@ def difference(a, b):
 
 
 def main():
-    a, b = read(sys.argv[1]), read(sys.argv[2])
+    a = [call for call in read(sys.argv[1]) if call['event'] not in sys.argv[3:]]
+    b = read(sys.argv[2])
     order_a, order_b = threads_of(a), threads_of(b)
     if len(order_a) != len(order_b):
         sys.exit(f'{len(order_a)} threads, and {len(order_b)} in the second')

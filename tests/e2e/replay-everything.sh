@@ -1,0 +1,48 @@
+# Each kind of D3DKMT call is recorded, replayed, and recorded again: the same calls, but for those that are skipped for a reason;
+# nothing is left behind. Also of two processes that share.
+need python3
+record() { gpualloc record --softgpu -o "$@" >"$1.out" 2>"$1.err" || fail "recording $1: $(cat "$1.out" "$1.err")"; }
+list() { gpualloc list --format jsonl "$1" >"$1.jsonl" 2>/dev/null; }
+same() {
+    python3 "$SOURCE/tests/e2e/same_calls.py" "$1.jsonl" "$2.jsonl" d3dkmt:escape d3dkmt:share_object_with_host ||
+        fail "$1 and $2 are not the same calls"
+}
+
+for how in alone shared; do
+    record "$how" -- dxg_everything $([ $how = alone ] || echo --share)
+    record "$how-again" -- gpualloc replay "$how" --softgpu --json "$how.json"
+    list "$how"
+    list "$how-again"
+    same "$how" "$how-again"
+    python3 - "$how.json" "$how.jsonl" <<'P' || fail "$how: the result"
+import json, sys
+result = json.load(open(sys.argv[1]))
+run = result['runs'][0]
+assert set(run['skipped']) == {'effect'}, run['skipped']
+assert run['differs'] == run['order_violations'] == run['remapped'] == 0, run
+assert result['mode'] == 'verbatim' and result['placement'] == 'as recorded', result['mode']
+moved = {k['kind']: k['time_to_resident'] for k in run['kinds'] if 'time_to_resident' in k}
+assert {'make_resident', 'map_gpu_virtual_address'} <= set(moved), moved
+assert all(f['n'] and f['p50_ns'] > 0 for f in moved.values()), moved
+calls = [json.loads(line) for line in open(sys.argv[2])]
+kinds = {c['event'].split(':')[1] for c in calls}
+schema = open(__import__('os').environ['SOURCE'] + '/common/schema/d3dkmt.def').read()
+import re
+missing = set(re.findall(r'^CALL\((\w+)', schema, re.M)) - kinds
+assert missing <= {'enum_adapters3', 'open_adapter_from_luid', 'destroy_allocation'}, missing
+P
+done
+[ "$(python3 -c 'import json; print(len({json.loads(l)["process"] for l in open("shared.jsonl")}))')" = 2 ] || fail "not two processes"
+
+# Paging that takes its time: whoever needs it waits, and it is seen in the figures.
+gpualloc replay alone --softgpu --json slow.json >slow.out
+grep -q '^until it has taken effect' slow.out || fail "no time to resident: $(cat slow.out)"
+gpualloc compare alone.json slow.json >/dev/null || fail "compare does not take the result"
+
+# Standard allocations in their place: no private data reaches the device, and the two are not compared.
+gpualloc replay alone --softgpu --translate standard --json standard.json >standard.out
+grep -q 'standard, order memory' standard.out || fail "$(head -3 standard.out)"
+grep -q 'lies in system memory' standard.out || fail "$(head -3 standard.out)"
+[ "$(json "['runs'][0]['differs']" <(tr -d '\n' <standard.json))" = 0 ] || fail "standard allocations differ: $(cat standard.out)"
+expect_status 1 gpualloc compare alone.json standard.json
+expect_stderr 'verbatim.*standard'
