@@ -16,7 +16,8 @@ HANDLES = {'hAdapter', 'hDevice', 'hResource', 'hAllocation', 'hGlobalShare', 'p
            'BroadcastContext', 'BroadcastHwQueueArray', 'hFenceObject', 'WrittenPrimaries', 'HistoryBufferArray'}
 # D3DKMT handles of one process are of one table, but for its adapters.
 OWN_TABLES = {'hAdapter', 'handle', 'res_handle', 'name', 'fd', 'dma_buf', 'cmd_handle'}
-ADDRESSES = {'pAllocationInfo', 'pAllocationInfo2', 'pSystemMem', 'addr_ptr', 'offset', 'FenceValueCPUVirtualAddress', 'pData',
+ADDRESSES = {'pAllocationInfo', 'pAllocationInfo2', 'pOpenAllocationInfo', 'pOpenAllocationInfo2', 'pSystemMem',
+             'addr_ptr', 'offset', 'FenceValueCPUVirtualAddress', 'pData',
              'HwQueueProgressFenceCPUVirtualAddress'}
 DESCRIPTORS = {'hAsyncEvent', 'CpuEventHandle', 'Event', 'hNtHandle', 'pSharedNtHandle'}
 # Members of a union that are also shown as what they are not: a pointer as a value.

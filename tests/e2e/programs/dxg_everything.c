@@ -250,6 +250,14 @@ static void ask(struct things *t)
     char answer[64] = "", bytes[16] = "driver";
     MAKE(0x09, D3DKMT_QUERYADAPTERINFO, .hAdapter = t->dxg.adapter, .Type = 3, .pPrivateDriverData = answer,
          .PrivateDriverDataSize = 24);
+    struct D3DKMT_ADAPTERINFO adapters[8];
+    struct D3DKMT_ENUMADAPTERS3 all = {.NumAdapters = 8, .pAdapters = adapters};
+    if (MAKE_IN(0x3e, D3DKMT_ENUMADAPTERS3, &all)) {
+        struct D3DKMT_OPENADAPTERFROMLUID same = {.AdapterLuid = adapters[0].AdapterLuid};
+        if (MAKE_IN(0x01, D3DKMT_OPENADAPTERFROMLUID, &same))
+            MAKE(0x15, D3DKMT_CLOSEADAPTER, same.hAdapter);
+        MAKE(0x15, D3DKMT_CLOSEADAPTER, adapters[0].hAdapter);
+    }
     MAKE(0x0a, D3DKMT_QUERYVIDEOMEMORYINFO, .hAdapter = t->dxg.adapter);
     MAKE(0x0e, D3DKMT_GETDEVICESTATE, .hDevice = t->dxg.device, .StateType = 1);
     MAKE(0x0d, D3DKMT_ESCAPE, .hAdapter = t->dxg.adapter, .hDevice = t->dxg.device, .pPrivateDriverData = bytes,
