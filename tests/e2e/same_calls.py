@@ -157,13 +157,11 @@ def sequences(calls, order):
                     owners = owners | {names.name(scope, kind, value)}
         shown = {}
         for member, value in call.items():
-            if member == 'BaseAddress' and failed(call):  # of nothing: as with handles, a replay passes one that is nobody's
-                continue
             if member in CIRCUMSTANCES or member in LEFT_OUT or member.endswith('_names'):
                 continue
             if member in ('FenceValue', 'Reserved') and call['event'] in UNIONS:
                 continue
-            if member in ('Commands', 'CommandBuffer') and failed(call):  # an address that is none
+            if member in ('BaseAddress', 'Commands', 'CommandBuffer') and failed(call):  # as with handles: one that is nobody's
                 continue
             if member in ('ret', 'errno') and not drm:
                 continue
