@@ -193,13 +193,41 @@ static void private_data_up_to_the_bus_packet(void **state)
     close(dxg.fd);
 }
 
+/* NOT_SUPPORTED comes as EPERM, as the guest driver gives it back. */
 static void what_needs_the_callers_address_space_is_not_supported(void **state)
 {
     (void)state;
     struct dxg dxg = dxg_open();
     struct D3DKMT_CREATEPAGINGQUEUE queue = {.hDevice = dxg.device};
     assert_int_equal(CALL(dxg.fd, 0x07, &queue), -1);
-    assert_int_equal(errno, EPERM); /* as the guest driver gives STATUS_NOT_SUPPORTED back */
+    assert_int_equal(errno, EPERM);
+    struct D3DKMT_CREATESYNCHRONIZATIONOBJECT2 fence = {.hDevice = dxg.device, .Info.Type = D3DDDI_MONITORED_FENCE};
+    assert_int_equal(CALL(dxg.fd, 0x10, &fence), -1);
+    assert_int_equal(errno, EPERM);
+    struct D3DKMT_LOCK2 lock = {.hDevice = dxg.device};
+    assert_int_equal(create_sized(&dxg, 4096, &lock.hAllocation), 0);
+    assert_int_equal(CALL(dxg.fd, 0x25, &lock), -1);
+    assert_int_equal(errno, EPERM);
+    assert_null(lock.pData);
+    close(dxg.fd);
+}
+
+static void nothing_can_be_shared(void **state)
+{
+    (void)state;
+    struct dxg dxg = dxg_open();
+    struct softgpu_private_data data = {.magic = SOFTGPU_MAGIC, .size = 4096};
+    struct D3DDDI_ALLOCATIONINFO2 info = {.pPrivateDriverData = &data, .PrivateDriverDataSize = sizeof data};
+    struct D3DKMT_CREATEALLOCATION create = {.hDevice = dxg.device, .NumAllocations = 1, .pAllocationInfo2 = &info,
+                                             .Flags = D3DKMT_CREATEALLOCATION_CreateResource |
+                                                      D3DKMT_CREATEALLOCATION_CreateShared |
+                                                      D3DKMT_CREATEALLOCATION_NtSecuritySharing};
+    assert_int_equal(CALL(dxg.fd, 0x06, &create), 0);
+    uint64_t handle = 0;
+    struct D3DKMT_SHAREOBJECTS share = {.ObjectCount = 1, .ObjectHandleArray = &create.hResource, .pSharedNtHandle = &handle};
+    assert_int_equal(CALL(dxg.fd, 0x3f, &share), -1);
+    assert_int_equal(errno, EPERM);
+    assert_int_equal(handle, 0);
     close(dxg.fd);
 }
 
@@ -667,6 +695,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(calls_with_1024_allocations),
         cmocka_unit_test(private_data_up_to_the_bus_packet),
         cmocka_unit_test(what_needs_the_callers_address_space_is_not_supported),
+        cmocka_unit_test(nothing_can_be_shared),
         cmocka_unit_test(other_operations_are_the_drivers),
         cmocka_unit_test(programs_of_32_bits_are_refused),
         cmocka_unit_test(processes_call_at_once),
