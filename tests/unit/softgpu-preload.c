@@ -661,7 +661,7 @@ static void a_forked_child_keeps_its_parent_s_locks(void **state)
 static void a_fence_that_is_only_read_is_reached(void **state)
 {
     (void)state;
-    assert_int_equal(run_role("page-slowly", SOFTGPU_ENV_PAGING, "50ms"), 0);
+    assert_int_equal(run_role("page-slowly", SOFTGPU_ENV_PAGING, "500ms"), 0);
 }
 
 int main(void)
