@@ -31,7 +31,8 @@ struct softgpu_private_data {
 /*
  * Environment, read when a process first opens the device. What cannot be understood makes the open fail with EINVAL.
  *   GPUALLOC_SOFTGPU_STATE=FILE    the device's state, shared by all processes that name the file; without it a process shares
- *                                  its device with its forked children only. The first to come sets the sizes and faults.
+ *                                  its device with its forked children only. The first to come sets the sizes and faults. Only
+ *                                  processes of one device can open what the other has shared.
  *   GPUALLOC_SOFTGPU_LOCAL=SIZE    local memory of each adapter (default 1G); K, M, G, T may follow
  *   GPUALLOC_SOFTGPU_SYSTEM=SIZE   system memory that the device may use (default 4G)
  *   GPUALLOC_SOFTGPU_LOCAL_BUDGET=SIZE, GPUALLOC_SOFTGPU_SYSTEM_BUDGET=SIZE

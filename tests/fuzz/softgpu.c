@@ -16,7 +16,7 @@
 #include "softgpu/softgpu.h"
 
 enum { ARENA_SIZE = 1 << 18, HANDLES = 8, CALLS_MAX = 256 };
-enum kind { ADAPTER, DEVICE, RESOURCE, ALLOCATION, CONTEXT, QUEUE, SYNC, KINDS };
+enum kind { ADAPTER, DEVICE, RESOURCE, ALLOCATION, CONTEXT, QUEUE, SYNC, HW_QUEUE, KINDS };
 #define ARENA_ADDRESS 0x100000u
 
 /* The program's memory, at addresses of its own: nothing of ours is reachable from the core. */
@@ -54,6 +54,16 @@ static void remember(uint64_t to, const void *from, size_t size)
         memcpy(&handles[SYNC][handle_count[SYNC]++ % HANDLES], &queue->hSyncObject, sizeof(D3DKMT_HANDLE));
         kind = QUEUE;
         from = &queue->hPagingQueue;
+    } else if (number == 0x10 && size == sizeof(struct D3DKMT_CREATESYNCHRONIZATIONOBJECT2)) {
+        kind = SYNC;
+        from = (const char *)from + offsetof(struct D3DKMT_CREATESYNCHRONIZATIONOBJECT2, hSyncObject);
+    } else if (number == 0x40 && size == sizeof(struct D3DKMT_OPENSYNCOBJECTFROMNTHANDLE2)) {
+        kind = SYNC;
+        from = (const char *)from + offsetof(struct D3DKMT_OPENSYNCOBJECTFROMNTHANDLE2, hSyncObject);
+    } else if (number == 0x18 && to == ARENA_ADDRESS + offsetof(struct D3DKMT_CREATEHWQUEUE, hHwQueue)) {
+        kind = HW_QUEUE;
+    } else if (number == 0x42 && to == ARENA_ADDRESS + offsetof(struct D3DKMT_OPENRESOURCEFROMNTHANDLE, hResource)) {
+        kind = RESOURCE;
     } else if (size != sizeof(D3DKMT_HANDLE) && size != sizeof(struct D3DKMT_ADAPTERINFO)) {
         return;
     }
@@ -117,7 +127,82 @@ static void clear_content(void *user, uint64_t offset, uint64_t size)
         abort();
 }
 
+/* NT handles: the last ones made, by number; making another closes the oldest. */
+enum { NT_HANDLES = 8, EVENTS = 4 };
+static struct softgpu_name names[NT_HANDLES];
+static bool name_open[NT_HANDLES];
+static unsigned name_count;
+
+static int share(void *user, struct softgpu_name *name)
+{
+    (void)user;
+    name->note = 1;
+    names[name_count % NT_HANDLES] = *name;
+    name_open[name_count % NT_HANDLES] = true;
+    return (int)(name_count++ % NT_HANDLES);
+}
+
+static void close_name(void *user, int descriptor) { (void)user, name_open[descriptor] = false; }
+
+static int read_name(void *user, uint64_t descriptor, struct softgpu_name *name)
+{
+    (void)user;
+    if (descriptor >= NT_HANDLES || !name_open[descriptor])
+        return -EINVAL;
+    *name = names[descriptor];
+    return 0;
+}
+
+static bool is_held(void *user, const struct softgpu_name *name)
+{
+    (void)user;
+    for (int i = 0; i < NT_HANDLES; i++)
+        if (name_open[i] && names[i].serial == name->serial)
+            return true;
+    return false;
+}
+
+/* Events: none is signalled or dropped that isn't taken. */
+static int events[EVENTS];
+
+static int take_event(void *user, uint64_t descriptor)
+{
+    (void)user;
+    if (descriptor % 8 >= EVENTS)
+        return -EINVAL;
+    events[descriptor % 8]++;
+    return (int)(descriptor % 8);
+}
+
+static void signal_event(void *user, int event)
+{
+    (void)user;
+    if (event < 0 || event >= EVENTS || events[event] <= 0)
+        abort();
+}
+
+static void drop_event(void *user, int event)
+{
+    signal_event(user, event);
+    events[event]--;
+}
+
+/* A sleep is interrupted at once. */
+static int sleep_on(void *user, const uint32_t *word, uint32_t value, uint64_t timeout_ns)
+{
+    (void)user, (void)word, (void)value, (void)timeout_ns;
+    return -EINTR;
+}
+
 static const struct softgpu_memory memory = {.read = read_arena,
+                                             .share = share,
+                                             .unshare = close_name,
+                                             .shared = read_name,
+                                             .held = is_held,
+                                             .take_event = take_event,
+                                             .signal_event = signal_event,
+                                             .drop_event = drop_event,
+                                             .sleep = sleep_on,
                                              .write = write_arena,
                                              .fence_address = fence_address,
                                              .map = map_content,
@@ -127,7 +212,9 @@ static const struct softgpu_memory memory = {.read = read_arena,
 /* Requests, the size of their structure, the kind that its handle at word `at` names, which 64-bit words are pointers, and the same
    of a second handle, if it has one. */
 static const struct {
-    uint8_t number, size, kind, at, pointer_words, second, second_at;
+    uint8_t number, size, kind, at;
+    uint16_t pointer_words;
+    uint8_t second, second_at;
 } requests[] = {
     {0x14, 16, KINDS, 0, 1 << 1}, {0x3e, 24, KINDS, 0, 1 << 2}, {0x01, 12, KINDS, 0, 0}, {0x15, 4, ADAPTER, 0, 0},
     {0x09, 24, ADAPTER, 0, 1 << 1}, {0x0a, 56, ADAPTER, 2, 0}, {0x02, 64, ADAPTER, 0, 0}, {0x19, 4, DEVICE, 0, 0},
@@ -140,6 +227,12 @@ static const struct {
     {0x2c, 40, QUEUE, 0, 7 << 1}, {0x38, 40, QUEUE, 0, 0, ALLOCATION, 1}, {0x16, 32, ADAPTER, 2, 0},
     {0x0b, 48, QUEUE, 0, 1 << 1}, {0x1e, 32, DEVICE, 0, 1 << 1}, {0x2a, 32, DEVICE, 0, 5 << 1}, {0x2e, 32, DEVICE, 0, 5 << 1},
     {DIE, 8, KINDS, 0, 0},
+    {0x06, 72, DEVICE, 0, 0x54}, {0x3f, 40, KINDS, 0, 1 << 4}, {0x41, 40, DEVICE, 0, 1 << 2}, {0x42, 104, DEVICE, 0, 0x2a8},
+    {0x10, 96, DEVICE, 0, 0}, {0x10, 96, DEVICE, 0, 0}, {0x1d, 4, SYNC, 0, 0}, {0x40, 88, DEVICE, 2, 0},
+    {0x31, 32, DEVICE, 0, 1 << 2}, {0x32, 80, CONTEXT, 0, 1 << 2}, {0x33, 96, KINDS, 0, 1 << 3 | 1 << 4},
+    {0x3a, 40, DEVICE, 0, 1 << 2}, {0x3b, 80, CONTEXT, 0, 1 << 2}, {0x18, 48, CONTEXT, 0, 1 << 2}, {0x1b, 4, HW_QUEUE, 0, 0},
+    {0x34, 56, HW_QUEUE, 0, 1 << 4 | 1 << 6}, {0x35, 40, KINDS, 0, 1 << 1 | 1 << 4}, {0x36, 24, HW_QUEUE, 0, 1 << 2},
+    {0x0d, 32, ADAPTER, 0, 1 << 2}, {0x1f, 4, ADAPTER, 0, 0}, {0x44, 24, DEVICE, 0, 0},
 };
 
 struct input {
@@ -233,6 +326,87 @@ static void patch_memory(uint64_t *words, uint32_t *halves)
         halves[3] = 1 + halves[3] % 4;
 }
 
+/* Counts, types and flags of the calls about sharing and waiting, such that most come far; lists of the right kind. */
+static void patch_sync(uint64_t *words)
+{
+    uint32_t halves[26], type;
+    memcpy(halves, words, sizeof halves);
+    uint64_t shares = ARENA_ADDRESS + AT_LIST + 64, syncs = ARENA_ADDRESS + AT_LIST + 128, contexts = ARENA_ADDRESS + AT_LIST + 192;
+    uint64_t queues = ARENA_ADDRESS + AT_LIST + 256;
+    uint32_t few = halves[0] & 0x80000000u ? halves[1] % 40 : 1 + halves[1] % 3;
+    switch (number) {
+    case 0x3f:
+        halves[0] = halves[0] % 4 != 0, words[1] = shares + halves[2] % 16 * 4;
+        memcpy(words, halves, sizeof *halves);
+        break;
+    case 0x41:
+    case 0x42:
+        words[1] %= 9;
+        break;
+    case 0x40:
+        words[0] %= 9;
+        break;
+    case 0x10:
+        type = halves[2] & 0x80000000u ? halves[2] % 9 : D3DDDI_MONITORED_FENCE;
+        words[1] = type | (uint64_t)(halves[3] % 4 == 3 ? halves[3] % 256 : halves[3] % 2 * 3) << 32;
+        if (type == D3DDDI_SEMAPHORE)
+            halves[4] %= 4, halves[5] %= 4, memcpy(&words[2], &halves[4], 8);
+        break;
+    case 0x31:
+    case 0x32:
+    case 0x3a:
+    case 0x3b:
+    case 0x36:
+        words[0] = (uint32_t)words[0] | (uint64_t)few << 32;
+        words[1] = syncs + halves[2] % 16 * 4;
+        words[2] = ARENA_ADDRESS + AT_OPERATIONS + halves[4] % 64 * 8; /* any values, small ones among them */
+        if (number == 0x3a)
+            words[3] = halves[6] % 3 ? 0 : halves[6] % 16;
+        break;
+    case 0x33:
+        words[0] = few, words[1] = syncs + halves[2] % 16 * 4;
+        words[2] = (halves[4] & 2 ? 2 : halves[4] & 4) | (uint64_t)(1 + halves[5] % 3) << 32;
+        words[3] = contexts + halves[6] % 16 * 4;
+        words[4] = halves[4] & 2 ? halves[8] % 16 : ARENA_ADDRESS + AT_OPERATIONS;
+        if (halves[4] & 2)
+            words[0] = halves[0] % 8 == 0;
+        break;
+    case 0x35:
+        words[0] = (halves[0] & 4) | (uint64_t)(1 + halves[1] % 3) << 32, words[1] = queues + halves[2] % 16 * 4;
+        words[2] = few, words[3] = syncs + halves[6] % 16 * 4, words[4] = ARENA_ADDRESS + AT_OPERATIONS;
+        break;
+    case 0x04:
+        halves[1] &= halves[1] >> 31; /* the one node, mostly; every other for hardware queues */
+        halves[3] = halves[3] & 1 ? 16 : halves[3], halves[6] %= 200;
+        memcpy(words, halves, 32);
+        break;
+    case 0x07:
+        words[3] = (uint32_t)words[3]; /* the one physical adapter */
+        break;
+    case 0x18:
+    case 0x0d:
+        halves[number == 0x18 ? 2 : 6] %= 100, memcpy(words, halves, 32);
+        break;
+    case 0x34:
+        words[1] %= 64, halves[7] %= 64, halves[10] %= 3;
+        memcpy(&words[3], &halves[6], 8), memcpy(&words[5], &halves[10], 8);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Lists of handles of each kind that calls take lists of, 16 each behind those of allocations. */
+static void fill_lists(void)
+{
+    static const enum kind kinds[] = {ALLOCATION, RESOURCE, SYNC, CONTEXT, HW_QUEUE};
+    for (uint32_t kind = 0; kind < sizeof kinds / sizeof *kinds; kind++)
+        for (uint32_t i = 0; i < 16; i++) {
+            enum kind of = kinds[kind] == RESOURCE && i % 3 == 2 ? SYNC : kinds[kind];
+            memcpy(arena + AT_LIST + 64 * kind + 4 * i, &handles[of][(handle_count[of] + HANDLES - 1 - i % HANDLES) % HANDLES], 4);
+        }
+}
+
 static void fill_arena(void)
 {
     memset(arena, 0, sizeof arena);
@@ -290,7 +464,7 @@ static void call(struct softgpu *gpu, int place, struct input *input)
     take(input, &which, 1);
     which %= sizeof requests / sizeof *requests;
     take(input, words, requests[which].size);
-    for (int i = 0; i < 9; i++)
+    for (int i = 0; i < 10; i++)
         if (requests[which].pointer_words & 1 << i)
             words[i] = patch_pointer(words[i]);
     number = requests[which].number;
@@ -298,6 +472,7 @@ static void call(struct softgpu *gpu, int place, struct input *input)
         die(gpu);
         return;
     }
+    patch_sync(words);
     patch_memory(words, halves);
     if (requests[which].second)
         halves[requests[which].second_at] = patch_handle(halves[requests[which].second_at], requests[which].second);
@@ -308,7 +483,9 @@ static void call(struct softgpu *gpu, int place, struct input *input)
         if (halves[4] & 1)
             memcpy(&halves[4], &operations, sizeof operations);
     }
-    if (requests[which].kind != KINDS)
+    if ((number == 0x15 || number == 0x19) && halves[0] & 0x1f0) /* what all hangs on goes seldom */
+        halves[0] = 0;
+    else if (requests[which].kind != KINDS)
         halves[requests[which].at] = patch_handle(halves[requests[which].at], requests[which].kind);
     if (number == 0x06 || number == 0x13) /* hResource, or none */
         halves[1] = halves[1] & 0x80000000u ? patch_handle(halves[1], RESOURCE) : 0;
@@ -321,8 +498,7 @@ static void call(struct softgpu *gpu, int place, struct input *input)
         size_t type = halves[1] % (sizeof types / sizeof *types);
         halves[1] = types[type][0], halves[4] = types[type][1];
     }
-    for (uint32_t i = 0; i < 16; i++)
-        memcpy(arena + AT_LIST + 4 * i, &handles[ALLOCATION][(handle_count[ALLOCATION] + HANDLES - 1 - i % HANDLES) % HANDLES], 4);
+    fill_lists();
     memcpy(arena, halves, requests[which].size);
     unsigned long request = _IOC(_IOC_READ | _IOC_WRITE, 'G', number, (unsigned)requests[which].size);
     long result = softgpu_ioctl(gpu, place, request, ARENA_ADDRESS, &memory);
@@ -366,6 +542,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fill_arena();
     memset(handle_count, 0, sizeof handle_count);
     memset(handles, 0, sizeof handles);
+    memset(events, 0, sizeof events);
+    memset(name_open, 0, sizeof name_open);
+    name_count = 0;
     softgpu_lock(gpu);
     int places[] = {softgpu_process_enter(gpu, 1, 1), softgpu_process_enter(gpu, 2, 2)};
     softgpu_unlock(gpu);

@@ -186,7 +186,9 @@ static void standard_allocations_have_the_drivers_data(void **state)
     prepare_open(&o, &p.b, nt_handle);
     o.args.NumAllocations = 1;
     assert_int_equal(open_resource(&p.b, &o), 0);
-    assert_int_equal(((struct softgpu_private_data *)(void *)o.total)->size, 8192);
+    struct softgpu_private_data data;
+    memcpy(&data, o.total, sizeof data);
+    assert_int_equal(data.size, 8192);
     stop(&p.a);
 }
 
