@@ -28,6 +28,7 @@
 /* ---- The calls: by their thunk, or with --ioctl straight to the device --------------------------------------------------- */
 
 static int device_fd = -1; /* with --ioctl */
+static bool no_mistakes;   /* only calls that are right */
 static struct rawlog *raw_log;
 
 /* X(thunk, request number, structure) */
@@ -186,12 +187,13 @@ static void query_adapter(struct scene *scene)
     struct D3DKMT_QUERY_DEVICE_IDS ids = {0};
     struct D3DKMT_QUERYADAPTERINFO args = {.hAdapter = scene->adapter};
 #define QUERY(type_, answer, step)                                                                                          \
-    args.Type = (type_), args.pPrivateDriverData = &(answer), args.PrivateDriverDataSize = sizeof(answer);                  \
-    report(step, make_with(&QueryAdapterInfo, &args, "pPrivateDriverData", &(answer), sizeof(answer)))
+    (args.Type = (type_), args.pPrivateDriverData = &(answer), args.PrivateDriverDataSize = sizeof(answer),                 \
+     report(step, make_with(&QueryAdapterInfo, &args, "pPrivateDriverData", &(answer), sizeof(answer))))
     QUERY(KMTQAITYPE_ADAPTERTYPE, type, "query the adapter's type");
     QUERY(KMTQAITYPE_GETSEGMENTSIZE, sizes, "query the sizes of its memory");
     QUERY(KMTQAITYPE_PHYSICALADAPTERDEVICEIDS, ids, "query its device ids");
-    QUERY(KMTQAITYPE_GETSEGMENTSIZE, ids, "query with a buffer of the wrong size");
+    if (!no_mistakes)
+        QUERY(KMTQAITYPE_GETSEGMENTSIZE, ids, "query with a buffer of the wrong size");
 #undef QUERY
 }
 
@@ -504,7 +506,7 @@ static void play_textures(struct scene *scene)
     report("make a shared render target", create_surface(scene, &shared, texture, 1,
                                                          resource | D3DKMT_CREATEALLOCATION_CreateShared |
                                                              D3DKMT_CREATEALLOCATION_NtSecuritySharing));
-    if (scene->softgpu)
+    if (scene->softgpu && !no_mistakes)
         report("fail: free its allocation alone", destroy_allocations(scene->device, 0, shared.parts, 1));
     show_memory(scene, "with all textures");
     free_on_another_thread(scene, textures, 4);
@@ -538,7 +540,7 @@ static void play_buffers(struct scene *scene)
         report("free it", destroy_allocations(scene->device, heap.resource, NULL, 0));
         munmap(memory, 1 << 20);
     }
-    if (scene->softgpu)
+    if (scene->softgpu && !no_mistakes)
         play_odd_members(scene);
     struct part constant = {4096, 0, 32};
     report("make a constant buffer, and forget it",
@@ -583,11 +585,13 @@ static void play_addresses(struct scene *scene, const struct surface *surface)
     if (report("map a whole one anywhere", make(&MapGpuVirtualAddress, &anywhere)))
         await_paging(scene, anywhere.PagingFenceValue);
     anywhere.SizeInPages = 1 << 20;
-    report("fail: map more than it has", make(&MapGpuVirtualAddress, &anywhere));
+    if (!no_mistakes)
+        report("fail: map more than it has", make(&MapGpuVirtualAddress, &anywhere));
     struct D3DKMT_FREEGPUVIRTUALADDRESS free_range = {.hAdapter = scene->adapter, .BaseAddress = range.VirtualAddress,
                                                       .Size = range.Size};
     report("free the range", make(&FreeGpuVirtualAddress, &free_range));
-    report("fail: free it again", make(&FreeGpuVirtualAddress, &free_range));
+    if (!no_mistakes)
+        report("fail: free it again", make(&FreeGpuVirtualAddress, &free_range));
 }
 
 /* The CPU writes, and finds what it wrote at the next lock. */
@@ -603,7 +607,8 @@ static void play_lock(struct scene *scene, D3DKMT_HANDLE allocation)
         report("unlock it", make(&Unlock2, &(struct D3DKMT_UNLOCK2){scene->device, allocation}));
     }
     printf("  its content was %s\n", kept ? "kept" : "lost");
-    report("fail: unlock it once more", make(&Unlock2, &(struct D3DKMT_UNLOCK2){scene->device, allocation}));
+    if (!no_mistakes)
+        report("fail: unlock it once more", make(&Unlock2, &(struct D3DKMT_UNLOCK2){scene->device, allocation}));
 }
 
 static void play_offer(struct scene *scene, const D3DKMT_HANDLE *list, uint32_t count)
@@ -810,6 +815,7 @@ static void usage(FILE *out)
           "  --seconds S      for S seconds (default 10)\n"
           "  --flat-out N     instead: N calls as fast as it goes\n"
           "  --threads N      load on N threads (default 1)\n"
+          "  --no-mistakes    without the calls that are to fail, and the odd ones\n"
           "Calls of --rate and --flat-out are not logged.\n",
           out);
 }
@@ -832,6 +838,7 @@ static void parse_options(struct options *options, int argc, char **argv)
         {"big", no_argument, NULL, 'b'},           {"rate", required_argument, NULL, 'r'},
         {"seconds", required_argument, NULL, 's'}, {"flat-out", required_argument, NULL, 'f'},
         {"threads", required_argument, NULL, 't'}, {"help", no_argument, NULL, 'h'},
+        {"no-mistakes", no_argument, NULL, 'n'},
         {0}};
     for (int option; (option = getopt_long(argc, argv, "h", table, NULL)) != -1;) {
         switch (option) {
@@ -842,6 +849,7 @@ static void parse_options(struct options *options, int argc, char **argv)
         case 's': options->seconds = number(optarg); break;
         case 'f': options->flat_out = number(optarg); break;
         case 't': options->threads = (uint32_t)number(optarg); break;
+        case 'n': no_mistakes = true; break;
         case 'h': usage(stdout); exit(0);
         default: usage(stderr); exit(2);
         }
@@ -880,7 +888,8 @@ int main(int argc, char **argv)
         play_textures(&scene);
         play_buffers(&scene);
         play_memory(&scene);
-        fail_in_every_way(&scene);
+        if (!no_mistakes)
+            fail_in_every_way(&scene);
     }
     close_all(&scene);
     if (rawlog_close(raw_log) != 0) {

@@ -110,6 +110,13 @@ const struct lint_rule *lint_rule_find(const char *id)
 
 /* ---- Calls and objects, kept ---- */
 
+int lint_error_of(const struct ga_call *call)
+{
+    if (!call->failed)
+        return 0;
+    return call->header->error || !ga_row_is_d3dkmt(call->row) ? call->header->error : ga_status_error(call->status);
+}
+
 struct lint_call lint_call_of(const struct ga_call *call)
 {
     const struct ga_call_header *header = call->header;
@@ -234,7 +241,7 @@ static struct lint_group *group_of(struct lint *lint, const struct lint_rule *ru
 {
     size_t index = lint_rule_index(rule);
     uint64_t row = call->row ? ga_row_id(call->row) : GA_ROW_COUNT;
-    uint64_t a = call->process * 0x9e3779b97f4a7c15u + (index << 48 | row << 32 | (uint32_t)call->error), b = what->surface;
+    uint64_t a = call->process * 0x9e3779b97f4a7c15u + (index << 48 | row << 32 | (call->error ? (uint32_t)call->error : call->status)), b = what->surface;
     uint64_t *place = ga_map_get(&lint->groups, a, b);
     if (place)
         return (struct lint_group *)(uintptr_t)*place;

@@ -51,6 +51,9 @@ struct lint_call lint_call_of(const struct ga_call *call);
 struct lint_call lint_call_of_life(const struct ga_life *life);       /* the one that made it; without its result */
 struct lint_call lint_call_of_object(const struct ga_object *object); /* the same */
 
+/* The errno that a refused call had, or that its NTSTATUS was made from (ga_status_error); 0 for a call that succeeded. */
+int lint_error_of(const struct ga_call *call);
+
 /* What a finding is about. */
 struct lint_what {
     enum ga_object_kind kind; /* GA_OBJECT_SCOPE: no handle */

@@ -282,6 +282,14 @@ uint32_t ga_call_status(const struct ga_call_header *header)
     return 0xC0000001; /* UNSUCCESSFUL */
 }
 
+int ga_status_error(uint32_t status)
+{
+    for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
+        if (statuses[i].status == status)
+            return statuses[i].error;
+    return (int32_t)status < 0 ? ENOTTY : 0;
+}
+
 bool ga_paging_promise_of(enum ga_row_id row, const void *record, struct ga_paging_promise *promise)
 {
 #define PROMISE(event)                                                                                                      \

@@ -237,6 +237,8 @@ static inline bool ga_row_is_drm(const struct ga_row *row) { return row->provide
 bool ga_call_failed(const struct ga_row *row, const struct ga_call_header *header);
 /* The NTSTATUS that the thunk gave or would give (libdxg's table from errno), for d3dkmt calls. */
 uint32_t ga_call_status(const struct ga_call_header *header);
+/* The errno that libdxg makes an NTSTATUS from: ENOTTY for UNSUCCESSFUL and others that stand for many, 0 for a success. */
+int ga_status_error(uint32_t status);
 
 /* A paging fence's value that a d3dkmt call gave: its work is done when the queue's fence has reached it. */
 struct ga_paging_promise {

@@ -59,19 +59,20 @@ static bool is_end(const struct ga_row *row)
 }
 
 /* A device that answered ENODEV once, and what is called on it later. */
-static int named(struct lint *lint, void *state, const struct ga_call *call, const struct lint_name *name)
+static int removed(struct lint *lint, const struct ga_call *call)
 {
-    (void)state;
-    if (!name->object || name->object->kind != GA_OBJECT_DEVICE || call->header->error != ENODEV ||
-        ga_row_id(call->row) == GA_ROW_d3dkmt_get_device_state)
+    uint32_t handle = lint_device_of(lint, call);
+    struct ga_object *device =
+        handle ? ga_lives_object_at(lint_lives(lint), GA_OBJECT_DEVICE, call->header->process, handle, call->begin_ns) : NULL;
+    if (!device || lint_error_of(call) != ENODEV || ga_row_id(call->row) == GA_ROW_d3dkmt_get_device_state)
         return 0;
-    struct lint_object *kept = lint_object(name->object);
+    struct lint_object *kept = lint_object(device);
     if (!kept)
         return -ENOMEM;
     bool again = kept->removed && !is_end(call->row);
     kept->removed = true;
     struct lint_call now = lint_call_of(call);
-    return again ? lint_report(lint, &rules[REMOVED], &now, lint_what_object(name->object), "an earlier call had said so") : 0;
+    return again ? lint_report(lint, &rules[REMOVED], &now, lint_what_object(device), "an earlier call had said so") : 0;
 }
 
 static int note_usage(struct process *process, const struct ga_call *call)
@@ -88,7 +89,6 @@ static bool needs_memory(enum ga_row_id row)
            row == GA_ROW_d3dkmt_map_gpu_virtual_address;
 }
 
-/* EINVAL as errno: a value of STATUS_INVALID_PARAMETER is the guest driver's own check. */
 static int maybe_no_memory(struct lint *lint, const struct process *process, const struct ga_call *call)
 {
     struct lint_call now = lint_call_of(call);
@@ -103,11 +103,11 @@ static int maybe_no_memory(struct lint *lint, const struct process *process, con
     return lint_report(lint, &rules[NO_MEMORY], &now, what, "%s", known);
 }
 
-/* Interrupted, not ready yet, too little room for an answer: part of how the interfaces are used. */
+/* Interrupted, not ready yet, too little room for an answer, a device that goes away: part of how the interfaces are used. */
 static bool is_usual(const struct ga_call *call)
 {
-    int error = call->header->error;
-    return error == EINTR || error == EAGAIN || error == ETIME || error == ETIMEDOUT ||
+    int error = lint_error_of(call);
+    return error == EINTR || error == EAGAIN || error == ETIME || error == ETIMEDOUT || error == ENODEV ||
            (error == EOVERFLOW && call->row->effect.kind == GA_EFFECT_QUERY);
 }
 
@@ -135,7 +135,7 @@ static int forked(struct lint *lint, const struct state *state, const struct pro
 {
     bool asks = ga_row_id(call->row) == GA_ROW_d3dkmt_enum_adapters2 || ga_row_id(call->row) == GA_ROW_d3dkmt_enum_adapters3 ||
                 ga_row_id(call->row) == GA_ROW_d3dkmt_open_adapter_from_luid;
-    *told = call->header->error == ENOTTY && !process->worked && ga_map_get(&state->forked, call->header->process, 0);
+    *told = lint_error_of(call) == ENOTTY && !process->worked && ga_map_get(&state->forked, call->header->process, 0);
     if (!*told || asks)
         return 0;
     struct lint_call now = lint_call_of(call);
@@ -155,9 +155,13 @@ static int after(struct lint *lint, void *user, const struct ga_call *call)
     }
     bool told = false;
     int result = d3dkmt ? forked(lint, state, process, call, &told) : 0;
+    if (!result && d3dkmt)
+        result = removed(lint, call);
     if (result || told || lint_reported_now(lint) || is_usual(call))
         return result;
-    if (call->header->error == EINVAL && needs_memory(ga_row_id(call->row)))
+    /* At the ioctl a value of STATUS_INVALID_PARAMETER is the guest driver's own check. */
+    bool by_value = call->header->layer == GA_LAYER_IOCTL && !call->header->error;
+    if (lint_error_of(call) == EINVAL && !by_value && needs_memory(ga_row_id(call->row)))
         return maybe_no_memory(lint, process, call);
     return refused(lint, call);
 }
@@ -183,4 +187,4 @@ static void release(void *user)
 }
 
 const struct lint_family lint_family_refusals = {
-    .rules = rules, .state_size = sizeof(struct state), .named = named, .after = after, .event = event, .release = release};
+    .rules = rules, .state_size = sizeof(struct state), .after = after, .event = event, .release = release};
