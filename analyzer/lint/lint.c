@@ -360,6 +360,13 @@ static void forget_file(struct lint *lint, uint64_t file, uint64_t process)
     free(gone);
 }
 
+/* Whether a request without a row may give GEM handles: a driver's own, or GETFB and GETFB2. */
+static bool may_give_handles(uint32_t request)
+{
+    uint32_t number = request & 0xff; /* _IOC_NR */
+    return (number >= 0x40 && number < 0xa0) || number == 0xad || number == 0xce;
+}
+
 static int scope_event(struct lint *lint, const struct ga_row *row, const void *record, int64_t ns)
 {
     if (ga_row_id(row) == GA_ROW_gpualloc_process) {
@@ -379,7 +386,7 @@ static int scope_event(struct lint *lint, const struct ga_row *row, const void *
     } else if (ga_row_id(row) == GA_ROW_gpualloc_untraced) {
         const struct ga_gpualloc_untraced *untraced = record;
         struct scope *file = scope_of(lint, untraced->file, true);
-        if (file)
+        if (file && may_give_handles(untraced->request))
             file->untraced = true;
     }
     return 0;

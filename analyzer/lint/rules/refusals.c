@@ -103,12 +103,16 @@ static int maybe_no_memory(struct lint *lint, const struct process *process, con
     return lint_report(lint, &rules[NO_MEMORY], &now, what, "%s", known);
 }
 
-/* Interrupted, not ready yet, too little room for an answer, a device that goes away: part of how the interfaces are used. */
+/* Part of how the interfaces are used: interrupted, not ready yet, too little room for an answer, a device that goes away, a request
+   that the driver does not have. */
 static bool is_usual(const struct ga_call *call)
 {
+    static const int usual[] = {EINTR, EAGAIN, ETIME, ETIMEDOUT, ENODEV, ENOSYS, EOPNOTSUPP};
     int error = lint_error_of(call);
-    return error == EINTR || error == EAGAIN || error == ETIME || error == ETIMEDOUT || error == ENODEV ||
-           (error == EOVERFLOW && call->row->effect.kind == GA_EFFECT_QUERY);
+    for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
+        if (error == usual[i])
+            return true;
+    return error == EOVERFLOW && call->row->effect.kind == GA_EFFECT_QUERY;
 }
 
 static const char *error_text(const struct ga_call *call, char *text, size_t size)
