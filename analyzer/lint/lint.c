@@ -241,7 +241,8 @@ static struct lint_group *group_of(struct lint *lint, const struct lint_rule *ru
 {
     size_t index = lint_rule_index(rule);
     uint64_t row = call->row ? ga_row_id(call->row) : GA_ROW_COUNT;
-    uint64_t a = call->process * 0x9e3779b97f4a7c15u + (index << 48 | row << 32 | (call->error ? (uint32_t)call->error : call->status)), b = what->surface;
+    uint64_t error = call->error ? (uint32_t)call->error : call->status;
+    uint64_t a = call->process * 0x9e3779b97f4a7c15u + (index << 48 | row << 32 | error), b = what->surface;
     uint64_t *place = ga_map_get(&lint->groups, a, b);
     if (place)
         return (struct lint_group *)(uintptr_t)*place;

@@ -121,7 +121,8 @@ static const char *ended_by(const struct lint_dead *dead)
 /* Refusals that say nothing about handles: memory, budget, waiting, an answer's size, a device that is gone. */
 static bool may_mean_handle(const struct ga_call *call)
 {
-    static const int others[] = {ENOMEM, EFAULT, ENODEV, EINTR, EAGAIN, EOVERFLOW, ETIME, ETIMEDOUT, ENOSPC, EBUSY, EIO, EMFILE, ENOTTY};
+    static const int others[] = {ENOMEM, EFAULT,    ENODEV, EINTR, EAGAIN, EOVERFLOW, ETIME,
+                                 ENOSPC, ETIMEDOUT, EBUSY,  EIO,   EMFILE, ENOTTY};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (lint_error_of(call) == others[i])
             return false;
