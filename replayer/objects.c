@@ -35,7 +35,7 @@ static const struct replay_reference references[] = {
     D3DKMT(create_hw_context, hDevice, DEVICE, USES),
     D3DKMT(create_hw_context, hHwContext, HW_CONTEXT, MAKES),
     D3DKMT(destroy_hw_context, hHwContext, HW_CONTEXT, ENDS),
-    D3DKMT(create_hw_queue, hHwContext, HW_CONTEXT, USES),
+    D3DKMT(create_hw_queue, hHwContext, QUEUE_PLACE, USES),
     D3DKMT(create_hw_queue, hHwQueue, HW_QUEUE, MAKES),
     D3DKMT(create_hw_queue, hHwQueueProgressFence, SYNC_OBJECT, MAKES),
     D3DKMT(destroy_hw_queue, hHwQueue, HW_QUEUE, ENDS),
@@ -213,6 +213,7 @@ const char *replay_object_kind_name(enum replay_object_kind kind)
         [REPLAY_BUFFER] = "GEM handle",   [REPLAY_DMA_BUF] = "dma-buf",     [REPLAY_NAME] = "global name",
         [REPLAY_NT_HANDLE] = "NT handle", [REPLAY_SHARE] = "global share handle", [REPLAY_RANGE] = "GPU address range",
         [REPLAY_SHAREABLE] = "resource or sync object", [REPLAY_VA_PLACE] = "adapter or paging queue",
+        [REPLAY_QUEUE_PLACE] = "hardware context or context",
     };
     return names[kind];
 }

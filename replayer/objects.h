@@ -29,6 +29,7 @@ enum replay_object_kind {
     /* What a member may name, not what is made: the object decides. */
     REPLAY_SHAREABLE = REPLAY_OBJECT_KINDS, /* a resource or a sync object */
     REPLAY_VA_PLACE,   /* an adapter or a paging queue */
+    REPLAY_QUEUE_PLACE, /* a hardware context, or a context that has hardware queues */
     REPLAY_REFERENCE_KINDS
 };
 /* Objects whose value is a descriptor of the replay's. */

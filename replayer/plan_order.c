@@ -30,7 +30,7 @@ static const uint8_t owner_kinds[REPLAY_OBJECT_KINDS][OWNER_KINDS] = {
     [REPLAY_ALLOCATION] = {REPLAY_RESOURCE, REPLAY_DEVICE},
     [REPLAY_CONTEXT] = {REPLAY_DEVICE},
     [REPLAY_HW_CONTEXT] = {REPLAY_DEVICE},
-    [REPLAY_HW_QUEUE] = {REPLAY_HW_CONTEXT},
+    [REPLAY_HW_QUEUE] = {REPLAY_HW_CONTEXT, REPLAY_CONTEXT},
     [REPLAY_PAGING_QUEUE] = {REPLAY_DEVICE},
     [REPLAY_SYNC_OBJECT] = {REPLAY_HW_QUEUE, REPLAY_PAGING_QUEUE, REPLAY_DEVICE}, /* a queue's fence goes with the queue */
     [REPLAY_BUFFER] = {REPLAY_FILE},
@@ -234,7 +234,8 @@ static bool chooses_address(const struct replay_call *call)
 /* The living object that a reference means, or REPLAY_NONE; where kinds are open, the reference gets the object's. */
 static int look_up(struct walk *w, uint32_t number, struct replay_ref *ref, uint32_t *object)
 {
-    static const uint8_t meant[][2] = {{REPLAY_RESOURCE, REPLAY_SYNC_OBJECT}, {REPLAY_ADAPTER, REPLAY_PAGING_QUEUE}};
+    static const uint8_t meant[][2] = {
+        {REPLAY_RESOURCE, REPLAY_SYNC_OBJECT}, {REPLAY_ADAPTER, REPLAY_PAGING_QUEUE}, {REPLAY_HW_CONTEXT, REPLAY_CONTEXT}};
     *object = REPLAY_NONE;
     if (ref->kind == REPLAY_RANGE)
         return walk_range_find(w, number, ref, object);

@@ -299,7 +299,8 @@ static double over_runs(const struct replay_statistics *s, const struct replay_f
     return replay_median(values, count);
 }
 
-static void print_kind(const struct replay_statistics *s, const struct replay_figures *figures, uint32_t k, double *values, FILE *out)
+static void print_kind(const struct replay_statistics *s, const struct replay_figures *figures, uint32_t k, int width, double *values,
+                       FILE *out)
 {
     uint64_t n = 0;
     for (uint32_t r = 0; r < s->run_count; r++)
@@ -313,7 +314,7 @@ static void print_kind(const struct replay_statistics *s, const struct replay_fi
     snprintf(name, sizeof name, "%s%s", s->kinds[k].name, s->kinds[k].failed ? " (fails)" : "");
     snprintf(size, sizeof size, "%s", replay_size_class_text(s->kinds[k].size_class).text);
     /* ≤ is three bytes and one column; so is µ two */
-    fprintf(out, "%-36s %-*s %9s", name, *size ? 12 : 10, size, ga_count(n / s->run_count).text);
+    fprintf(out, "%-*s %-*s %9s", width, name, *size ? 12 : 10, size, ga_count(n / s->run_count).text);
     double mean = 0;
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
         double value = over_runs(s, figures, k, columns[i], values);
@@ -335,10 +336,15 @@ static void print_table(const struct replay_statistics *s, const struct replay_f
         n += figures[i].n;
     if (!n && figures != s->figures)
         return;
-    fprintf(out, "\n%-36s %-10s %9s %9s %9s %9s %9s %9s %9s%s\n", title, "size", "n a run", "mean", "p50", "p90", "p99", "p99.9",
+    int width = 36;
+    for (uint32_t k = 0; k < s->kind_count; k++) {
+        int length = (int)strlen(s->kinds[k].name) + (s->kinds[k].failed ? (int)sizeof " (fails)" - 1 : 0);
+        width = length > width ? length : width;
+    }
+    fprintf(out, "\n%-*s %-10s %9s %9s %9s %9s %9s %9s %9s%s\n", width, title, "size", "n a run", "mean", "p50", "p90", "p99", "p99.9",
             "max", figures == s->figures ? "  per second" : "");
     for (uint32_t k = 0; k < s->kind_count; k++)
-        print_kind(s, figures, k, values, out);
+        print_kind(s, figures, k, width, values, out);
 }
 
 /* Said when it is another driver's device, or several devices that one stands for. */

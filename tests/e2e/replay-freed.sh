@@ -29,6 +29,11 @@ for signal in "INT 130" "TERM 143" "HUP 129"; do
 done
 interrupted INT 130 gpualloc replay S --softgpu --runs 90000 --json r.json
 
+# While a call waits in the device for a signal that failed in the replay
+gpualloc record --softgpu -o W -- dxg_everything >/dev/null 2>&1 || fail "recording"
+interrupted INT 130 env GPUALLOC_SOFTGPU_FAULTS=SignalSynchronizationObjectFromCpu:1:0xC000000D \
+    gpualloc replay W --softgpu --json r.json
+
 # Out of memory in the middle: what could not be made is counted, the rest goes on and is freed.
 expect_status 0 env GPUALLOC_FAKE_DRM_BYTES=200000 $fake gpualloc replay T
 expect_stdout 'skipped [0-9]+: its object could not be made in this run'

@@ -14,11 +14,16 @@ HANDLES = {'hAdapter', 'hDevice', 'hResource', 'hAllocation', 'hGlobalShare', 'p
            'name', 'fd', 'dma_buf', 'cmd_handle', 'hContext', 'hHwContext', 'hHwQueue', 'hPagingQueue', 'hSyncObject', 'hSection',
            'AllocationList', 'HandleList', 'pResources', 'ObjectHandleArray', 'hHwQueueProgressFence', 'BroadcastContextArray',
            'BroadcastContext', 'BroadcastHwQueueArray', 'hFenceObject', 'WrittenPrimaries', 'HistoryBufferArray'}
-# D3DKMT handles of one process are of one table, but for its adapters.
-OWN_TABLES = {'hAdapter', 'handle', 'res_handle', 'name', 'fd', 'dma_buf', 'cmd_handle'}
+KINDS = ('hResource', 'hSyncObject', 'hHwContext', 'hContext')
+# What a member names, where that is not its own name; one of KINDS, whichever it is.
+NAMES = {'phAllocationList': 'hAllocation', 'AllocationList': 'hAllocation', 'HandleList': 'hAllocation',
+         'WrittenPrimaries': 'hAllocation', 'HistoryBufferArray': 'hAllocation', 'pResources': 'hResource', 'bo_handle': 'handle',
+         'hHwQueueProgressFence': 'hSyncObject', 'hFenceObject': 'hSyncObject', 'BroadcastContextArray': 'hContext',
+         'BroadcastContext': 'hContext', 'BroadcastHwQueueArray': 'hHwQueue', 'ObjectHandleArray': KINDS, 'hHwContext': KINDS}
 ADDRESSES = {'pAllocationInfo', 'pAllocationInfo2', 'pOpenAllocationInfo', 'pOpenAllocationInfo2', 'pSystemMem',
              'addr_ptr', 'offset', 'FenceValueCPUVirtualAddress', 'pData',
-             'HwQueueProgressFenceCPUVirtualAddress'}
+             'HwQueueProgressFenceCPUVirtualAddress', 'FenceValueGPUVirtualAddress', 'HwQueueProgressFenceGPUVirtualAddress',
+             'SharedHandle'}
 DESCRIPTORS = {'hAsyncEvent', 'CpuEventHandle', 'Event', 'hNtHandle', 'pSharedNtHandle'}
 # Members of a union that are also shown as what they are not: a pointer as a value.
 UNIONS = {'d3dkmt:wait_for_synchronization_object_from_gpu', 'd3dkmt:signal_synchronization_object_from_gpu',
@@ -42,7 +47,8 @@ class Names:
     def name(self, scope, kind, value):
         if not value:
             return value
-        return self.alive.get((scope, kind, value), ('none',))[0]
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        return next((self.alive[scope, k, value][0] for k in kinds if (scope, k, value) in self.alive), 'none')
 
     def end(self, scope, kind, value):
         name = self.alive.pop((scope, kind, value), (None,))[0]
@@ -53,8 +59,7 @@ class Names:
 
 def kind_of(member):
     member = member.removesuffix('_out')
-    member = {'bo_handle': 'handle'}.get(member, member)
-    return member if member in OWN_TABLES else 'object'
+    return NAMES.get(member, member)
 
 
 # Questions with text: bytes before it, characters, bytes behind it. wchar_t at the function, UTF-16 at the ioctl, as replay asks.
@@ -100,25 +105,25 @@ def made(call, place):
         if member == 'hResource' and not event.startswith('open_'):
             continue
         if member in call and isinstance(call[member], int):
-            yield kind_of(member), call[member], place + (event, member), True
+            yield ('hHwContext' if member == 'hHwContext' else kind_of(member)), call[member], place + (event, member), True
     for i, adapter in enumerate(call.get('pAdapters') or []):
         yield 'hAdapter', adapter['hAdapter'], place + (event, i), False
     for i, allocation in enumerate(call.get('allocations') or []):
         if 'hAllocation' in allocation:
-            yield 'object', allocation['hAllocation'], place + (event, i), True
+            yield 'hAllocation', allocation['hAllocation'], place + (event, i), True
 
 
 def ended(call):
     event = call['event'].split(':')[1]
     if event in ('destroy_allocation',):
         if call.get('hResource'):
-            yield 'object', call['hResource']
+            yield 'hResource', call['hResource']
         for handle in call.get('phAllocationList') or []:
-            yield 'object', handle
+            yield 'hAllocation', handle
     elif event.startswith('destroy_'):
         for member in ('hDevice', 'hContext', 'hHwContext', 'hHwQueue', 'hPagingQueue', 'hSyncObject'):
             if member in call:
-                yield 'object', call[member]
+                yield member, call[member]
     elif event == 'close_adapter':
         yield 'hAdapter', call['hAdapter']
     elif event in ('gem_close', 'mode_destroy_dumb'):
@@ -149,11 +154,11 @@ def sequences(calls, order):
         drm = call['event'].startswith('drm:')
         if not failed(call):
             # what the call names is looked up before what it makes, but shown under one name: made first, ended last
-            owners = {names.name(scope, 'object', call.get(k)) for k in ('hDevice', 'hResource') if call.get(k)} - {'none'}
+            owners = {names.name(scope, k, call.get(k)) for k in ('hDevice', 'hResource') if call.get(k)} - {'none'}
             for kind, value, name, owned in made(call, place):
                 where = 'device' if kind in ('name', 'dma_buf', 'fd') else scope
                 names.make(where if drm else scope, kind, value, name, owners if owned else set())
-                if value in (call.get('hResource_out'), call.get('hResource')):
+                if kind == 'hResource':
                     owners = owners | {names.name(scope, kind, value)}
         shown = {}
         for member, value in call.items():

@@ -14,7 +14,7 @@ enum { PAGE = 4096, PARTS = 2, BYTES = 65536 };
 
 struct things {
     struct dxg dxg;
-    D3DKMT_HANDLE context, hw_context, hw_queue, progress, paging_queue, paging_fence, fence;
+    D3DKMT_HANDLE context, queued_context, hw_context, hw_queue, progress, paging_queue, paging_fence, fence;
     D3DKMT_HANDLE resource, parts[PARTS], loose, shared, shared_part, shared_fence;
     const volatile uint64_t *paged;
     uint64_t resource_handle, fence_handle;
@@ -59,7 +59,7 @@ static D3DKMT_HANDLE create(struct things *t, D3DKMT_HANDLE resource, uint32_t f
 
 static void make_queues(struct things *t)
 {
-    struct D3DKMT_CREATECONTEXTVIRTUAL context = {.hDevice = t->dxg.device};
+    struct D3DKMT_CREATECONTEXTVIRTUAL context = {.hDevice = t->dxg.device}, queued = {.hDevice = t->dxg.device, .Flags = 1u << 4};
     struct D3DKMT_CREATEPAGINGQUEUE paging = {.hDevice = t->dxg.device};
     struct D3DKMT_CREATEHWCONTEXT hw_context = {.hDevice = t->dxg.device};
     if (MAKE_IN(0x04, D3DKMT_CREATECONTEXTVIRTUAL, &context))
@@ -71,7 +71,9 @@ static void make_queues(struct things *t)
     }
     if (MAKE_IN(0x17, D3DKMT_CREATEHWCONTEXT, &hw_context))
         t->hw_context = hw_context.hHwContext;
-    struct D3DKMT_CREATEHWQUEUE queue = {.hHwContext = t->hw_context};
+    else if (MAKE_IN(0x04, D3DKMT_CREATECONTEXTVIRTUAL, &queued)) /* HwQueueSupported: as on WSL2 */
+        t->queued_context = queued.hContext;
+    struct D3DKMT_CREATEHWQUEUE queue = {.hHwContext = t->hw_context ? t->hw_context : t->queued_context};
     if (MAKE_IN(0x18, D3DKMT_CREATEHWQUEUE, &queue)) {
         t->hw_queue = queue.hHwQueue;
         t->progress = queue.hHwQueueProgressFence;
@@ -274,6 +276,8 @@ static void destroy(struct things *t)
     MAKE(0x1d, D3DKMT_DESTROYSYNCHRONIZATIONOBJECT, t->fence);
     MAKE(0x1b, D3DKMT_DESTROYHWQUEUE, t->hw_queue);
     MAKE(0x1a, D3DKMT_DESTROYHWCONTEXT, t->hw_context);
+    if (t->queued_context)
+        MAKE(0x05, D3DKMT_DESTROYCONTEXT, t->queued_context);
     MAKE(0x1c, D3DDDI_DESTROYPAGINGQUEUE, t->paging_queue);
     MAKE(0x05, D3DKMT_DESTROYCONTEXT, t->context);
     MAKE(0x19, D3DKMT_DESTROYDEVICE, t->dxg.device);
