@@ -14,8 +14,7 @@
 #include "softgpu/state.h"
 
 enum { WORK_MAX = 4096, QUEUES_MAX = 64 /* D3DDDI_MAX_BROADCAST_CONTEXT */, OBJECTS_WAITED_FOR = 32, OBJECTS_SIGNALLED = 32 };
-enum { HISTORY_BUFFERS_MAX = 1024, FLAG_HW_QUEUE_SUPPORTED = 16, FLAG_NO_SIGNAL = 16, FLAG_NO_WAIT = 32 };
-#define FENCE_GPU_ADDRESS 0xf000000000ull
+enum { HISTORY_BUFFERS_MAX = 1024, FLAG_HW_QUEUE_SUPPORTED = 16 };
 
 /* ---- The list of all work -------------------------------------------------------------------------------------------------- */
 
@@ -330,21 +329,6 @@ static long find_queues(struct softgpu_call *call, enum softgpu_type type, const
     return result;
 }
 
-/* A queue's fence is moved by its queue alone; no fence is moved without a value. */
-static bool may_signal(const struct softgpu *gpu, uint32_t count, bool has_values)
-{
-    const struct softgpu_entry *entries = (const void *)gpu->scratch;
-    for (uint32_t i = 0; i < count; i++) {
-        enum softgpu_type owner = gpu->objects[gpu->objects[entries[i].sync].parent].type;
-        uint8_t kind = gpu->objects[entries[i].sync].kind;
-        if (gpu->objects[entries[i].sync].parent && owner != SOFTGPU_DEVICE)
-            return false;
-        if (!has_values && (kind == D3DDDI_FENCE || kind == D3DDDI_MONITORED_FENCE))
-            return false;
-    }
-    return true;
-}
-
 static bool may_wait(const struct softgpu *gpu, uint32_t count)
 {
     const struct softgpu_entry *entries = (const void *)gpu->scratch;
@@ -365,10 +349,10 @@ static long check_context(const struct softgpu_call *call, D3DKMT_HANDLE handle,
 static long signal_queues(struct softgpu_call *call, const D3DKMT_HANDLE *objects, const uint64_t *values, uint32_t count,
                           const uint32_t *queues, uint32_t queue_count, uint32_t flags)
 {
-    long result = softgpu_entries_read(call, objects, values, 0, count, FLAG_NO_SIGNAL, false);
+    long result = softgpu_entries_read(call, objects, values, 0, count, SYNC_NO_SIGNAL, false);
     if (result)
         return result;
-    if (!may_signal(call->gpu, count, values))
+    if (!softgpu_entries_may_signal(call->gpu, count, values))
         return softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
     uint8_t options = flags & D3DDDICB_SIGNALFLAGS_AllowFenceRewind ? WORK_REWIND : 0;
     return softgpu_work_submit(call, WORK_SIGNAL, queues, queue_count, count, 0, options);
@@ -450,7 +434,7 @@ long softgpu_wait_from_gpu(struct softgpu_call *call, void *structure)
     if (args->ObjectCount > OBJECTS_WAITED_FOR)
         return -EINVAL;
     result = softgpu_entries_read(call, args->ObjectHandleArray, monitored ? args->MonitoredFenceValueArray : NULL, args->FenceValue,
-                                  args->ObjectCount, FLAG_NO_WAIT, false);
+                                  args->ObjectCount, SYNC_NO_WAIT, false);
     if (result == 0 && !may_wait(gpu, args->ObjectCount))
         result = softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
     return result ? result : softgpu_work_submit(call, WORK_WAIT, &context, 1, args->ObjectCount, 0, 0);
@@ -506,7 +490,7 @@ static long give_hw_queue(struct softgpu_call *call, struct D3DKMT_CREATEHWQUEUE
     args->hHwQueue = softgpu_object_handle(gpu, queue);
     args->hHwQueueProgressFence = softgpu_object_handle(gpu, fence);
     args->HwQueueProgressFenceCPUVirtualAddress = (void *)(uintptr_t)call->memory->fence_address(call->memory->user, offset);
-    args->HwQueueProgressFenceGPUVirtualAddress = FENCE_GPU_ADDRESS + offset;
+    args->HwQueueProgressFenceGPUVirtualAddress = SOFTGPU_FENCE_GPU_ADDRESS + offset;
     if (!args->HwQueueProgressFenceCPUVirtualAddress)
         return softgpu_status_result((uint32_t)STATUS_NOT_SUPPORTED);
     long result = softgpu_write(call, call->argument + from, (char *)args + from, sizeof *args - from);
@@ -603,7 +587,7 @@ long softgpu_submit_wait_to_hw_queue(struct softgpu_call *call, void *structure)
     if (result == 0)
         result = check_hw_queue(call, args->hHwQueue, &queue);
     if (result == 0)
-        result = softgpu_entries_read(call, args->ObjectHandleArray, args->FenceValueArray, 0, args->ObjectCount, FLAG_NO_WAIT, false);
+        result = softgpu_entries_read(call, args->ObjectHandleArray, args->FenceValueArray, 0, args->ObjectCount, SYNC_NO_WAIT, false);
     if (result == 0 && !may_wait(call->gpu, args->ObjectCount))
         result = softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
     return result ? result : softgpu_work_submit(call, WORK_WAIT, &queue, 1, args->ObjectCount, 0, 0);

@@ -219,6 +219,9 @@ enum softgpu_work {
     WORK_CPU,      /* a CPU sleeps until its entries are reached */
     WORK_DUE,      /* an event whose time has come, which its own process has to signal */
 };
+/* What sync.c and queue.c use of D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS, and where the GPU would find the fences. */
+enum { SYNC_NO_SIGNAL = 16, SYNC_NO_WAIT = 32, SYNC_NO_MAX_ON_REMOVAL = 64 };
+#define SOFTGPU_FENCE_GPU_ADDRESS 0xf000000000ull
 enum { WORK_ANY = 1, WORK_REWIND = 2, WORK_KEEP_EVENT = 4 };
 struct softgpu_entry {
     uint32_t sync;   /* index; of a shared one that of the shared object */
@@ -231,6 +234,9 @@ struct softgpu_entry {
    of the options in refused, and cpu takes monitored fences only. */
 long softgpu_entries_read(struct softgpu_call *call, const D3DKMT_HANDLE *handles, const uint64_t *values, uint64_t single,
                           uint32_t count, uint8_t refused, bool cpu);
+/* Whether the entries in scratch space may be signalled: paging and hardware queues' fences by these alone, no fence without a
+   value. */
+bool softgpu_entries_may_signal(const struct softgpu *gpu, uint32_t count, bool has_values);
 bool softgpu_entries_reached(struct softgpu *gpu, const struct softgpu_entry *entries, uint32_t count, bool any);
 /* Takes what waiting takes: mutexes, semaphore counts. */
 void softgpu_entries_acquire(struct softgpu *gpu, const struct softgpu_entry *entries, uint32_t count);

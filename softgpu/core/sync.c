@@ -10,8 +10,10 @@
 #include "softgpu/state.h"
 
 enum { OBJECTS_SIGNALLED = 32 }; /* D3DDDI_MAX_OBJECT_SIGNALED */
-enum { FLAG_SHARED = 1, FLAG_NT_SHARING = 2, FLAG_NO_SIGNAL = 16, FLAG_NO_WAIT = 32, FLAG_NO_MAX_ON_REMOVAL = 64 };
-#define FENCE_GPU_ADDRESS 0xf000000000ull /* where the GPU would find the fences */
+enum {
+    FLAG_SHARED = D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS_Shared,
+    FLAG_NT_SHARING = D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS_NtSecuritySharing
+};
 
 /* What processes share of a sync object, or itself. */
 static uint32_t root_of(const struct softgpu *gpu, uint32_t sync)
@@ -171,7 +173,7 @@ static bool find_addresses(const struct softgpu_call *call, uint32_t sync, void 
     if (!call->memory->fence_address)
         return false;
     *cpu = (void *)(uintptr_t)call->memory->fence_address(call->memory->user, offset);
-    *gpu = FENCE_GPU_ADDRESS + offset;
+    *gpu = SOFTGPU_FENCE_GPU_ADDRESS + offset;
     return *cpu;
 }
 
@@ -283,13 +285,14 @@ long softgpu_open_sync_object_from_nt_handle2(struct softgpu_call *call, void *s
 
 /* ---- CPUs ------------------------------------------------------------------------------------------------------------------ */
 
-/* Paging and hardware queues' fences are signalled by these alone. */
-static bool may_signal(struct softgpu_call *call, uint32_t count)
+bool softgpu_entries_may_signal(const struct softgpu *gpu, uint32_t count, bool has_values)
 {
-    const struct softgpu_entry *entries = (void *)call->gpu->scratch;
-    for (uint32_t i = 0; i < count; i++)
-        if (is_queues_own(call->gpu, entries[i].sync))
+    const struct softgpu_entry *entries = (const void *)gpu->scratch;
+    for (uint32_t i = 0; i < count; i++) {
+        uint8_t kind = gpu->objects[entries[i].sync].kind;
+        if (is_queues_own(gpu, entries[i].sync) || (!has_values && (kind == D3DDDI_FENCE || kind == D3DDDI_MONITORED_FENCE)))
             return false;
+    }
     return true;
 }
 
@@ -302,11 +305,11 @@ long softgpu_signal_from_cpu(struct softgpu_call *call, void *structure)
         return -EINVAL;
     if (call->gpu->removed)
         return -ENODEV;
-    long result = softgpu_entries_read(call, args->ObjectHandleArray, args->FenceValueArray, 0, args->ObjectCount, FLAG_NO_SIGNAL,
+    long result = softgpu_entries_read(call, args->ObjectHandleArray, args->FenceValueArray, 0, args->ObjectCount, SYNC_NO_SIGNAL,
                                        true);
     if (result)
         return result;
-    if (!args->FenceValueArray || !may_signal(call, args->ObjectCount)) /* dxgkrnl passes no values on; the host wants some */
+    if (!softgpu_entries_may_signal(call->gpu, args->ObjectCount, args->FenceValueArray)) /* dxgkrnl itself wants no values */
         return softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
     softgpu_entries_signal(call, (void *)call->gpu->scratch, args->ObjectCount, args->Flags & D3DDDICB_SIGNALFLAGS_AllowFenceRewind);
     softgpu_work_run(call);
@@ -376,7 +379,7 @@ long softgpu_wait_from_cpu(struct softgpu_call *call, void *structure)
     if (result == 0 && !args->FenceValueArray)
         result = -EFAULT;
     if (result == 0)
-        result = softgpu_entries_read(call, args->ObjectHandleArray, args->FenceValueArray, 0, args->ObjectCount, FLAG_NO_WAIT, true);
+        result = softgpu_entries_read(call, args->ObjectHandleArray, args->FenceValueArray, 0, args->ObjectCount, SYNC_NO_WAIT, true);
     uint8_t any = args->Flags & D3DDDI_WAITFORSYNCHRONIZATIONOBJECTFROMCPU_FLAGS_WaitAny ? WORK_ANY : 0;
     if (result == 0)
         result = softgpu_work_await(call, event < 0 ? WORK_CPU : WORK_ASYNC, device, args->ObjectCount, (uint32_t)(event + 1), any,
@@ -395,7 +398,7 @@ void softgpu_sync_remove(struct softgpu_call *call)
     for (uint32_t i = 1; i < gpu->high_water; i++) {
         const struct softgpu_object *object = &gpu->objects[i];
         bool own = object->type == SOFTGPU_SHARED_SYNC || (object->type == SOFTGPU_SYNC && !object->backing);
-        if (own && is_monitored(object) && !(object->options & FLAG_NO_MAX_ON_REMOVAL))
+        if (own && is_monitored(object) && !(object->options & SYNC_NO_MAX_ON_REMOVAL))
             __atomic_store_n(softgpu_fence_word(gpu, i), UINT64_MAX, __ATOMIC_RELEASE);
     }
     gpu->removal_told = 1;
