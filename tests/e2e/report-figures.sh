@@ -49,6 +49,20 @@ expect_stdout '5 events.* discarded, 7 calls'
 [ -e "$BUILD/lib/libgpualloc-trace.so" ] && [ -e "$BUILD/bin/d3dkmt_scene" ] || exit 0
 gpualloc record --softgpu -o scene -- d3dkmt_scene >scene.log 2>/dev/null
 recompute scene
+# The extent of the scene's locked allocation, told once for two locks, is what its private data asked for.
+python3 - <<'PY' || fail "lock extent: $(grep lock_extent list.jsonl)"
+import json, sys
+events = [json.loads(line) for line in open("list.jsonl")]
+sizes = {}
+for event in events:
+    for element in event.get("allocations") or []:
+        data = bytes.fromhex(element.get("pPrivateDriverData") or "")
+        if data[:4] == b"SGPU" and "hAllocation" in element:
+            sizes[element["hAllocation"]] = int.from_bytes(data[8:16], "little")
+locks = [e["hAllocation"] for e in events if e["event"] == "d3dkmt:lock2" and e["ret"] == 0]
+extents = [(e["hAllocation"], e["size"]) for e in events if e["event"] == "gpualloc:lock_extent"]
+sys.exit(len(locks) < 2 or len(extents) != len(set(locks)) or any(sizes.get(handle) != size for handle, size in extents))
+PY
 # The device itself says how much was in use when all textures were alive, which is the scene's peak.
 in_use=$(sed -n 's/.*local memory in use with all textures: \([0-9]*\) KiB/\1/p' scene.log)
 assert_eq "$((in_use * 1024))" "$(figure "['summary']['memory']['peak_bytes']")" "peak bytes, by softgpu and by report"
