@@ -227,7 +227,9 @@ static void without_a_real_one_it_is_not_supported(void **state)
     (void)state;
     struct D3DKMT_CREATEALLOCATION in = {0};
     assert_int_equal(thunk_hooked(&create2, &in, NULL), STATUS_NOT_SUPPORTED);
-    assert_int_equal(atomic_load(&event_count), 0);
+    assert_int_equal(event_number(GA_ROW_d3dkmt_create_allocation), 1);
+    assert_int_equal(call_header(0)->layer, GA_LAYER_API);
+    assert_int_equal(call_header(0)->ret, STATUS_NOT_SUPPORTED);
 }
 
 /* What a thunk library may change on the way: where structures, text and results are, and how large they are. */

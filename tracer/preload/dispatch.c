@@ -131,10 +131,16 @@ int dispatch_ioctl(int fd, unsigned long request, void *argument, uintptr_t fram
     return ioctl_captured(fd, request, argument, &target, real);
 }
 
+static NTSTATUS not_supported(void *arguments)
+{
+    (void)arguments;
+    return STATUS_NOT_SUPPORTED;
+}
+
 NTSTATUS dispatch_thunk(const struct dispatch_thunk *thunk, void *arguments, uintptr_t frame, dispatch_thunk_function *real)
 {
     if (!real)
-        return STATUS_NOT_SUPPORTED;
+        real = not_supported; /* the program has called it and been refused: that is in the trace, too */
     if (!capture_ops->enabled(thunk->row))
         return real(arguments);
     struct capture_thread *thread = thread_self();
