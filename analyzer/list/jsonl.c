@@ -191,7 +191,7 @@ static void put_header(struct list *list, const struct ga_call *call)
     writer_signed(writer, header->ret);
     put_key(list, named("errno"));
     writer_signed(writer, header->error);
-    if (header->marks)
+    if (header->marks & (GA_MARK_RETRY | GA_MARK_NESTED | GA_MARK_UNREADABLE))
         put_marks(list, header->marks);
 }
 

@@ -215,7 +215,8 @@ static int put_elements(struct walk *walk, const struct shape_member *at, const 
         wanted = wanted * member->count_unit / elements->row->abi_size;
     struct walk_key key = enter(walk, at, "");
     int result = 0;
-    if (member->older_name && first && first->size == member->older_size)
+    if (member->older_name &&
+        (first ? first->size == member->older_size : (walk->call->header->marks & GA_MARK_OLDER) != 0))
         key = (struct walk_key){.name = member->older_name, .length = strlen(member->older_name), .suffix = ""};
     if (!own_place)
         walk->ops->integer(walk->user, key, member, address);

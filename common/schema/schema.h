@@ -162,6 +162,7 @@ enum {
     GA_MARK_RETRY = 1,      /* this attempt repeats one that was interrupted (EINTR, EAGAIN) */
     GA_MARK_NESTED = 2,     /* perhaps the inner half of another recorded call */
     GA_MARK_UNREADABLE = 4, /* the argument structure could not be read: its members are zero */
+    GA_MARK_OLDER = 8,      /* a function that takes the older form of its structure or elements (OLDER) */
 };
 
 /* The first members of every CALL record. Times are ns on the trace's clock: CLOCK_MONOTONIC unless LTTng is told otherwise. */

@@ -109,7 +109,7 @@ void capture_begin(struct capture_call *call, const struct capture_target *targe
         .thread = call->thread->ordinal,
         .size = target->size,
         .layer = target->layer,
-        .marks = target->marks,
+        .marks = target->marks | (target->older ? GA_MARK_OLDER : 0),
         .file = target->file,
         .device = target->device,
     };
