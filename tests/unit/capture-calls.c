@@ -229,6 +229,64 @@ static void too_much_is_refused_and_counted(void **state)
     assert_int_equal(FIRST_CREATE->pAllocationInfo2_captured, 0); /* 4096 elements are not there */
 }
 
+/* What the interface lets a pointer and its size be, of each kind of private data; the kernel refuses some, we record all. */
+static void private_data_is_whole_in_every_state(void **state)
+{
+    (void)state;
+    enum { PACKET = 128 * 1024 }; /* what one call may carry on WSL2 */
+    unsigned char *data = tail_alloc(PACKET);
+    for (uint32_t i = 0; i < PACKET; i++)
+        data[i] = (unsigned char)(i * 13 + (i >> 8));
+    const struct {
+        void *pointer;
+        uint32_t size;
+        uint64_t hash; /* or, above the states: by content */
+    } cases[] = {
+        {NULL, 0, GA_BLOB_NULL},       {data, 0, GA_BLOB_EMPTY},
+        {NULL, 24, GA_BLOB_NULL},      {data, PACKET, GA_BLOB_FIRST_HASH},
+        {data + 1, PACKET - 1, GA_BLOB_FIRST_HASH}, {data, PACKET + 1, GA_BLOB_UNREADABLE},
+        {UNREADABLE, 1, GA_BLOB_UNREADABLE},
+    };
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct D3DDDI_ALLOCATIONINFO2 info = {.pPrivateDriverData = cases[i].pointer, .PrivateDriverDataSize = cases[i].size};
+        struct D3DKMT_CREATEALLOCATION in = {
+            .pPrivateRuntimeData = cases[i].pointer, .PrivateRuntimeDataSize = cases[i].size, .pPrivateDriverData = cases[i].pointer,
+            .PrivateDriverDataSize = cases[i].size, .NumAllocations = 1, .pAllocationInfo2 = &info};
+        events_clear();
+        blobs_forget();
+        assert_int_equal(hooked(dxg, CREATE, &in), 0);
+        const uint64_t hashes[] = {FIRST_CREATE->pPrivateRuntimeData_hash, FIRST_CREATE->pPrivateDriverData_hash,
+                                   FIRST_CREATE->pPrivateDriverData_out_hash, ALLOCATION(0)->pPrivateDriverData_hash,
+                                   ALLOCATION(0)->pPrivateDriverData_out_hash};
+        for (unsigned h = 0; h < sizeof hashes / sizeof *hashes; h++)
+            if (cases[i].hash < GA_BLOB_FIRST_HASH)
+                assert_int_equal(hashes[h], cases[i].hash);
+            else
+                assert_blob(hashes[h], cases[i].pointer, cases[i].size);
+        assert_int_equal(FIRST_CREATE->PrivateDriverDataSize, cases[i].size);
+        assert_int_equal(ALLOCATION(0)->pPrivateDriverData, (uintptr_t)cases[i].pointer);
+    }
+}
+
+static void ten_thousand_handles_arrive_whole(void **state)
+{
+    (void)state;
+    enum { COUNT = 10240 };
+    uint32_t *handles = tail_alloc(COUNT * sizeof *handles), *priorities = tail_alloc(COUNT * sizeof *priorities);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        handles[i] = 0x40000000 + i;
+        priorities[i] = i;
+    }
+    struct D3DDDI_MAKERESIDENT in = {.NumAllocations = COUNT, .AllocationList = handles, .PriorityList = priorities};
+    hooked(dxg, DXG_IOCTL(0x0b, struct D3DDDI_MAKERESIDENT), &in);
+    const struct ga_d3dkmt_make_resident *r = &event_find(GA_ROW_d3dkmt_make_resident, 0)->record.r_d3dkmt_make_resident;
+    assert_int_equal(r->AllocationList_length, COUNT);
+    assert_memory_equal(r->AllocationList_list, handles, COUNT * sizeof *handles);
+    assert_int_equal(r->PriorityList_length, COUNT);
+    assert_memory_equal(r->PriorityList_list, priorities, COUNT * sizeof *priorities);
+    assert_int_equal(event_number(GA_ROW_gpualloc_trouble), 0);
+}
+
 static int fails_and_writes(int fd, unsigned long request, void *argument)
 {
     struct D3DKMT_CREATEALLOCATION *a = argument;
@@ -511,6 +569,8 @@ int main(void)
         TEST(what_cannot_be_read_is_said),
         TEST(one_bad_pointer_spoils_no_other),
         TEST(too_much_is_refused_and_counted),
+        TEST(private_data_is_whole_in_every_state),
+        TEST(ten_thousand_handles_arrive_whole),
         TEST(failed_call_has_no_outputs),
         TEST(an_ntstatus_as_value_is_a_failure),
         TEST(standard_allocation_is_the_other_arm),
