@@ -232,7 +232,9 @@ static void d3dkmt_create(struct world *world, struct thread *thread)
     emit_call(world, thread, GA_ROW_d3dkmt_create_allocation, &record);
 }
 
-static void d3dkmt_destroy(struct world *world, struct thread *thread, const struct object *object)
+/* The call begins, and the kernel has given the handles back. */
+static struct ga_d3dkmt_destroy_allocation d3dkmt_destroy_begin(struct world *world, struct thread *thread,
+                                                                const struct object *object)
 {
     struct ga_d3dkmt_destroy_allocation record = {
         .header = header_make(world, thread, GA_ROW_d3dkmt_destroy_allocation),
@@ -244,6 +246,12 @@ static void d3dkmt_destroy(struct world *world, struct thread *thread, const str
         handle_give(thread->process, object->handles[i]);
     handle_give(thread->process, object->resource);
     world->freed += object->count;
+    return record;
+}
+
+static void d3dkmt_destroy(struct world *world, struct thread *thread, const struct object *object)
+{
+    struct ga_d3dkmt_destroy_allocation record = d3dkmt_destroy_begin(world, thread, object);
     emit_call(world, thread, GA_ROW_d3dkmt_destroy_allocation, &record);
 }
 
@@ -283,13 +291,19 @@ static void drm_create(struct world *world, struct thread *thread)
     emit_call(world, thread, GA_ROW_drm_virtgpu_resource_create, &record);
 }
 
-static void drm_destroy(struct world *world, struct thread *thread, const struct object *object)
+static struct ga_drm_gem_close drm_destroy_begin(struct world *world, struct thread *thread, const struct object *object)
 {
     struct ga_drm_gem_close record = {.header = header_make(world, thread, GA_ROW_drm_gem_close), .handle = object->handles[0]};
     record.header.file = thread->process->id + 1;
     record.header.device = strcmp(interface, "dumb") ? 0xe280 : 0xe200;
     handle_give(thread->process, object->handles[0]);
     world->freed++;
+    return record;
+}
+
+static void drm_destroy(struct world *world, struct thread *thread, const struct object *object)
+{
+    struct ga_drm_gem_close record = drm_destroy_begin(world, thread, object);
     emit_call(world, thread, GA_ROW_drm_gem_close, &record);
 }
 
@@ -311,27 +325,34 @@ static void destroy(struct world *world, struct thread *thread)
     is_drm() ? drm_destroy(world, thread, &object) : d3dkmt_destroy(world, thread, &object);
 }
 
-/* One thread destroys a buffer, another gets its handle at once and its event is told first: seen on real machines. */
+/* One thread destroys an object, another gets its handles at once and its event is told first: seen on real machines. */
 static void invert(struct world *world, struct thread *slow, struct thread *fast)
 {
     struct object object = slow->objects[--slow->object_count];
-    struct ga_drm_gem_close closing = {.header = header_make(world, slow, GA_ROW_drm_gem_close), .handle = object.handles[0]};
-    closing.header.file = slow->process->id + 1;
-    closing.header.device = strcmp(interface, "dumb") ? 0xe280 : 0xe200;
-    handle_give(slow->process, object.handles[0]);
-    world->freed++;
+    struct ga_drm_gem_close closing;
+    struct ga_d3dkmt_destroy_allocation destroying;
+    if (is_drm())
+        closing = drm_destroy_begin(world, slow, &object);
+    else
+        destroying = d3dkmt_destroy_begin(world, slow, &object);
     world->inverted++;
-    drm_create(world, fast);
+    create(world, fast);
     world->clock += 100;
-    closing.header.end = world->clock - 50; /* back from the kernel long ago, but only now on a CPU */
-    emit_call(world, slow, GA_ROW_drm_gem_close, &closing);
+    /* Back from the kernel long ago, but only now on a CPU. */
+    if (is_drm()) {
+        closing.header.end = world->clock - 50;
+        emit_call(world, slow, GA_ROW_drm_gem_close, &closing);
+    } else {
+        destroying.header.end = world->clock - 50;
+        emit_call(world, slow, GA_ROW_d3dkmt_destroy_allocation, &destroying);
+    }
 }
 
 static void step(struct world *world)
 {
     struct thread *thread = &world->threads[random_below(world, world->thread_count)];
     struct thread *other = &world->threads[(size_t)(thread - world->threads + 1) % world->thread_count];
-    if (world->inverted < settings.inversions && is_drm() && settings.threads > 1 && thread->object_count && other != thread &&
+    if (world->inverted < settings.inversions && settings.threads > 1 && thread->object_count && other != thread &&
         other->process == thread->process && other->object_count < 2 * settings.live)
         invert(world, thread, other);
     else if (!thread->object_count ||

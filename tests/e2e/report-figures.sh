@@ -18,6 +18,9 @@ made() { # NAME OPTIONS…: also against what make-trace says that it made
 }
 
 made d3dkmt --interface=d3dkmt --calls=6000 --processes=2 --threads=3 --cpus=3 --leak=3
+made d3dkmt_inverted --interface=d3dkmt --calls=6000 --threads=3 --cpus=2 --inversions=30 --leak=2
+[ "$(figure "['summary']['memory']['ends']['lost']['count']")" = 0 ] || fail "an inversion was taken for a lost destroy"
+[ "$(figure "['summary']['frees_of_unseen']")" = 0 ] || fail "an inversion was taken for a stranger"
 made virtio_gpu --interface=virtio_gpu --calls=6000 --threads=3 --cpus=2 --inversions=30 --leak=2
 made dumb --interface=dumb --calls=3000 --inversions=30
 [ "$(figure "['summary']['memory']['ends']['lost']['count']")" = 0 ] || fail "an inversion was taken for a lost destroy"
