@@ -24,17 +24,28 @@ class Structure:
         self.size, self.members, self.bits = size, {}, {}
 
     def finish(self):
-        """A word of flags is one member: called Flags (Protection) where the interface has that or its Value, else by its Value
-        member."""
+        """A word of flags is one member: called by its own name where it is an argument (Flags, Protection), else by its Value
+        member; bits without a word are of the member at their place."""
+        for path in [path for path in self.members if ".u." in path]:
+            del self.members[path]  # halves of a word
+        for path in [path for path in self.members if path.endswith(".QuadPart")]:
+            self.members[path.removesuffix(".QuadPart")] = self.members.pop(path)
         for word, bits in list(self.bits.items()):
+            if not word:
+                place = next(iter(bits.values()))[1] if bits else None
+                for path in [path for path, span in self.members.items() if span[0] == place]:
+                    self.bits[path] = bits
+                del self.bits[word]
+                continue
             whole = self.members.get(word + ".Value")
-            if whole and word not in ("Flags", "Protection"):
+            if whole and word.rpartition(".")[2] not in ("Flags", "Protection", "PreferredSegment"):
                 self.bits[word + ".Value"] = self.bits.pop(word)
             else:
                 self.members.pop(word + ".Value", None)
                 self.members[word] = whole or (next(iter(bits.values()))[1], 4)
-                if not bits:
-                    del self.bits[word]
+        if "Flags.Value" in self.members:  # a word whose bits have no name
+            self.members["Flags"] = self.members.pop("Flags.Value")
+            self.bits["Flags"] = {}
 
 
 def read_layout(path):
@@ -48,10 +59,9 @@ def read_layout(path):
             if size.startswith("bit"):
                 first, count = map(int, size[4:].split(":"))
                 word, _, bit = name.rpartition(".")
-                if word:  # each word of flags, with the bits that have a name
-                    bits = current.bits.setdefault(word, {})
-                    if not bit.startswith("Reserved"):
-                        bits[bit] = (first, offset)
+                bits = current.bits.setdefault(word, {})  # each word of flags, with the bits that have a name
+                if not bit.startswith("Reserved") and count == 1:
+                    bits[bit] = (first, offset)
             else:
                 current.members[name] = (offset, int(size))
     for structure in structures.values():
@@ -60,13 +70,12 @@ def read_layout(path):
 
 
 LAYOUT = read_layout(os.path.join(DATA, "d3dkmt-layout.tsv"))
-LAYOUT["D3DKMT_LOCK2"].bits["Flags"] = {}  # flags, none of which has a name
 
 # ---- What the interface's reference says of the members --------------------------------------------------------------------------
 
 # Outputs; the rest are inputs. BOTH: an input that comes back changed. ECHO: an input that may come back changed.
 OUT, BOTH, ECHO = "out", "both", "echo"
-SIGNED = {"AdapterLuid.HighPart"}
+SIGNED = {"AdapterLuid.HighPart", ("D3DKMT_CREATEPAGINGQUEUE", "Priority")}
 
 # Bits that drivers have by now, which the published header calls reserved.
 NEWER_BITS = {("D3DKMT_CREATEALLOCATION", "Flags"): {"NoImplicitSynchronization": (22, 56)}}
@@ -108,22 +117,6 @@ CALLS = {
                                  "pAllocationInfo2": ("structures", "NumAllocations", "D3DDDI_ALLOCATIONINFO2", "allocations")}),
     "D3DKMTDestroyAllocation2": ("destroy_allocation", "D3DKMT_DESTROYALLOCATION2", {},
                                  {"phAllocationList": ("handles", "AllocationCount")}),
-    "D3DKMTMakeResident": ("make_resident", "D3DDDI_MAKERESIDENT",
-                           {"NumAllocations": BOTH, "PagingFenceValue": OUT, "NumBytesToTrim": OUT},
-                           {"AllocationList": ("handles", "NumAllocations"), "PriorityList": ("handles", "NumAllocations")}),
-    "D3DKMTEvict": ("evict", "D3DKMT_EVICT", {"NumBytesToTrim": OUT}, {"AllocationList": ("handles", "NumAllocations")}),
-    "D3DKMTReserveGpuVirtualAddress": ("reserve_gpu_virtual_address", "D3DDDI_RESERVEGPUVIRTUALADDRESS",
-                                       {"VirtualAddress": OUT, "PagingFenceValue": ECHO}, {}),
-    "D3DKMTMapGpuVirtualAddress": ("map_gpu_virtual_address", "D3DDDI_MAPGPUVIRTUALADDRESS",
-                                   {"VirtualAddress": OUT, "PagingFenceValue": OUT}, {}),
-    "D3DKMTFreeGpuVirtualAddress": ("free_gpu_virtual_address", "D3DKMT_FREEGPUVIRTUALADDRESS", {}, {}),
-    "D3DKMTLock2": ("lock2", "D3DKMT_LOCK2", {"pData": OUT}, {}),
-    "D3DKMTUnlock2": ("unlock2", "D3DKMT_UNLOCK2", {}, {}),
-    "D3DKMTOfferAllocations": ("offer_allocations", "D3DKMT_OFFERALLOCATIONS", {},
-                               {name: ("handles", "NumAllocations") for name in ("pResources", "HandleList")}),
-    "D3DKMTReclaimAllocations2": ("reclaim_allocations2", "D3DKMT_RECLAIMALLOCATIONS2", {"PagingFenceValue": OUT},
-                                  {**{name: ("handles", "NumAllocations") for name in ("pResources", "HandleList")},
-                                   "pResults": ("results", "NumAllocations")}),
     "D3DKMTDestroyAllocation": ("destroy_allocation", "D3DKMT_DESTROYALLOCATION", {},
                                 {"phAllocationList": ("handles", "AllocationCount")}),
 }
@@ -131,6 +124,125 @@ CALLS["D3DKMTCreateAllocation"] = CALLS["D3DKMTCreateAllocation2"][:3] + ({
     **CALLS["D3DKMTCreateAllocation2"][3],
     "pAllocationInfo": ("structures", "NumAllocations", "D3DDDI_ALLOCATIONINFO", "allocations")},)
 del CALLS["D3DKMTCreateAllocation"][3]["pAllocationInfo2"]
+
+
+
+def simple(event, structure, outputs="", both="", echoes="", **pointers):
+    directions = {**dict.fromkeys(outputs.split(), OUT), **dict.fromkeys(both.split(), BOTH), **dict.fromkeys(echoes.split(), ECHO)}
+    return event, structure, directions, pointers
+
+
+def handles(count, width=4, direction=None, at_least=0):
+    return "handles", count, width, direction, at_least
+
+
+def blob(size, direction=None):
+    return "blob", size, direction
+
+
+OF_EACH = {"phAllocationList": handles("AllocationCount")}
+FENCES = {"ObjectHandleArray": handles("ObjectCount"), "FenceValueArray": handles("ObjectCount", 8)}
+ON_GPU = {"ObjectHandleArray": handles("ObjectCount"), "MonitoredFenceValueArray": handles("ObjectCount", 8)}
+PRIVATE = blob("PrivateDriverDataSize", BOTH)
+OPENED = {"pPrivateRuntimeData": blob("PrivateRuntimeDataSize", OUT),
+          "pResourcePrivateDriverData": blob("ResourcePrivateDriverDataSize", OUT),
+          "pTotalPrivateDriverDataBuffer": blob("TotalPrivateDriverDataBufferSize", OUT)}
+CALLS.update({
+    "D3DKMTChangeVideoMemoryReservation": simple("change_video_memory_reservation", "D3DKMT_CHANGEVIDEOMEMORYRESERVATION"),
+    "D3DKMTCreateHwContext": simple("create_hw_context", "D3DKMT_CREATEHWCONTEXT", "hHwContext", pPrivateDriverData=PRIVATE),
+    "D3DKMTDestroyHwContext": simple("destroy_hw_context", "D3DKMT_DESTROYHWCONTEXT"),
+    "D3DKMTCreateHwQueue": simple(
+        "create_hw_queue", "D3DKMT_CREATEHWQUEUE", "hHwQueue hHwQueueProgressFence HwQueueProgressFenceCPUVirtualAddress "
+        "HwQueueProgressFenceGPUVirtualAddress", pPrivateDriverData=PRIVATE),
+    "D3DKMTDestroyHwQueue": simple("destroy_hw_queue", "D3DKMT_DESTROYHWQUEUE"),
+    "D3DKMTMakeResident": simple(
+        "make_resident", "D3DDDI_MAKERESIDENT", "PagingFenceValue NumBytesToTrim", "NumAllocations",
+        AllocationList=handles("NumAllocations"), PriorityList=handles("NumAllocations")),
+    "D3DKMTEvict": simple("evict", "D3DKMT_EVICT", "NumBytesToTrim", AllocationList=handles("NumAllocations")),
+    "D3DKMTSetAllocationPriority": simple("set_allocation_priority", "D3DKMT_SETALLOCATIONPRIORITY", **OF_EACH,
+                                          pPriorities=handles("AllocationCount", at_least=1)),
+    "D3DKMTGetAllocationPriority": simple("get_allocation_priority", "D3DKMT_GETALLOCATIONPRIORITY", **OF_EACH,
+                                          pPriorities=handles("AllocationCount", 4, OUT, 1)),
+    "D3DKMTQueryAllocationResidency": simple("query_allocation_residency", "D3DKMT_QUERYALLOCATIONRESIDENCY", **OF_EACH,
+                                             pResidencyStatus=handles("AllocationCount", 4, OUT, 1)),
+    "D3DKMTLock2": simple("lock2", "D3DKMT_LOCK2", "pData"),
+    "D3DKMTUnlock2": simple("unlock2", "D3DKMT_UNLOCK2"),
+    "D3DKMTInvalidateCache": simple("invalidate_cache", "D3DKMT_INVALIDATECACHE"),
+    "D3DKMTFlushHeapTransitions": simple("flush_heap_transitions", "D3DKMT_FLUSHHEAPTRANSITIONS"),
+    "D3DKMTOfferAllocations": simple("offer_allocations", "D3DKMT_OFFERALLOCATIONS", pResources=handles("NumAllocations"),
+                                     HandleList=handles("NumAllocations")),
+    "D3DKMTReclaimAllocations2": simple(
+        "reclaim_allocations2", "D3DKMT_RECLAIMALLOCATIONS2", "PagingFenceValue", pResources=handles("NumAllocations"),
+        HandleList=handles("NumAllocations"), pResults=handles("NumAllocations", 4, OUT)),
+    "D3DKMTUpdateAllocationProperty": simple("update_allocation_property", "D3DDDI_UPDATEALLOCPROPERTY", "PagingFenceValue"),
+    "D3DKMTMapGpuVirtualAddress": simple("map_gpu_virtual_address", "D3DDDI_MAPGPUVIRTUALADDRESS",
+                                         "VirtualAddress PagingFenceValue"),
+    "D3DKMTReserveGpuVirtualAddress": simple("reserve_gpu_virtual_address", "D3DDDI_RESERVEGPUVIRTUALADDRESS", "VirtualAddress",
+                                             echoes="PagingFenceValue"),
+    "D3DKMTFreeGpuVirtualAddress": simple("free_gpu_virtual_address", "D3DKMT_FREEGPUVIRTUALADDRESS"),
+    "D3DKMTUpdateGpuVirtualAddress": simple(
+        "update_gpu_virtual_address", "D3DKMT_UPDATEGPUVIRTUALADDRESS",
+        Operations=("structures", "NumOperations", "D3DDDI_UPDATEGPUVIRTUALADDRESS_OPERATION", "Operations")),
+    "D3DKMTCreateSynchronizationObject2": simple(
+        "create_synchronization_object2", "D3DKMT_CREATESYNCHRONIZATIONOBJECT2",
+        " ".join("Info.%s.FenceValue%sVirtualAddress" % (arm, of) for arm in ("MonitoredFence", "PeriodicMonitoredFence")
+                 for of in ("CPU", "GPU")) + " Info.SharedHandle hSyncObject"),
+    "D3DKMTDestroySynchronizationObject": simple("destroy_synchronization_object", "D3DKMT_DESTROYSYNCHRONIZATIONOBJECT"),
+    "D3DKMTOpenSyncObjectFromNtHandle2": simple(
+        "open_sync_object_from_nt_handle2", "D3DKMT_OPENSYNCOBJECTFROMNTHANDLE2",
+        "hSyncObject MonitoredFence.FenceValueCPUVirtualAddress MonitoredFence.FenceValueGPUVirtualAddress"),
+    "D3DKMTWaitForSynchronizationObjectFromCpu": simple(
+        "wait_for_synchronization_object_from_cpu", "D3DKMT_WAITFORSYNCHRONIZATIONOBJECTFROMCPU", **FENCES),
+    "D3DKMTSignalSynchronizationObjectFromCpu": simple(
+        "signal_synchronization_object_from_cpu", "D3DKMT_SIGNALSYNCHRONIZATIONOBJECTFROMCPU", **FENCES),
+    "D3DKMTWaitForSynchronizationObjectFromGpu": simple(
+        "wait_for_synchronization_object_from_gpu", "D3DKMT_WAITFORSYNCHRONIZATIONOBJECTFROMGPU", **ON_GPU),
+    "D3DKMTSignalSynchronizationObjectFromGpu": simple(
+        "signal_synchronization_object_from_gpu", "D3DKMT_SIGNALSYNCHRONIZATIONOBJECTFROMGPU", **ON_GPU),
+    "D3DKMTSignalSynchronizationObjectFromGpu2": simple(
+        "signal_synchronization_object_from_gpu2", "D3DKMT_SIGNALSYNCHRONIZATIONOBJECTFROMGPU2", **ON_GPU,
+        BroadcastContextArray=handles("BroadcastContextCount")),
+    "D3DKMTSubmitWaitForSyncObjectsToHwQueue": simple(
+        "submit_wait_for_sync_objects_to_hw_queue", "D3DKMT_SUBMITWAITFORSYNCOBJECTSTOHWQUEUE", **FENCES),
+    "D3DKMTSubmitSignalSyncObjectsToHwQueue": simple(
+        "submit_signal_sync_objects_to_hw_queue", "D3DKMT_SUBMITSIGNALSYNCOBJECTSTOHWQUEUE", **FENCES,
+        BroadcastHwQueueArray=handles("BroadcastHwQueueCount")),
+    "D3DKMTSubmitCommand": simple("submit_command", "D3DKMT_SUBMITCOMMAND", pPrivateDriverData=blob("PrivateDriverDataSize"),
+                                  HistoryBufferArray=handles("NumHistoryBuffers")),
+    "D3DKMTSubmitCommandToHwQueue": simple(
+        "submit_command_to_hw_queue", "D3DKMT_SUBMITCOMMANDTOHWQUEUE", pPrivateDriverData=blob("PrivateDriverDataSize"),
+        WrittenPrimaries=handles("NumPrimaries")),
+    "D3DKMTEscape": simple("escape", "D3DKMT_ESCAPE", pPrivateDriverData=PRIVATE),
+    "D3DKMTShareObjects": simple("share_objects", "D3DKMT_SHAREOBJECTS", ObjectHandleArray=handles("ObjectCount"),
+                                 pSharedNtHandle=handles(None, 8, OUT)),
+    "D3DKMTShareObjectWithHost": simple("share_object_with_host", "D3DKMT_SHAREOBJECTWITHHOST", "hVailProcessNtHandle"),
+    "D3DKMTQueryResourceInfo": simple(
+        "query_resource_info", "D3DKMT_QUERYRESOURCEINFO", "TotalPrivateDriverDataSize ResourcePrivateDriverDataSize NumAllocations",
+        "PrivateRuntimeDataSize", pPrivateRuntimeData=blob("PrivateRuntimeDataSize", OUT)),
+    "D3DKMTQueryResourceInfoFromNtHandle": simple(
+        "query_resource_info_from_nt_handle", "D3DKMT_QUERYRESOURCEINFOFROMNTHANDLE",
+        "TotalPrivateDriverDataSize ResourcePrivateDriverDataSize NumAllocations", "PrivateRuntimeDataSize",
+        pPrivateRuntimeData=blob("PrivateRuntimeDataSize", OUT)),
+    "D3DKMTOpenResource": simple(
+        "open_resource", "D3DKMT_OPENRESOURCE", "hResource", "TotalPrivateDriverDataBufferSize", **OPENED,
+        pOpenAllocationInfo=("structures", "NumAllocations", "D3DDDI_OPENALLOCATIONINFO", "allocations")),
+    "D3DKMTOpenResource by ioctl": simple(
+        "open_resource", "D3DKMT_OPENRESOURCE", "hResource", "TotalPrivateDriverDataBufferSize", **OPENED,
+        pOpenAllocationInfo2=("structures", "NumAllocations", "D3DDDI_OPENALLOCATIONINFO2", "allocations")),
+    "D3DKMTOpenResourceFromNtHandle": simple(
+        "open_resource_from_nt_handle", "D3DKMT_OPENRESOURCEFROMNTHANDLE", "hResource hKeyedMutex hSyncObject",
+        "TotalPrivateDriverDataBufferSize", **OPENED,
+        pOpenAllocationInfo2=("structures", "NumAllocations", "D3DDDI_OPENALLOCATIONINFO2", "allocations"),
+        pKeyedMutexPrivateRuntimeData=blob("KeyedMutexPrivateRuntimeDataSize", OUT)),
+})
+
+# Arrays in the structure itself, by the member that counts them.
+INLINE = {("D3DKMT_SUBMITCOMMAND", "BroadcastContext"): "BroadcastContextCount",
+          ("D3DKMT_SUBMITCOMMAND", "WrittenPrimaries"): "NumPrimaries"}
+
+# Members that are recorded under the name of another at the same place.
+ALIASES = {("D3DDDI_RESERVEGPUVIRTUALADDRESS", "Reserved0"), ("D3DDDI_RESERVEGPUVIRTUALADDRESS", "Reserved1"),
+           ("D3DDDI_RESERVEGPUVIRTUALADDRESS", "Reserved2"), ("D3DKMT_RECLAIMALLOCATIONS2", "pDiscarded")}
 
 # Calls that this version does not record, each named: a call that is in neither list fails the test.
 UNRECORDED = set()
@@ -140,17 +252,36 @@ ELEMENTS = {
     "D3DKMT_CREATESTANDARDALLOCATION": ({}, {}),
     "D3DDDI_ALLOCATIONINFO": ALLOCATION,
     "D3DDDI_ALLOCATIONINFO2": ALLOCATION,
+    "D3DDDI_UPDATEGPUVIRTUALADDRESS_OPERATION": ({}, {}),
+    "D3DDDI_OPENALLOCATIONINFO": ({name: OUT for name in LAYOUT["D3DDDI_OPENALLOCATIONINFO"].members}, {}),
+    "D3DDDI_OPENALLOCATIONINFO2": ({name: OUT for name in LAYOUT["D3DDDI_OPENALLOCATIONINFO2"].members}, {}),
 }
+OUT_ONLY = {"D3DKMT_ADAPTERINFO", "D3DDDI_OPENALLOCATIONINFO", "D3DDDI_OPENALLOCATIONINFO2"}
 
 # The arms of D3DKMT_GETDEVICESTATE, by StateType.
 STATES = {1: "ExecutionState", 2: "PresentState", 3: "ResetState", 4: "PresentStateDWM", 5: "PageFaultState",
           6: "PresentQueueState"}
 
+OPERATIONS = {0: "Map", 1: "Unmap", 2: "Copy", 3: "MapProtect"}
+SYNC_TYPES = {1: "SynchronizationMutex", 2: "Semaphore", 3: "Fence", 4: "CPUNotification", 5: "MonitoredFence",
+              6: "PeriodicMonitoredFence"}
+
 META = {"event", "ts", "duration_ns", "process", "pid", "tid", "thread", "call", "layer", "ret", "errno", "status"}
 
 
 def union_arm(structure, path, flags, call_flags):
-    """Whether this member is the arm of its union that was read."""
+    """Whether this member is the arm of its union that was read; flags: the word that says so."""
+    if (structure, path) in ALIASES:
+        return False
+    if structure == "D3DDDI_UPDATEGPUVIRTUALADDRESS_OPERATION" and path != "OperationType":
+        return path.split(".")[0] == OPERATIONS.get(flags)
+    if structure == "D3DKMT_CREATESYNCHRONIZATIONOBJECT2" and path.count(".") == 2:
+        return path.split(".")[1] == SYNC_TYPES.get(flags, "Reserved")
+    if structure == "D3DKMT_SIGNALSYNCHRONIZATIONOBJECTFROMGPU2":
+        event = bool(flags & 1 << 1)
+        return {"CpuEventHandle": event, "MonitoredFenceValueArray": not event, "FenceValue": not event}.get(path, True)
+    if structure == "D3DKMT_OPENRESOURCE":
+        return {"pOpenAllocationInfo": None, "pOpenAllocationInfo2": None}.get(path, True)
     if structure == "D3DKMT_CREATEALLOCATION":
         standard = bool(flags & 1 << 16)
         return {"pStandardAllocation": standard, "pPrivateDriverData": not standard, "pAllocationInfo": None,
@@ -158,10 +289,6 @@ def union_arm(structure, path, flags, call_flags):
     if structure.startswith("D3DDDI_ALLOCATIONINFO"):
         section, priority = bool(call_flags & 1 << 17), bool(flags & 1 << 2)
         return {"hSection": section, "pSystemMem": not section, "Priority": priority, "Unused": not priority}.get(path, True)
-    if structure == "D3DDDI_RESERVEGPUVIRTUALADDRESS":
-        return not path.startswith("Reserved")  # other names of members that are told
-    if structure == "D3DKMT_RECLAIMALLOCATIONS2":
-        return path != "pDiscarded"
     if structure == "D3DKMT_CREATEDEVICE":
         return path != "pAdapter"  # for callers in the kernel
     if structure == "D3DKMT_GETDEVICESTATE" and path not in ("hDevice", "StateType"):
@@ -176,10 +303,10 @@ class Expectation:
     """The JSON object that a structure must give, and the memory that it leads to."""
 
     def __init__(self, memory, failed):
-        self.memory, self.failed = memory, failed
+        self.memory, self.failed, self.name = memory, failed, None
 
     def number(self, data, offset, size, path):
-        return int.from_bytes(data[offset:offset + size], "little", signed=path in SIGNED)
+        return int.from_bytes(data[offset:offset + size], "little", signed=path in SIGNED or (self.name, path) in SIGNED)
 
     def put(self, result, path, value):
         *parents, name = path.split(".")
@@ -209,10 +336,10 @@ class Expectation:
         self.put(result, path + "_names", names)
 
     def structure(self, name, before, after, directions, pointers, prefix, call_flags=0):
-        layout, result = LAYOUT[name], {}
-        flags = self.number(before, *layout.members["Flags"], "Flags") if "Flags" in layout.members else 0
-        if name == "D3DKMT_GETDEVICESTATE":
-            flags = self.number(before, *layout.members["StateType"], "StateType")
+        layout, result, self.name = LAYOUT[name], {}, name
+        chooser = {"D3DKMT_GETDEVICESTATE": "StateType", "D3DDDI_UPDATEGPUVIRTUALADDRESS_OPERATION": "OperationType",
+                   "D3DKMT_CREATESYNCHRONIZATIONOBJECT2": "Info.Type"}.get(name, "Flags")
+        flags = self.number(before, *layout.members[chooser], chooser) if chooser in layout.members else 0
         for path, (offset, size) in layout.members.items():
             arm = union_arm(name, path, flags, call_flags)
             if path in pointers and arm is not False:
@@ -220,38 +347,56 @@ class Expectation:
                 continue
             if not arm:
                 continue
-            if size > 8:  # an array of 64-bit words
-                values = [int.from_bytes(before[at:at + 8], "little") for at in range(offset, offset + size, 8)]
-                self.put(result, path, values)
+            if size > 8:  # an array: of handles that another member counts, or of 64-bit words
+                counter, width = INLINE.get((name, path)), 4 if (name, path) in INLINE else 8
+                count = min(self.number(before, *layout.members[counter], counter), size // width) if counter else size // width
+                if directions.get(path) != OUT or not self.failed:
+                    data = after if directions.get(path) == OUT else before
+                    self.put(result, path, [int.from_bytes(data[at:at + width], "little")
+                                            for at in range(offset, offset + count * width, width)])
                 continue
             old, new = (self.number(data, offset, size, path) for data in (before, after))
             self.put_value(result, layout, path, old, new, directions.get(path))
-            if path in layout.bits:
-                self.put_flags(result, path, old, layout.bits[path])
+            output = directions.get(path) == OUT
+            if path in layout.bits and not (output and self.failed):
+                self.put_flags(result, path, new if output else old, layout.bits[path])
         return result
 
     def pointer(self, result, path, how, before, after, offset, layout, prefix, flags):
         address = self.number(before, offset, 8, path)
         kind = how[0]
-        count = self.number(before, *layout.members[how[1]], path) if kind != "structure" else 1
+        count = self.number(before, *layout.members[how[1]], path) if kind != "structure" and how[1] else 1
         what = prefix + (how[3] if kind == "structures" else path)
         blocks = self.memory.get(what)
         if kind == "blob":
             self.blob(result, path, address, count, blocks, how[2])
         elif kind == "handles":
-            data = blocks[0] if blocks and count else b""
-            self.put(result, path, [int.from_bytes(data[i:i + 4], "little") for i in range(0, 4 * count, 4)] if address else None)
-        elif kind == "results":  # an array that only comes back
-            data = blocks[1] if blocks else b""
-            if not self.failed or not address:
-                self.put(result, path, [int.from_bytes(data[i:i + 4], "little") for i in range(0, 4 * count, 4)] if address else None)
+            self.array(result, path, address, max(count, (how + (4, None, 0))[4]), blocks, *(how + (4, None))[2:4])
         elif kind == "structure":
             element = self.structure(how[1], *blocks, *ELEMENTS[how[1]], what + ".") if address else None
             self.put(result, path, element)
         else:
             self.elements(result, path, how, address, count, blocks, after, layout, what, flags)
 
+    def array(self, result, path, address, count, blocks, width, direction):
+        if direction == OUT and self.failed:
+            return
+        if not address or (count and not blocks):
+            self.put(result, path, None)
+            if address:
+                self.put(result, path + "_error", "unreadable")
+            return
+        data = blocks[direction == OUT] if count else b""
+        self.put(result, path, [int.from_bytes(data[i:i + width], "little") for i in range(0, width * count, width)])
+
     def blob(self, result, path, address, count, blocks, direction):
+        if direction == OUT:  # what was there before is nobody's
+            if not self.failed:
+                self.put(result, path, blocks[1][:count].hex() if address else None)
+            return
+        if address and not count:
+            self.put(result, path, "")
+            return
         if not address:
             self.put(result, path, None)
         elif not blocks:  # the client's own log could not read it either
@@ -259,19 +404,27 @@ class Expectation:
             self.put(result, path + "_error", "unreadable")
         else:
             self.put(result, path, blocks[0][:count].hex())
-            if direction == BOTH and blocks[0] != blocks[1]:
+            if direction == BOTH and not self.failed and blocks[0] != blocks[1]:
                 self.put(result, path + "_out", blocks[1][:count].hex())
 
     def elements(self, result, path, how, address, count, blocks, after, layout, what, flags):
         size = LAYOUT[how[2]].size
-        out_only = how[2] == "D3DKMT_ADAPTERINFO"
-        if path != how[3]:
+        out_only = how[2] in OUT_ONLY
+        own_place = path == how[3]
+        if not own_place:
             self.put(result, path, address)
-        if not address:
+        if out_only and self.failed:
+            return
+        if out_only:  # as many as came back
+            count = self.number(after, *layout.members[how[1]], path)
+        if not address and own_place:
             self.put(result, how[3], None)
             return
-        if out_only:  # as many as came back; none from a call that failed
-            count = 0 if self.failed else self.number(after, *layout.members[how[1]], path)
+        if not address or not blocks:
+            self.put(result, how[3], [])
+            if address and count and not out_only:
+                self.put(result, how[3] + "_error", "unreadable")
+            return
         self.put(result, how[3], [
             self.structure(how[2], blocks[0][at:at + size], blocks[1][at:at + size], *ELEMENTS[how[2]],
                            "%s[%d]." % (what, at // size), flags) for at in range(0, count * size, size)])
@@ -290,8 +443,9 @@ def memory_of(record):
     return memory
 
 
-def expected_of(record):
-    event, structure, directions, pointers = CALLS[record["call"]]
+def expected_of(record, by_ioctl):
+    name = record["call"] + " by ioctl" if by_ioctl and record["call"] + " by ioctl" in CALLS else record["call"]
+    event, structure, directions, pointers = CALLS[name]
     failed = record["ret"] < 0
     memory = memory_of(record)
     before, after = bytes.fromhex(record["before"]), bytes.fromhex(record["after"])
@@ -420,7 +574,7 @@ def main():
         if len(mine) != len(theirs):
             fail("thread %d" % tid, "%d calls recorded, the client made %d" % (len(theirs), len(mine)))
         for i, (record, found) in enumerate(zip(mine, theirs)):
-            event, expected = expected_of(record)
+            event, expected = expected_of(record, by_ioctl)
             where = "thread %d call %d %s" % (tid, i + 1, record["call"])
             if found["event"] != event:
                 fail(where, "recorded as %s" % found["event"])
