@@ -8,8 +8,10 @@ static const char *const directions[] = {
 
 static const char *type_name(const struct ga_member *member, char *buffer, size_t size)
 {
+    static const char *const layouts[] = {
+        [GA_LAYOUT_ARRAY] = "array of", [GA_LAYOUT_POINTERS] = "array of addresses of", [GA_LAYOUT_CHAIN] = "chain of"};
     static const char *const names[] = {[GA_PTR] = "address", [GA_BLOB] = "private data",
-                                        [GA_ELEMENTS] = "array of", [GA_INODE] = "inode number", [GA_STR] = "string",
+                                        [GA_INODE] = "inode number", [GA_STR] = "string",
                                         [GA_WORDS] = "array of u64"};
     if (member->kind == GA_INT || member->kind == GA_FLAGS)
         snprintf(buffer, size, "%s%u%s", member->is_signed ? "s" : "u", member->width * 8u,
@@ -17,11 +19,18 @@ static const char *type_name(const struct ga_member *member, char *buffer, size_
     else if (member->kind == GA_ARRAY)
         snprintf(buffer, size, "%s u%u%s", member->one ? "one" : "array of", member->entry * 8u, member->room ? " in place" : "");
     else if (member->kind == GA_ELEMENTS)
-        snprintf(buffer, size, "%s %s", member->one ? "one" : names[GA_ELEMENTS], ga_rows[member->element].event);
+        snprintf(buffer, size, "%s %s", member->one ? "one" : layouts[member->layout], ga_rows[member->element].event);
     else
         snprintf(buffer, size, "%s", names[member->kind]);
     return buffer;
 }
+
+static const struct {
+    const char *before, *between;
+} tests[] = {
+    [GA_ARM_ANY] = {"with", "at"},   [GA_ARM_NONE] = {"without", "at"},  [GA_ARM_IS] = {"with", "="},
+    [GA_ARM_ABOVE] = {"with", ">"}, [GA_ARM_IS_NOT] = {"with", "other than"},
+};
 
 static void print_member(const struct ga_row *row, const struct ga_member *member)
 {
@@ -31,12 +40,15 @@ static void print_member(const struct ga_row *row, const struct ga_member *membe
     if (member->count)
         printf("; %s `%s`", member->kind == GA_BLOB ? "its size is" : member->kind == GA_INODE ? "asked of" : "counted by",
                member->count);
+    if (member->count_unit)
+        printf(" in units of %u bytes", member->count_unit);
+    if (member->stride)
+        printf("; bytes of an element: `%s`", member->stride);
     if (member->older_name)
         printf("; older form: `%s`, elements of %u bytes", member->older_name, member->older_size);
     if (member->arm)
-        printf("; only %s `%s`%s %s 0x%x", member->arm_test == GA_ARM_NONE ? "without" : "with", member->arm,
-               member->arm_of_call ? " of the call" : "",
-               member->arm_test == GA_ARM_IS ? "=" : member->arm_test == GA_ARM_ABOVE ? ">" : "at", member->arm_value);
+        printf("; only %s `%s`%s %s 0x%x", tests[member->arm_test].before, member->arm, member->arm_of_call ? " of the call" : "",
+               tests[member->arm_test].between, member->arm_value);
     for (const struct ga_flag_name *flag = member->flags; flag && flag->name; flag++)
         printf("%s %u %s", flag == member->flags ? "; bits:" : ",", flag->bit, flag->name);
     puts(" |");

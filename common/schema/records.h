@@ -49,7 +49,9 @@
 #define ELEMENTS_ONE_AT ELEMENTS
 #define POINTERS_AT ELEMENTS
 #define CHAIN ELEMENTS
+#define CHAIN_AT ELEMENTS
 #define HERE(name, ...) ELEMENTS(IN, name, )
+#define EMBEDDED HERE
 #define INODE(name, ...) uint64_t name;
 #define STR(name, ...) const char *name;
 #define WORDS(name, ...)                                                                                                    \

@@ -42,6 +42,7 @@
 #define IF(flags_member, mask) ARM(flags_member, ANY, mask)
 #define UNLESS(flags_member, mask) ARM(flags_member, NONE, mask)
 #define IF_IS(member, value) ARM(member, IS, value)
+#define UNLESS_IS(member, value) ARM(member, IS_NOT, value)
 #define IF_ABOVE(member, value) ARM(member, ABOVE, value)
 #define IF_CALL(flags_member, mask) IF(flags_member, mask), .arm_of_call = true
 #define UNLESS_CALL(flags_member, mask) UNLESS(flags_member, mask), .arm_of_call = true
@@ -94,8 +95,12 @@
 #define ELEMENTS_ONE(dir, name_, ...) ELEMENTS_ONE_AT(dir, name_, name_, __VA_ARGS__)
 #define POINTERS_AT(dir, name_, path_, count_, element_, json_, doc_, ...)                                                  \
     {GROUP(dir, name_, path_, element_, POINTERS, doc_), .count = #count_, .json = #json_, .offset = OFFSET(path_), ##__VA_ARGS__},
-#define CHAIN(dir, name_, element_, json_, doc_, ...)                                                                       \
-    {GROUP(dir, name_, name_, element_, CHAIN, doc_), .json = #json_, .offset = OFFSET(name_), ##__VA_ARGS__},
+#define CHAIN_AT(dir, name_, path_, element_, json_, doc_, ...)                                                             \
+    {GROUP(dir, name_, path_, element_, CHAIN, doc_), .json = #json_, .offset = OFFSET(path_), ##__VA_ARGS__},
+#define CHAIN(dir, name_, ...) CHAIN_AT(dir, name_, name_, __VA_ARGS__)
+#define EMBEDDED(name_, path_, element_, doc_, ...)                                                                         \
+    {GROUP(IN, name_, path_, element_, HERE, doc_), .json = #path_, .offset = GA_NONE, .at = OFFSET(path_), .one = true,    \
+     ##__VA_ARGS__},
 #define HERE(name_, element_, doc_, ...)                                                                                    \
     {GROUP(IN, name_, name_, element_, HERE, doc_), .json = #name_, .offset = GA_NONE, .one = true, ##__VA_ARGS__},
 #define INODE(name_, fd_, doc_, ...)                                                                                        \

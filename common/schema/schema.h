@@ -23,12 +23,15 @@
  *   ELEMENTS(DIR, NAME, COUNT_MEMBER, element, json, doc)   structures at a pointer; ELEMENTS_ONE: exactly one; ELEMENTS_AT(DIR, name,
  *                                                      path, …), ELEMENTS_ONE_AT(DIR, name, path, element, doc): a pointer's arms
  *   POINTERS_AT(DIR, name, path, COUNT_MEMBER, element, json, doc)   an array of pointers to structures
- *   CHAIN(DIR, NAME, element, json, doc)               structures that each begin with the address of the next, as DRM's extensions
+ *   CHAIN(DIR, NAME, element, json, doc)               structures that each begin with the address of the next, as DRM's extensions;
+ *                                                      CHAIN_AT(DIR, name, path, …)
+ *   EMBEDDED(name, path, element, doc)                 a structure in the structure itself, where it is an element elsewhere
  *   HERE(name, element, doc, arm)                      in ELEMENT: its structure begins this longer one (an extension's own)
  *   INODE(NAME, FD_MEMBER, doc)                        inode number behind a descriptor, asked after the call (a dma-buf's id)
  *   STR(NAME, doc)  WORDS(NAME, doc)                   in EVENT only: text; an array of 64-bit words
  * Elements may have elements of their own. BLOB and ARRAY may be OUT: then the memory is read after the call alone.
- * After doc may stand the arm of a union: IF(MEMBER, mask), UNLESS(MEMBER, mask) ask for bits, IF_IS(MEMBER, value) for a value,
+ * After doc may stand the arm of a union: IF(MEMBER, mask), UNLESS(MEMBER, mask) ask for bits, IF_IS(MEMBER, value), UNLESS_IS for a
+ * value,
  * IF_ABOVE(MEMBER, value) for a greater one; IF_CALL and UNLESS_CALL in an element ask its call's member. Other annotations:
  * OLDER(size, "name") names the older form of an ELEMENTS member, whose elements are a prefix of that size; AT_LEAST_ONE says that
  * an ARRAY has one entry when its count is 0. STRIDE(MEMBER): the bytes from one element to the next stand there; COUNTED_IN(bytes):
@@ -76,6 +79,7 @@ enum ga_arm_test {
     GA_ARM_NONE,  /* has no bit of it */
     GA_ARM_IS,    /* equals it */
     GA_ARM_ABOVE, /* is greater */
+    GA_ARM_IS_NOT,
 };
 static inline bool ga_arm_active(enum ga_arm_test test, uint64_t value, uint64_t arm_value)
 {
@@ -84,6 +88,7 @@ static inline bool ga_arm_active(enum ga_arm_test test, uint64_t value, uint64_t
     case GA_ARM_NONE: return (value & arm_value) == 0;
     case GA_ARM_IS: return value == arm_value;
     case GA_ARM_ABOVE: return value > arm_value;
+    case GA_ARM_IS_NOT: return value != arm_value;
     default: return true;
     }
 }
@@ -134,6 +139,7 @@ struct ga_member {
     uint8_t entry;       /* ARRAY, WORDS: bytes of an entry */
     uint8_t arm_test;    /* enum ga_arm_test */
     uint16_t first;      /* in the record: ELEMENTS: index of the first */
+    uint16_t at;         /* in the structure: ELEMENTS: where an embedded one is */
     const char *stride;  /* ELEMENTS: member that holds the bytes from one to the next; null: they are packed */
     uint8_t count_unit;  /* ELEMENTS: bytes that the count counts; 0: elements */
     uint8_t layout;      /* ELEMENTS: enum ga_layout */

@@ -89,10 +89,24 @@ static void check_member(const struct ga_row *row, const struct published *struc
         fail_msg("schema: %s.%s at %u, %zu bytes is not as published", row->event, member->path, member->offset, bytes_of(member));
 }
 
+/* An extension is seen first as what all extensions begin with, then as its own kind: that beginning is recorded once. */
+static bool is_seen_here(const struct ga_row *element)
+{
+    for (const struct ga_row *row = ga_rows; row < ga_rows + GA_ROW_COUNT; row++)
+        for (const struct ga_member *member = row->members(); member->name; member++)
+            if (member->kind == GA_ELEMENTS && member->layout == GA_LAYOUT_HERE && &ga_rows[member->element] == element)
+                return true;
+    return false;
+}
+
 static void check_row(const struct ga_row *row)
 {
     const char *name = described[ga_row_id(row)];
     assert_non_null(name);
+    if (strcmp(name, "struct ga_word64") == 0) { /* ours: an entry of an array of numbers in a structure that is pointed to */
+        assert_int_equal(row->abi_size, 8);
+        return;
+    }
     const struct published *structure = find_structure(strchr(name, ' ') + 1);
     if (!structure)
         fail_msg("schema: %s describes %s, which is not published", row->event, name);
@@ -101,7 +115,8 @@ static void check_row(const struct ga_row *row)
         if (member->offset != GA_NONE)
             check_member(row, structure, member);
     for (size_t i = 0; i < structure->count; i++)
-        if (!row_has(row, &structure->members[i]))
+        if (!row_has(row, &structure->members[i]) &&
+            !(strncmp(structure->members[i].path, "base.", 5) == 0 && is_seen_here(row)))
             fail_msg("schema: %s does not record %s.%s", row->event, structure->name, structure->members[i].path);
 }
 

@@ -86,7 +86,8 @@ static bool row_has(const struct ga_row *row, const struct published_member *kno
     for (size_t byte = known->offset; byte < end; byte++) {
         bool covered = false;
         for (const struct ga_member *member = row->members(); member->name; member++)
-            covered |= member->offset != GA_NONE && byte >= member->offset && byte < member->offset + bytes_of(member);
+            covered |= (member->offset != GA_NONE && byte >= member->offset && byte < member->offset + bytes_of(member)) ||
+                       (member->at && byte >= member->at && byte < (size_t)member->at + ga_rows[member->element].abi_size);
         if (!covered)
             return false;
     }

@@ -532,7 +532,10 @@ static void assert_same(const struct ga_row *row, const void *found, const void 
 static int same_call(void *user, const struct ga_call *call)
 {
     (void)user;
-    assert_same(call->row, call->record, call->elements[0].count || call->elements[1].count ? &partner : &filled);
+    bool any = false;
+    for (size_t i = 0; i < GA_CALL_ELEMENTS_MAX; i++)
+        any |= call->elements[i].count > 0;
+    assert_same(call->row, call->record, any ? &partner : &filled);
     for (size_t i = 0; i < GA_CALL_ELEMENTS_MAX; i++)
         if (call->elements[i].count)
             assert_same(call->elements[i].row, call->elements[i].records, &filled);

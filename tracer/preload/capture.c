@@ -60,6 +60,11 @@ static void begin_step(struct capture_call *call, const struct shape_step *step)
 {
     const char *in = call->in.bytes;
     void *record = &call->record;
+    if (step->layout == GA_LAYOUT_HERE && step->kind == GA_ELEMENTS) {
+        shape_store_u64(record, step->address, call->argument + step->at);
+        elements_begin(call, step);
+        return;
+    }
     if (!capture_present(step, call->size, in, call))
         return;
     if (shape_is_value(step)) {

@@ -66,7 +66,7 @@ static uint64_t elements_at(const struct capture_call *call, const struct shape_
     arm.width = step->layout == GA_LAYOUT_HERE ? 0 : step->width;
     if (!capture_present(&arm, place->size, place->structure, call))
         return 0;
-    *address = step->layout == GA_LAYOUT_HERE ? place->here : ga_load(place->structure + step->offset, 8, false);
+    *address = step->layout == GA_LAYOUT_HERE ? place->here + step->at : ga_load(place->structure + step->offset, 8, false);
     *stride = call->older && step->older_size ? step->older_size : shape->row->abi_size;
     if (step->stride_width && (uint32_t)step->stride_offset + step->stride_width <= place->size)
         *stride = ga_load(place->structure + step->stride_offset, step->stride_width, false);
@@ -332,7 +332,7 @@ static void emit_one(const struct capture_call *call, const struct capture_eleme
     for (unsigned s = 0; s < shape->step_count; s++) {
         const struct shape_step *step = &shape->steps[s];
         if (step->kind == GA_ELEMENTS && step->layout == GA_LAYOUT_HERE) {
-            shape_store_u64(&record, step->address, p->address + (uint64_t)i * p->stride);
+            shape_store_u64(&record, step->address, p->address + (uint64_t)i * p->stride + step->at);
             store_share(call, step, e, number, &record);
         }
         if (!capture_present(step, p->size, in ? in : out, call))

@@ -38,7 +38,9 @@
 #define ELEMENTS_ONE_AT ELEMENTS
 #define POINTERS_AT ELEMENTS
 #define CHAIN ELEMENTS
+#define CHAIN_AT ELEMENTS
 #define HERE(name, ...) ELEMENTS(IN, name, )
+#define EMBEDDED HERE
 #define INODE(name, ...) GA_TP_DEC(uint64_t, name)
 #define STR(name, ...) lttng_ust_field_string(name, r->name)
 #define WORDS(name, ...) lttng_ust_field_sequence_hex(uint64_t, name##_list, r->name##_list, uint32_t, r->name##_length)

@@ -37,7 +37,7 @@ static void step_fill(struct shape_step *step, const struct ga_row *row, const s
         .offset = m->offset, .in = m->in, .out = m->out, .address = m->address, .kind = m->kind, .width = m->width,
         .direction = m->direction, .one = m->one, .element = m->element, .older_size = m->older_size,
         .arm_test = m->arm_test, .arm_value = m->arm_value, .arm_of_call = m->arm_of_call,
-        .first = m->first, .count_unit = m->count_unit, .layout = m->layout,
+        .first = m->first, .at = m->at, .count_unit = m->count_unit, .layout = m->layout,
         .key = is_key(m), .length = m->length, .entry = m->entry, .room = m->room, .least_one = m->least_one,
     };
     const struct ga_member *count = member_of(row, m->count);

@@ -35,6 +35,7 @@ struct shape_step {
     uint16_t element; /* ELEMENTS: row */
     uint16_t older_size;
     uint16_t first;   /* ELEMENTS: in the record */
+    uint16_t at;
     uint16_t stride_offset;
     uint8_t stride_width, count_unit, layout;
 };

@@ -1,0 +1,11 @@
+/* Entries of arrays of plain numbers, where an array can only be of structures. */
+#ifndef GPUALLOC_ABI_WORDS_H
+#define GPUALLOC_ABI_WORDS_H
+
+#include <stdint.h>
+
+struct ga_word64 {
+    uint64_t value;
+};
+
+#endif

@@ -1,0 +1,222 @@
+/* i915 with system and device memory: buffers, extensions, submissions that are done at once. */
+#include <errno.h>
+
+#include "abi/i915.h"
+#include "fake.h"
+
+static int create(struct fake_file *file, void *argument)
+{
+    struct drm_i915_gem_create *a = argument;
+    if (a->pad || !a->size)
+        return EINVAL;
+    a->size = (a->size + 4095) & ~4095ull;
+    return fake_create(file, a->size, &a->handle);
+}
+
+static int check_extension(const struct i915_user_extension *extension)
+{
+    const struct drm_i915_gem_create_ext_memory_regions *regions = (const void *)extension;
+    const struct drm_i915_gem_memory_class_instance *list;
+    for (int i = 0; i < 4; i++)
+        if (extension->flags || extension->rsvd[i] || extension->name > I915_GEM_CREATE_EXT_SET_PAT)
+            return EINVAL;
+    if (extension->name != I915_GEM_CREATE_EXT_MEMORY_REGIONS)
+        return 0;
+    list = (const void *)(uintptr_t)regions->regions;
+    for (uint32_t i = 0; i < regions->num_regions; i++)
+        if (list[i].memory_class > I915_MEMORY_CLASS_DEVICE || list[i].memory_instance)
+            return EINVAL;
+    return regions->pad || !regions->num_regions ? EINVAL : 0;
+}
+
+static int check_chain(uint64_t address)
+{
+    int error = 0;
+    while (address && !error) {
+        const struct i915_user_extension *extension = (const void *)(uintptr_t)address;
+        error = check_extension(extension);
+        address = extension->next_extension;
+    }
+    return error;
+}
+
+static int create_ext(struct fake_file *file, void *argument)
+{
+    struct drm_i915_gem_create_ext *a = argument;
+    int error = a->flags & ~1u || !a->size ? EINVAL : check_chain(a->extensions);
+    a->size = (a->size + 65535) & ~65535ull; /* device memory comes in larger pages */
+    return error ? error : fake_create(file, a->size, &a->handle);
+}
+
+static int userptr(struct fake_file *file, void *argument)
+{
+    struct drm_i915_gem_userptr *a = argument;
+    if (a->flags & ~0x80000003u || a->user_ptr % 4096 || a->user_size % 4096)
+        return EINVAL;
+    return fake_create(file, a->user_size, &a->handle);
+}
+
+static int map(struct fake_file *file, void *argument)
+{
+    struct drm_i915_gem_mmap *a = argument;
+    int error = a->flags & ~1ull || a->pad ? EINVAL : fake_find(file, a->handle, NULL, NULL, NULL);
+    a->addr_ptr = 0x7f0000000000;
+    return error;
+}
+
+static int map_offset(struct fake_file *file, void *argument)
+{
+    struct drm_i915_gem_mmap_offset *a = argument;
+    return a->pad || a->flags > 4 || a->extensions ? EINVAL : fake_find(file, a->handle, (uint64_t *)&a->offset, NULL, NULL);
+}
+
+static int madvise(struct fake_file *file, void *argument)
+{
+    struct drm_i915_gem_madvise *a = argument;
+    a->retained = 1;
+    return a->madv > 1 ? EINVAL : fake_find(file, a->handle, NULL, NULL, NULL);
+}
+
+static int set_domain(struct fake_file *file, void *argument)
+{
+    struct drm_i915_gem_set_domain *a = argument;
+    if ((a->read_domains | a->write_domain) & ~0xc1u)
+        return EINVAL;
+    return fake_find(file, a->handle, NULL, NULL, NULL);
+}
+
+static int sw_finish(struct fake_file *file, void *argument)
+{
+    return fake_find(file, ((struct drm_i915_gem_sw_finish *)argument)->handle, NULL, NULL, NULL);
+}
+
+static int copy(struct fake_file *file, void *argument)
+{
+    struct drm_i915_gem_pread *a = argument; /* pwrite's is the same */
+    uint64_t size = 0;
+    int error = fake_find(file, a->handle, NULL, &size, NULL);
+    return error || (a->offset <= size && a->size <= size - a->offset) ? error : EINVAL;
+}
+
+static int set_tiling(struct fake_file *file, void *argument)
+{
+    struct drm_i915_gem_set_tiling *a = argument;
+    if (a->tiling_mode > I915_TILING_LAST)
+        return EINVAL;
+    if (a->tiling_mode == I915_TILING_NONE)
+        a->stride = 0;
+    a->swizzle_mode = I915_BIT_6_SWIZZLE_9_10;
+    return fake_find(file, a->handle, NULL, NULL, NULL);
+}
+
+static int get_tiling(struct fake_file *file, void *argument)
+{
+    struct drm_i915_gem_get_tiling *a = argument;
+    a->tiling_mode = I915_TILING_X;
+    a->swizzle_mode = a->phys_swizzle_mode = I915_BIT_6_SWIZZLE_9;
+    return fake_find(file, a->handle, NULL, NULL, NULL);
+}
+
+static int set_caching(struct fake_file *file, void *argument)
+{
+    struct drm_i915_gem_caching *a = argument;
+    return a->caching > I915_CACHING_DISPLAY ? EINVAL : fake_find(file, a->handle, NULL, NULL, NULL);
+}
+
+static int get_caching(struct fake_file *file, void *argument)
+{
+    struct drm_i915_gem_caching *a = argument;
+    a->caching = I915_CACHING_CACHED;
+    return fake_find(file, a->handle, NULL, NULL, NULL);
+}
+
+static int busy(struct fake_file *file, void *argument)
+{
+    struct drm_i915_gem_busy *a = argument;
+    a->busy = 0x10001;
+    return fake_find(file, a->handle, NULL, NULL, NULL);
+}
+
+static int wait(struct fake_file *file, void *argument)
+{
+    struct drm_i915_gem_wait *a = argument;
+    if (a->timeout_ns > 0)
+        a->timeout_ns--;
+    return a->flags ? EINVAL : fake_find(file, a->bo_handle, NULL, NULL, NULL);
+}
+
+static int vm_create(struct fake_file *file, void *argument)
+{
+    (void)file;
+    struct drm_i915_gem_vm_control *a = argument;
+    a->vm_id = 4;
+    return a->flags ? EINVAL : 0;
+}
+
+static int vm_destroy(struct fake_file *file, void *argument)
+{
+    (void)file;
+    struct drm_i915_gem_vm_control *a = argument;
+    return a->flags || a->extensions ? EINVAL : a->vm_id == 4 ? 0 : ENOENT;
+}
+
+static int context_create(struct fake_file *file, void *argument)
+{
+    (void)file;
+    struct drm_i915_gem_context_create_ext *a = argument;
+    a->ctx_id = 6;
+    return a->flags & ~3u ? EINVAL : 0;
+}
+
+static int context_destroy(struct fake_file *file, void *argument)
+{
+    (void)file;
+    struct drm_i915_gem_context_destroy *a = argument;
+    return a->pad ? EINVAL : a->ctx_id == 6 ? 0 : ENOENT;
+}
+
+static int execbuffer(struct fake_file *file, void *argument)
+{
+    struct drm_i915_gem_execbuffer2 *a = argument;
+    struct drm_i915_gem_exec_object2 *objects = (void *)(uintptr_t)a->buffers_ptr;
+    if (!a->buffer_count || a->flags & ~0x3fffffull || (a->flags & I915_EXEC_FENCE_ARRAY && a->flags & I915_EXEC_USE_EXTENSIONS))
+        return EINVAL;
+    for (uint32_t i = 0; i < a->buffer_count; i++) {
+        if (objects[i].flags & ~0xffull || (objects[i].relocation_count && !objects[i].relocs_ptr))
+            return EINVAL;
+        if (fake_find(file, objects[i].handle, NULL, NULL, NULL))
+            return ENOENT;
+        if (!(objects[i].flags & EXEC_OBJECT_PINNED))
+            objects[i].offset = 0x10000ull * (i + 1); /* bound there */
+    }
+    return 0;
+}
+
+const struct fake_driver fake_driver_i915 = {
+    .name = "i915",
+    .requests =
+        (const struct fake_request[]){
+            {0x57, sizeof(struct drm_i915_gem_busy), true, busy},
+            {0x5b, sizeof(struct drm_i915_gem_create), true, create},
+            {0x5c, sizeof(struct drm_i915_gem_pread), true, copy},
+            {0x5d, sizeof(struct drm_i915_gem_pwrite), true, copy},
+            {0x5e, sizeof(struct drm_i915_gem_mmap), true, map},
+            {0x5f, sizeof(struct drm_i915_gem_set_domain), true, set_domain},
+            {0x60, sizeof(struct drm_i915_gem_sw_finish), true, sw_finish},
+            {0x61, sizeof(struct drm_i915_gem_set_tiling), true, set_tiling},
+            {0x62, sizeof(struct drm_i915_gem_get_tiling), true, get_tiling},
+            {0x64, sizeof(struct drm_i915_gem_mmap_offset), true, map_offset},
+            {0x66, sizeof(struct drm_i915_gem_madvise), true, madvise},
+            {0x69, sizeof(struct drm_i915_gem_execbuffer2), true, execbuffer},
+            {0x6c, sizeof(struct drm_i915_gem_wait), true, wait},
+            {0x6d, sizeof(struct drm_i915_gem_context_create_ext), true, context_create},
+            {0x6e, sizeof(struct drm_i915_gem_context_destroy), true, context_destroy},
+            {0x6f, sizeof(struct drm_i915_gem_caching), true, set_caching},
+            {0x70, sizeof(struct drm_i915_gem_caching), true, get_caching},
+            {0x73, sizeof(struct drm_i915_gem_userptr), true, userptr},
+            {0x7a, sizeof(struct drm_i915_gem_vm_control), true, vm_create},
+            {0x7b, sizeof(struct drm_i915_gem_vm_control), true, vm_destroy},
+            {0x7c, sizeof(struct drm_i915_gem_create_ext), true, create_ext},
+            {0},
+        },
+};

@@ -1,0 +1,134 @@
+/* xe with system memory and VRAM: every pad and reserved word must be 0, as the kernel has it. */
+#include <errno.h>
+#include <stdbool.h>
+
+#include "abi/xe.h"
+#include "fake.h"
+
+static bool any(const __u64 *words, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (words[i])
+            return true;
+    return false;
+}
+#define RESERVED(a) any((a)->reserved, sizeof (a)->reserved / 8)
+
+static int create(struct fake_file *file, void *argument)
+{
+    struct drm_xe_gem_create *a = argument;
+    if (RESERVED(a) || a->pad[0] || a->pad[1] || a->pad[2] || a->flags & ~7u || !a->placement || a->placement & ~3u ||
+        a->size % 4096 || !a->size || a->cpu_caching < 1 || a->cpu_caching > 2)
+        return EINVAL;
+    if (a->vm_id > 1)
+        return ENOENT;
+    return fake_create(file, a->size, &a->handle);
+}
+
+static int map_offset(struct fake_file *file, void *argument)
+{
+    struct drm_xe_gem_mmap_offset *a = argument;
+    if (a->extensions || a->flags || RESERVED(a))
+        return EINVAL;
+    return fake_find(file, a->handle, (uint64_t *)&a->offset, NULL, NULL);
+}
+
+static int vm_create(struct fake_file *file, void *argument)
+{
+    (void)file;
+    struct drm_xe_vm_create *a = argument;
+    if (a->extensions || a->flags & ~7u || RESERVED(a))
+        return EINVAL;
+    a->vm_id = 1;
+    return 0;
+}
+
+static int vm_destroy(struct fake_file *file, void *argument)
+{
+    (void)file;
+    struct drm_xe_vm_destroy *a = argument;
+    return a->pad || RESERVED(a) ? EINVAL : a->vm_id == 1 ? 0 : ENOENT;
+}
+
+static int check_bind(struct fake_file *file, const struct drm_xe_vm_bind_op *op)
+{
+    if (op->extensions || op->pad || op->pad2 || RESERVED(op) || op->op > 4 || op->flags & ~15u || op->addr % 4096 || op->range % 4096)
+        return EINVAL;
+    return op->obj ? fake_find(file, op->obj, NULL, NULL, NULL) : 0;
+}
+
+static int check_syncs(uint64_t address, uint32_t count)
+{
+    const struct drm_xe_sync *syncs = (const void *)(uintptr_t)address;
+    for (uint32_t i = 0; i < count; i++)
+        if (syncs[i].type > 2 || syncs[i].flags & ~1u || RESERVED(&syncs[i]))
+            return EINVAL;
+    return 0;
+}
+
+static int bind(struct fake_file *file, void *argument)
+{
+    struct drm_xe_vm_bind *a = argument;
+    const struct drm_xe_vm_bind_op *ops = a->num_binds == 1 ? &a->bind : (const void *)(uintptr_t)a->vector_of_binds;
+    int error = a->extensions || a->pad || a->pad2 || !a->num_binds || RESERVED(a) ? EINVAL : a->vm_id != 1 ? ENOENT : 0;
+    for (uint32_t i = 0; i < a->num_binds && !error; i++)
+        error = check_bind(file, &ops[i]);
+    return error ? error : check_syncs(a->syncs, a->num_syncs);
+}
+
+static int queue_create(struct fake_file *file, void *argument)
+{
+    (void)file;
+    struct drm_xe_exec_queue_create *a = argument;
+    const struct drm_xe_ext_set_property *property = (const void *)(uintptr_t)a->extensions;
+    if (a->flags || RESERVED(a) || !a->width || !a->num_placements)
+        return EINVAL;
+    for (; property; property = (const void *)(uintptr_t)property->base.next_extension)
+        if (property->base.name || property->base.pad || property->property > 1 || property->pad || RESERVED(property))
+            return EINVAL;
+    a->exec_queue_id = 2;
+    return 0;
+}
+
+static int queue_destroy(struct fake_file *file, void *argument)
+{
+    (void)file;
+    struct drm_xe_exec_queue_destroy *a = argument;
+    return a->pad || RESERVED(a) ? EINVAL : a->exec_queue_id == 2 ? 0 : ENOENT;
+}
+
+static int exec(struct fake_file *file, void *argument)
+{
+    (void)file;
+    struct drm_xe_exec *a = argument;
+    if (a->extensions || a->pad[0] || a->pad[1] || a->pad[2] || RESERVED(a))
+        return EINVAL;
+    return a->exec_queue_id == 2 ? check_syncs(a->syncs, a->num_syncs) : ENOENT;
+}
+
+static int wait_user_fence(struct fake_file *file, void *argument)
+{
+    (void)file;
+    struct drm_xe_wait_user_fence *a = argument;
+    if (a->extensions || a->pad || a->pad2 || a->op > 5 || a->flags & ~1u || RESERVED(a))
+        return EINVAL;
+    a->timeout /= 2;
+    return 0;
+}
+
+const struct fake_driver fake_driver_xe = {
+    .name = "xe",
+    .requests =
+        (const struct fake_request[]){
+            {0x41, sizeof(struct drm_xe_gem_create), true, create},
+            {0x42, sizeof(struct drm_xe_gem_mmap_offset), true, map_offset},
+            {0x43, sizeof(struct drm_xe_vm_create), true, vm_create},
+            {0x44, sizeof(struct drm_xe_vm_destroy), true, vm_destroy},
+            {0x45, sizeof(struct drm_xe_vm_bind), true, bind},
+            {0x46, sizeof(struct drm_xe_exec_queue_create), true, queue_create},
+            {0x47, sizeof(struct drm_xe_exec_queue_destroy), true, queue_destroy},
+            {0x49, sizeof(struct drm_xe_exec), true, exec},
+            {0x4a, sizeof(struct drm_xe_wait_user_fence), true, wait_user_fence},
+            {0},
+        },
+};
