@@ -38,7 +38,16 @@ done
 [ "$(python3 -c 'import json; print(len({json.loads(l)["process"] for l in open("shared.jsonl")}))')" = 2 ] || fail "not two processes"
 
 # Paging that takes its time: whoever needs it waits, and it is seen in the figures.
-gpualloc replay alone --softgpu --json slow.json >slow.out
+GPUALLOC_SOFTGPU_PAGING=3ms gpualloc replay alone --softgpu --json slow.json >slow.out
+python3 - alone.json slow.json <<'P' || fail "time to resident: $(cat slow.out)"
+import json, sys
+fast, slow = ({k['kind']: k for k in json.load(open(f))['runs'][0]['kinds']} for f in sys.argv[1:])
+run = json.load(open(sys.argv[2]))['runs'][0]
+assert run['differs'] == run['order_violations'] == 0 and set(run['skipped']) == {'effect'}, run
+for kind in 'make_resident', 'map_gpu_virtual_address':
+    assert fast[kind]['time_to_resident']['p50_ns'] < 3e6 <= slow[kind]['time_to_resident']['p50_ns'], kind
+    assert slow[kind]['p50_ns'] < 3e6, kind  # the call itself does not wait
+P
 grep -q '^until it has taken effect' slow.out || fail "no time to resident: $(cat slow.out)"
 gpualloc compare alone.json slow.json >/dev/null || fail "compare does not take the result"
 
@@ -49,3 +58,20 @@ grep -q 'lies in system memory' standard.out || fail "$(head -3 standard.out)"
 [ "$(json "['runs'][0]['differs']" <(tr -d '\n' <standard.json))" = 0 ] || fail "standard allocations differ: $(cat standard.out)"
 expect_status 1 gpualloc compare alone.json standard.json
 expect_stderr 'verbatim.*standard'
+
+# A recording of a DRM device: its buffers become standard allocations, its frees end them.
+export GPUALLOC_FAKE_DRM=virtio_gpu
+set_preloads
+env LD_PRELOAD="$runtime$BUILD/lib/libfake-drm.so" gpualloc record -o drm -- drm_scene /dev/dri/card0 >drm.out 2>&1 ||
+    fail "recording: $(cat drm.out)"
+gpualloc replay drm --softgpu --json drm.json >drm.out
+python3 - drm.json <<'P' || fail "DRM calls as standard allocations: $(cat drm.out)"
+import json, sys
+result = json.load(open(sys.argv[1]))
+run = result['runs'][0]
+assert result['mode'] == 'standard' and result['placement'] == 'system memory'
+assert result['translated']['virtgpu_resource_create'] > 0 and result['translated']['gem_close'] > 0, result['translated']
+assert run['differs'] == run['order_violations'] == 0 and set(run['skipped']) <= {'no_counterpart', 'no_maker', 'no_size'}, run
+P
+expect_status 1 gpualloc replay drm --softgpu --translate verbatim
+expect_stderr 'a request of another interface'

@@ -164,14 +164,24 @@ static void check_call(const struct replay_plan *plan, uint32_t c)
         must(on->lane < plan->lane_count && on->sequence < plan->lanes[on->lane].count, "waits for what is not there");
         must(plan->order[plan->lanes[on->lane].first + on->sequence] < c, "waits for a later call");
     }
+    for (uint32_t f = call->fences; f < call->fences + call->fence_count; f++) {
+        must(f < plan->fence_count && plan->fences[f] < c, "awaits a later call");
+        must(plan->calls[plan->fences[f]].paging && plan->calls[plan->fences[f]].queue < plan->object_count, "awaits no paging call");
+    }
+    for (uint32_t s = call->signals; s < call->signals + call->signal_count; s++)
+        must(s < plan->signal_count && plan->signals[s] < plan->call_count && plan->signals[s] != c, "no such signal");
+    must(call->paging <= plan->paging_count, "no such paging call");
     for (uint32_t r = call->refs; r < call->refs + call->ref_count; r++) {
         const struct replay_ref *ref = &plan->refs[r];
+        must(ref->kind < REPLAY_REFERENCE_KINDS, "no such kind");
         must((uint64_t)ref->place + ref->width <= call->image_size, "a reference beyond the image");
         must(ref->object == REPLAY_NONE || ref->object < plan->object_count, "no such object");
     }
     for (uint32_t r = call->relocations; r < call->relocations + call->relocation_count; r++) {
         const struct replay_relocation *relocation = &plan->relocations[r];
         must((uint64_t)relocation->place + 8 <= call->image_size, "a pointer beyond the image");
+        must(relocation->kind != REPLAY_TO_FENCE || (relocation->target < plan->call_count &&
+                                                     plan->calls[relocation->target].paging), "a value of no paging call");
         must(relocation->kind != REPLAY_TO_BLOB || relocation->target < plan->blob_count, "no such blob");
         must(relocation->kind != REPLAY_TO_IMAGE || relocation->target <= call->image_size, "a pointer to beyond the image");
     }

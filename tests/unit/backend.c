@@ -10,7 +10,7 @@
 #include "abi/d3dkmt.h"
 #include "plan_calls.h"
 #include "replayer/drm.h"
-#include "replayer/requests.h"
+#include "replayer/standard.h"
 
 static void every_backend_is_whole(void **state)
 {
@@ -136,12 +136,60 @@ static void a_wrong_handle_stays_wrong(void **state)
     replay_plan_release(&plan);
 }
 
+/* Only what is certainly of the recorded driver alone becomes something else; each allocation a resource of its own size. */
+static void another_drivers_data_becomes_standard_allocations(void **state)
+{
+    (void)state;
+    struct replay_plan plan;
+    struct ga_error error;
+    assert_int_equal(replay_plan_begin(&plan, &(struct replay_plan_options){0}), 0);
+    add_create_device(&plan, (struct when){0, 1, 2}, 5);
+    add_create(&plan, (struct when){0, 10, 20},
+               (struct create){.device = 5, .resource = 6, .first = 7, .count = 2, .data = 0x99, .data_size = 16}, some_data);
+    add_create(&plan, (struct when){0, 30, 40}, (struct create){.device = 5, .first = 20, .count = 1}, NULL);
+    add_destroy(&plan, (struct when){0, 50, 60}, 5, 6, 0);
+    add_destroy(&plan, (struct when){0, 70, 80}, 5, 0, 20);
+    add_dumb(&plan, (struct when){0, 90, 91}, 1, 3, 64, 64);
+    for (uint32_t handle = 7; handle < 9; handle++) {
+        struct ga_life life = {.process = PROCESS, .create_call = 10, .handle = handle, .size = 4096 * handle + 1,
+                               .origin = GA_SIZE_MAPPED};
+        assert_int_equal(replay_plan_add_size(&plan, &life, &error), 0);
+    }
+    assert_int_equal(replay_plan_finish(&plan, &error), 0);
+    assert_int_equal(plan.calls[1].skip, REPLAY_SKIP_NO_DATA);
+    assert_int_equal(plan.calls[1].bytes, 4096 * 15 + 2);
+    uint8_t skips[16] = {0};
+    bool translated[16] = {false};
+    struct replay_binding binding = {.skips = skips, .translated = translated};
+    for (uint32_t c = 0; c < plan.call_count; c++)
+        skips[c] = plan.calls[c].skip;
+    struct replay_requests requests;
+    struct replay_standard standard;
+    assert_int_equal(replay_requests_init(&requests, &plan, &error), 0);
+    assert_int_equal(replay_standard_bind(&standard, &requests, &plan, &binding, &error), 0);
+    assert_int_equal(binding.mode, REPLAY_STANDARD);
+    static const struct {
+        uint8_t skip;
+        bool translated;
+    } expected[] = {{REPLAY_ISSUED, false}, {REPLAY_ISSUED, true}, {REPLAY_SKIP_NO_SIZE, false},
+                    {REPLAY_ISSUED, true},  {REPLAY_ISSUED, false}, {REPLAY_ISSUED, true}};
+    for (uint32_t c = 0; c < plan.call_count; c++) {
+        assert_int_equal(skips[c], expected[c].skip);
+        assert_int_equal(translated[c], expected[c].translated);
+    }
+    assert_true(standard.needs_device); /* for the buffer of the other interface */
+    replay_standard_release(&standard);
+    replay_requests_release(&requests);
+    replay_plan_release(&plan);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_backend_is_whole),
         cmocka_unit_test(drivers_have_their_backend),
         cmocka_unit_test(a_create_is_as_the_program_passed_it),
+        cmocka_unit_test(another_drivers_data_becomes_standard_allocations),
         cmocka_unit_test(a_wrong_handle_stays_wrong),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
