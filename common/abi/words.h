@@ -4,6 +4,10 @@
 
 #include <stdint.h>
 
+struct ga_word32 {
+    uint32_t value;
+};
+
 struct ga_word64 {
     uint64_t value;
 };

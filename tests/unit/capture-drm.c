@@ -19,7 +19,7 @@ static int (*fake_open)(const char *path, int flags, ...);
 static int (*fake_ioctl)(int fd, unsigned long request, ...);
 
 static const char *const drivers[] = {
-    "virtio_gpu", "amdgpu", "i915", "xe", "nouveau",
+    "virtio_gpu", "amdgpu", "i915", "xe", "nouveau", "radeon",
 };
 enum { DRIVERS = sizeof drivers / sizeof *drivers };
 static int devices[DRIVERS];
@@ -539,6 +539,43 @@ static void nouveau(void **state)
             .push_ptr = AT(struct drm_nouveau_exec_push, {65536, 64, 1}));
 }
 
+static void radeon(void **state)
+{
+    (void)state;
+#define RADEON(request, structure, ...) MAKE("radeon", RADEON_##request, struct drm_radeon_##structure, __VA_ARGS__)
+    RADEON(GEM_CREATE, gem_create, "size=5000 size_out=8192 alignment=4096 handle=1 initial_domain=4 flags=16", .size = 5000,
+           .alignment = 4096, .initial_domain = 4, .flags = 16);
+    RADEON(GEM_USERPTR, gem_userptr, "addr=@ size=4096 flags=5 handle=2", .addr = 0x10000, .size = 4096, .flags = 5);
+    RADEON(GEM_MMAP, gem_mmap, "handle=1 pad=0 offset=0 size=8192 addr_ptr=4096", .handle = 1, .size = 8192);
+    RADEON(GEM_INFO, gem_info, "gart_size=536870912 vram_size=67108864 vram_visible=33554432");
+    MAKE_ERROR("radeon", RADEON_GEM_PREAD, struct drm_radeon_gem_pread, ENOSYS, "handle=1 pad=0 offset=2 size=3 data_ptr=@",
+               .handle = 1, .offset = 2, .size = 3, .data_ptr = 4);
+    MAKE_ERROR("radeon", RADEON_GEM_PWRITE, struct drm_radeon_gem_pwrite, ENOSYS, "handle=1 pad=0 offset=2 size=3 data_ptr=@",
+               .handle = 1, .offset = 2, .size = 3, .data_ptr = 4);
+    RADEON(GEM_SET_DOMAIN, gem_set_domain, "handle=1 read_domains=2 write_domain=1", .handle = 1, .read_domains = 2, .write_domain = 1);
+    RADEON(GEM_WAIT_IDLE, gem_wait_idle, "handle=2 pad=0", .handle = 2);
+    RADEON(GEM_BUSY, gem_busy, "handle=1 domain=4", .handle = 1);
+    RADEON(GEM_SET_TILING, gem_set_tiling, "handle=1 tiling_flags=2 pitch=512", .handle = 1, .tiling_flags = 2, .pitch = 512);
+    RADEON(GEM_GET_TILING, gem_get_tiling, "handle=1 tiling_flags=1 pitch=256", .handle = 1);
+    RADEON(GEM_OP, gem_op, "handle=1 op=0 value=0 value_out=2", .handle = 1);
+    RADEON(GEM_VA, gem_va, "handle=2 operation=1 operation_out=0 vm_id=0 flags=6 offset=65536", .handle = 2, .operation = 1, .flags = 6,
+           .offset = 65536);
+    const struct drm_radeon_cs_chunk chunks[] = {
+        {1, 8, AT(struct drm_radeon_cs_reloc, {1, 4, 0, 3}, {2, 0, 2, 5})},
+        {2, 16, ROOM(64)},
+        {3, 2, AT(uint32_t, 2, 1)},
+    };
+    uint64_t addresses[3];
+    for (int i = 0; i < 3; i++)
+        addresses[i] = (uintptr_t)tail_copy(&chunks[i], sizeof *chunks);
+    RADEON(CS, cs,
+           "num_chunks=3 cs_id=0 chunks=@ chunks_list=[{chunk_id=1 length_dw=8 chunk_data=@ relocs=[{handle=1 read_domains=4 "
+           "write_domain=0 flags=3} {handle=2 read_domains=0 write_domain=2 flags=5}]} {chunk_id=2 length_dw=16 chunk_data=@} {"
+           "chunk_id=3 length_dw=2 chunk_data=@ flags=[{value=2} {value=1}]}] gart_limit=0 vram_limit=0",
+           .num_chunks = 3, .chunks = (uintptr_t)tail_copy(addresses, sizeof addresses));
+    RADEON(INFO, info, "request=3 pad=0 value=@", .request = 3, .value = ROOM(4));
+}
+
 static void every_request_was_made(void **state)
 {
     (void)state;
@@ -559,6 +596,7 @@ int main(void)
         cmocka_unit_test(i915_submissions),
         cmocka_unit_test(xe),
         cmocka_unit_test(nouveau),
+        cmocka_unit_test(radeon),
         cmocka_unit_test(every_request_was_made),
     };
     return cmocka_run_group_tests(tests, open_fakes, NULL);
