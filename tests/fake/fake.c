@@ -23,8 +23,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <libdrm/drm.h>
 #include <libdrm/drm_mode.h>
+
+#include "abi/drm.h"
 
 #define PUBLIC __attribute__((visibility("default")))
 #define PAGE 4096ull
@@ -320,7 +321,112 @@ static int core_import(struct fake_file *file, void *argument)
     return add_handle(file, buffer, &a->handle);
 }
 
+/* Sync objects: one that is there always, and is signaled. */
+enum { SYNCOBJ = 31 };
+
+static int syncobj_create(struct fake_file *file, void *argument)
+{
+    (void)file;
+    struct drm_syncobj_create *a = argument;
+    a->handle = SYNCOBJ;
+    return a->flags & ~1u ? EINVAL : 0;
+}
+
+static int syncobj_destroy(struct fake_file *file, void *argument)
+{
+    (void)file;
+    struct drm_syncobj_destroy *a = argument;
+    return a->pad || a->handle != SYNCOBJ ? EINVAL : 0;
+}
+
+static int syncobj_handle(struct fake_file *file, void *argument)
+{
+    (void)file;
+    struct drm_syncobj_handle *a = argument;
+    if (a->flags & ~1u || a->pad || (a->handle && a->handle != SYNCOBJ))
+        return EINVAL;
+    if (!a->handle)
+        a->handle = SYNCOBJ;
+    else
+        a->fd = -1; /* nobody closes it */
+    return 0;
+}
+
+static int syncobjs(uint64_t handles, uint32_t count)
+{
+    const uint32_t *list = (const uint32_t *)(uintptr_t)handles;
+    for (uint32_t i = 0; i < count; i++)
+        if (list[i] != SYNCOBJ)
+            return ENOENT;
+    return count ? 0 : EINVAL;
+}
+
+static int syncobj_wait(struct fake_file *file, void *argument)
+{
+    (void)file;
+    struct newer_drm_syncobj_wait *a = argument;
+    a->first_signaled = a->count_handles - 1;
+    return a->flags & ~15u || a->pad ? EINVAL : syncobjs(a->handles, a->count_handles);
+}
+
+static int syncobj_timeline_wait(struct fake_file *file, void *argument)
+{
+    (void)file;
+    struct newer_drm_syncobj_timeline_wait *a = argument;
+    a->first_signaled = a->count_handles - 1;
+    return a->flags & ~15u || a->pad ? EINVAL : syncobjs(a->handles, a->count_handles);
+}
+
+static int syncobj_array(struct fake_file *file, void *argument)
+{
+    (void)file;
+    struct drm_syncobj_array *a = argument;
+    return a->pad ? EINVAL : syncobjs(a->handles, a->count_handles);
+}
+
+static int syncobj_query(struct fake_file *file, void *argument)
+{
+    (void)file;
+    struct drm_syncobj_timeline_array *a = argument;
+    for (uint32_t i = 0; i < a->count_handles; i++)
+        ((uint64_t *)(uintptr_t)a->points)[i] = 100 + i;
+    return a->flags & ~1u ? EINVAL : syncobjs(a->handles, a->count_handles);
+}
+
+static int syncobj_timeline_signal(struct fake_file *file, void *argument)
+{
+    (void)file;
+    struct drm_syncobj_timeline_array *a = argument;
+    return a->flags ? EINVAL : syncobjs(a->handles, a->count_handles);
+}
+
+static int syncobj_transfer(struct fake_file *file, void *argument)
+{
+    (void)file;
+    struct drm_syncobj_transfer *a = argument;
+    return a->pad ? EINVAL : a->src_handle == SYNCOBJ && a->dst_handle == SYNCOBJ ? 0 : ENOENT;
+}
+
+static int syncobj_eventfd(struct fake_file *file, void *argument)
+{
+    (void)file;
+    struct drm_syncobj_eventfd *a = argument;
+    return a->pad || a->flags & ~4u ? EINVAL : a->handle == SYNCOBJ ? 0 : ENOENT;
+}
+
 static const struct fake_request core[] = {
+    {0xbf, sizeof(struct drm_syncobj_create), true, syncobj_create},
+    {0xc0, sizeof(struct drm_syncobj_destroy), true, syncobj_destroy},
+    {0xc1, sizeof(struct drm_syncobj_handle), true, syncobj_handle},
+    {0xc2, sizeof(struct drm_syncobj_handle), true, syncobj_handle},
+    {0xc3, sizeof(struct newer_drm_syncobj_wait), true, syncobj_wait},
+    {0xc4, sizeof(struct drm_syncobj_array), true, syncobj_array},
+    {0xc5, sizeof(struct drm_syncobj_array), true, syncobj_array},
+    {0xca, sizeof(struct newer_drm_syncobj_timeline_wait), true, syncobj_timeline_wait},
+    {0xcb, sizeof(struct drm_syncobj_timeline_array), true, syncobj_query},
+    {0xcc, sizeof(struct drm_syncobj_transfer), true, syncobj_transfer},
+    {0xcd, sizeof(struct drm_syncobj_timeline_array), true, syncobj_timeline_signal},
+    {0xcf, sizeof(struct drm_syncobj_eventfd), true, syncobj_eventfd},
     {0x00, sizeof(struct drm_version), true, core_version},
     {0xb2, sizeof(struct drm_mode_create_dumb), false, core_create_dumb},
     {0xb3, sizeof(struct drm_mode_map_dumb), false, core_map_dumb},

@@ -49,7 +49,11 @@ static void structures_are_laid_out_as_published(void **state)
 #define UNIONSTRUCT(name, size_) SIZED(union name, size_)
 #define MEMBER(name, ...) PLACED(struct name, __VA_ARGS__)
 #define UNIONMEMBER(name, ...) PLACED(union name, __VA_ARGS__)
+#define drm_syncobj_wait newer_drm_syncobj_wait
+#define drm_syncobj_timeline_wait newer_drm_syncobj_timeline_wait
 #include "tests/drm-layout.inc"
+#undef drm_syncobj_wait
+#undef drm_syncobj_timeline_wait
 #undef SIZED
 #undef PLACED
 #undef STRUCT
@@ -71,6 +75,13 @@ static const char *const described[GA_ROW_COUNT] = {
 #undef GA_PROVIDER
 #include "schema/undef.inc"
 };
+
+/* The published name of it: ours begin with newer_ where a system's header has an older form. */
+static const char *name_of(enum ga_row_id row)
+{
+    const char *name = strchr(described[row], ' ') + 1;
+    return strncmp(name, "newer_", 6) == 0 ? name + 6 : name;
+}
 
 static void check_member(const struct ga_row *row, const struct published *structure, const struct ga_member *member)
 {
@@ -105,7 +116,7 @@ static void check_row(const struct ga_row *row)
     assert_non_null(name);
     if (strncmp(name, "struct ga_word", 14) == 0) /* ours: an entry of an array of numbers in a structure that is pointed to */
         return;
-    const struct published *structure = find_structure(strchr(name, ' ') + 1);
+    const struct published *structure = find_structure(name_of(ga_row_id(row)));
     if (!structure)
         fail_msg("schema: %s describes %s, which is not published", row->event, name);
     assert_int_equal(row->abi_size, structure->size);
@@ -146,7 +157,7 @@ static void rows_have_the_published_numbers(void **state)
         if (row->number != request->number || row->abi_size != request->size)
             fail_msg("schema: %s is request %#x of %u bytes, published %#x of %zu", row->request, row->number, row->abi_size,
                      request->number, request->size);
-        assert_string_equal(strchr(described[ga_row_id(row)], ' ') + 1, request->structure);
+        assert_string_equal(name_of(ga_row_id(row)), request->structure);
         assert_ptr_equal(ga_row_drm(row->driver, row->number), row);
         assert_int_equal(request->request & ~(3ul << 30), _IOC(0, 'd', request->number, request->size));
     }

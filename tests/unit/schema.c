@@ -60,7 +60,7 @@ static void drm_rows_agree_with_the_kernels_headers(void **state)
 #define ELEMENT(...)
 #define CALL(event, request_, number_, structure, ...)                                                                      \
     assert_int_equal(_IOC_NR(DRM_IOCTL_##request_), number_);                                                               \
-    assert_int_equal(_IOC_SIZE(DRM_IOCTL_##request_), sizeof(structure));                                                   \
+    assert_true(_IOC_SIZE(DRM_IOCTL_##request_) <= sizeof(structure)); /* the system's header may be older */               \
     checked++;
 #define GA_PROVIDER drm
 #include "schema/drm.def"
