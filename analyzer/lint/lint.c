@@ -267,7 +267,8 @@ int lint_report(struct lint *lint, const struct lint_rule *rule, const struct li
     struct lint_group *group = group_of(lint, rule, call, &what);
     if (!group)
         return -ENOMEM;
-    if (!group->count++) {
+    /* The earliest is shown: leaks are found at the end, newest first. */
+    if (!group->count++ || call->begin_ns < group->first.begin_ns) {
         group->first = *call;
         group->what = what;
         va_list list;
@@ -582,11 +583,19 @@ static int by_weight(const void *a, const void *b)
     return x->first.begin_ns < y->first.begin_ns ? -1 : x->first.begin_ns > y->first.begin_ns;
 }
 
+/* Why a group cannot be known: a rule of both interfaces asks for the calls of the one that its finding is of. */
+static const char *gap_of(const struct lint *lint, const struct lint_group *group)
+{
+    if (group->rule->needs != LINT_NEEDS_BOTH)
+        return lint->gaps[group->rule->needs];
+    return lint->gaps[ga_row_is_drm(group->first.row) ? LINT_NEEDS_DRM : LINT_NEEDS_D3DKMT];
+}
+
 static void drop_unchecked(struct lint *lint)
 {
     size_t kept = 0;
     for (size_t i = 0; i < lint->count; i++)
-        if (lint_unchecked(lint, lint->list[i]->rule))
+        if (gap_of(lint, lint->list[i]))
             free(lint->list[i]);
         else
             lint->list[kept++] = lint->list[i];
@@ -610,7 +619,7 @@ int lint_finish(struct lint *lint, int64_t last_ns, const struct lint_gaps *gaps
         result = tell_finish(lint);
     lint->gaps[LINT_NEEDS_D3DKMT] = gaps->d3dkmt;
     lint->gaps[LINT_NEEDS_DRM] = gaps->drm;
-    lint->gaps[LINT_NEEDS_BOTH] = gaps->d3dkmt ? gaps->d3dkmt : gaps->drm;
+    lint->gaps[LINT_NEEDS_BOTH] = gaps->drm ? gaps->d3dkmt : NULL; /* one interface is enough to check it there */
     drop_unchecked(lint);
     if (lint->count)
         qsort(lint->list, lint->count, sizeof(struct lint_group *), by_weight);
