@@ -21,13 +21,15 @@ sys.exit(bool(different) or len(results[0]) != len(results[1]))
 PY
 done
 
-# Every kind of call that the schema has is among them, and kinds that succeed and fail.
-python3 - T.jsonl "$SOURCE/common/schema/d3dkmt.def" <<'PY' || fail "a kind of call was not made"
+# Every kind of call that the schema has is among them; each succeeds at least once, but those that WSL2's driver never answers, and
+# sharing with the host, which softgpu has none of.
+python3 - T.jsonl "$SOURCE/common/schema/d3dkmt.def" <<'PY' || fail "a kind of call was not made, or never succeeded"
 import json, re, sys
 calls = [json.loads(line) for line in open(sys.argv[1])]
-made = {call["event"] for call in calls}
-kinds = {"d3dkmt:" + kind for kind in re.findall(r"^CALL\((\w+),", open(sys.argv[2]).read(), re.M)}
-print(*sorted(kinds - made), file=sys.stderr)
-sys.exit(bool(kinds - made) or not any(call["status"] >> 31 for call in calls) or
-         len({call["event"] for call in calls if not call["status"] >> 31}) < 25)
+kinds = set(re.findall(r"^CALL\((\w+),", open(sys.argv[2]).read(), re.M))
+never = {"create_hw_context", "destroy_hw_context", "open_resource", "query_resource_info", "share_object_with_host"}
+made, done = ({call["event"].removeprefix("d3dkmt:") for call in calls if ok(call)}
+              for ok in (lambda call: True, lambda call: not call["status"] >> 31))
+print("not made:", *sorted(kinds - made), "; succeeded or not against what is expected:", *sorted(kinds - never ^ done), file=sys.stderr)
+sys.exit(kinds != made or kinds - never != done or not any(call["status"] >> 31 for call in calls))
 PY

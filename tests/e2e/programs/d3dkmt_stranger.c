@@ -253,7 +253,10 @@ static void devices(void)
     context = virtual.hContext;
     struct hw_context hw = {dev, 0, 1, 0, 48, bytes, 0};
     CALL(CreateHwContext, hw, {"pPrivateDriverData", bytes, 48});
-    hw_context = hw.hHwContext;
+    /* WSL2 has no such contexts: its hardware queues are those of virtual ones that ask for them. */
+    struct context queued = {dev, 0, 1, 1u << 4, NULL, 0, 3, 0};
+    CALL(CreateContextVirtual, queued);
+    hw_context = hw.hHwContext ? hw.hHwContext : queued.hContext;
     struct hw_queue q = {.hHwContext = hw_context, .Flags = 1, .PrivateDriverDataSize = 16, .pPrivateDriverData = bytes};
     CALL(CreateHwQueue, q, {"pPrivateDriverData", bytes, 16});
     hw_queue = q.hHwQueue;
@@ -416,11 +419,11 @@ static void addresses(void)
     CALL(ReserveGpuVirtualAddress, odd);
     u64 at = reserve.VirtualAddress;
     struct va_operation operations[] = {{0, {at, 16384, allocations[0], 0, 16384}},
-                                        {3, {at + 65536, 8192, allocations[1], 4096, 8192, 5, 9}},
+                                        {3, {at + 65536, 8192, allocations[1], 4096, 8192, 1, 9}},
                                         {2, {at, 4096, at + 131072}},
                                         {1, {at, 4096, 4}},
                                         {8, {1, 2, 3, 4, 5, 6, 7}}};
-    struct update_va update = {dev, context, fence, 4, operations, 0, 0, 1, 1}, bad = {dev, context, fence, 3, BAD, 0, 0, 1, 0};
+    struct update_va update = {dev, context, fence, 4, operations, 0, 0, 8, 1}, bad = {dev, context, fence, 3, BAD, 0, 0, 1, 0};
     CALL(UpdateGpuVirtualAddress, update, {"Operations", operations, 4 * sizeof *operations});
     update.NumOperations = 5;
     CALL(UpdateGpuVirtualAddress, update, {"Operations", operations, 5 * sizeof *operations});
@@ -433,7 +436,7 @@ static void addresses(void)
 static void synchronization(void)
 {
     for (u32 type = 1; type <= 7; type++) {
-        struct create_sync create = {.hDevice = dev, .Info = {.Type = type, .Flags = type == 6 ? 0x80000001 : 0,
+        struct create_sync create = {.hDevice = dev, .Info = {.Type = type, .Flags = type == 6 ? 0x80000001 : type == 5 ? 3 : 0,
             .arm = {1, 2, 3, 4, 5}}};
         CALL(CreateSynchronizationObject2, create);
         if (type == 5)
