@@ -123,17 +123,22 @@ static struct json_object *skipped_of(const uint64_t *outcomes)
     return object;
 }
 
+static void add_figures(struct json_object *to, const struct replay_figures *f)
+{
+    add_count(to, "n", f->n);
+    add_ns(to, "mean_ns", f->mean);
+    add_ns(to, "p50_ns", f->p50);
+    add_ns(to, "p90_ns", f->p90);
+    add_ns(to, "p99_ns", f->p99);
+    add_ns(to, "p99_9_ns", f->p999);
+    add_ns(to, "max_ns", f->max);
+}
+
 /* From the begin of paging calls until their fence had been reached. */
 static struct json_object *resident_of(const struct replay_figures *f)
 {
     struct json_object *object = json_object_new_object();
-    add_count(object, "n", f->n);
-    add_ns(object, "mean_ns", f->mean);
-    add_ns(object, "p50_ns", f->p50);
-    add_ns(object, "p90_ns", f->p90);
-    add_ns(object, "p99_ns", f->p99);
-    add_ns(object, "p99_9_ns", f->p999);
-    add_ns(object, "max_ns", f->max);
+    add_figures(object, f);
     return object;
 }
 
@@ -144,13 +149,7 @@ static struct json_object *kind_of_run(const struct replay_kind *kind, const str
     add_text(object, "kind", kind->name);
     add_count(object, "size_class", kind->size_class);
     json_object_object_add(object, "failed", json_object_new_boolean(kind->failed));
-    add_count(object, "n", f->n);
-    add_ns(object, "mean_ns", f->mean);
-    add_ns(object, "p50_ns", f->p50);
-    add_ns(object, "p90_ns", f->p90);
-    add_ns(object, "p99_ns", f->p99);
-    add_ns(object, "p99_9_ns", f->p999);
-    add_ns(object, "max_ns", f->max);
+    add_figures(object, f);
     add_ns(object, "total_ns", f->total);
     add_ns(object, "per_second", f->mean > 0 ? 1e9 / f->mean : 0);
     if (resident->n)
