@@ -20,7 +20,7 @@ static int (*fake_ioctl)(int fd, unsigned long request, ...);
 static int (*fake_close)(int fd);
 
 static const char *const drivers[] = {
-    "virtio_gpu", "amdgpu", "i915", "xe", "nouveau", "radeon", "panfrost", "v3d", "vgem",
+    "virtio_gpu", "amdgpu", "i915", "xe", "nouveau", "radeon", "panfrost", "v3d", "vgem", "msm", "qxl",
 };
 enum { DRIVERS = sizeof drivers / sizeof *drivers };
 static int devices[DRIVERS];
@@ -303,9 +303,12 @@ static void virtio_gpu(void **state)
     VIRTGPU(WAIT, 3d_wait, "handle=1 flags=1", .handle = 1, .flags = 1);
     VIRTGPU(EXECBUFFER, execbuffer,
             "flags=4 size=12 command=@ bo_handles=[2 1] num_bo_handles=2 fence_fd=-1 ring_idx=3 syncobj_stride=16 "
-            "num_in_syncobjs=0 num_out_syncobjs=0 in_syncobjs=0 out_syncobjs=0",
+            "num_in_syncobjs=2 num_out_syncobjs=1 in_syncobjs=@ waits=[{handle=31 flags=1 point=32} {handle=33 flags=0 point=34}] "
+            "out_syncobjs=@ signals=[{handle=35 flags=0 point=36}]",
             .flags = 4, .size = 12, .command = ROOM(12), .bo_handles = AT(uint32_t, 2, 1), .num_bo_handles = 2, .fence_fd = -1,
-            .ring_idx = 3, .syncobj_stride = 16);
+            .ring_idx = 3, .syncobj_stride = 16, .num_in_syncobjs = 2, .num_out_syncobjs = 1,
+            .in_syncobjs = AT(struct drm_virtgpu_execbuffer_syncobj, {31, 1, 32}, {33, 0, 34}),
+            .out_syncobjs = AT(struct drm_virtgpu_execbuffer_syncobj, {35, 0, 36}));
     VIRTGPU(GETPARAM, getparam, "param=3 value=[1]", .param = 3, .value = ROOM(4));
     MAKE_ERROR("virtio_gpu", VIRTGPU_GET_CAPS, struct drm_virtgpu_get_caps, ENOSYS,
                "cap_set_id=1 cap_set_ver=2 addr=@ size=308 pad=0", .cap_set_id = 1, .cap_set_ver = 2, .addr = ROOM(308),
@@ -668,6 +671,48 @@ static void v3d(void **state)
         {1, 2, 3, 4, 5, 6, 7}, {8, 9, 10, 11}, AT(uint32_t, 1), 1, 12, 13);
 }
 
+static void msm(void **state)
+{
+    (void)state;
+#define MSM(request, structure, ...) MAKE("msm", MSM_##request, struct drm_msm_##structure, __VA_ARGS__)
+    MSM(GEM_NEW, gem_new, "size=8192 flags=131072 handle=1", .size = 8192, .flags = 1 << 17);
+    MSM(GEM_INFO, gem_info, "handle=1 info=0 value=0 value_out=4096 len=0 pad=0", .handle = 1);
+    MSM(GEM_CPU_PREP, gem_cpu_prep, "handle=1 op=2 timeout={tv_sec=3 tv_nsec=4}", 1, 2, {3, 4});
+    MSM(GEM_CPU_FINI, gem_cpu_fini, "handle=1", 1);
+    MSM(GEM_MADVISE, gem_madvise, "handle=1 madv=1 retained=1", 1, 1);
+    MSM(GEM_SUBMIT, gem_submit,
+        "flags=201326608 fence=0 fence_out=5 nr_bos=2 nr_cmds=1 bos=@ bos_list=[{flags=1 handle=1 presumed=0 presumed_out=1048576} "
+        "{flags=2 handle=1 presumed=1048576}] cmds=@ cmds_list=[{type=1 submit_idx=1 submit_offset=16 size=32 pad=0 nr_relocs=0 "
+        "relocs=0}] "
+        "fence_fd=-1 queueid=3 in_syncobjs=@ waits=[{handle=31 flags=1 point=32}] out_syncobjs=@ signals=[{handle=33 flags=0 "
+        "point=34}] nr_in_syncobjs=1 nr_out_syncobjs=1 syncobj_stride=16 pad=0",
+        .flags = 0x0c000010, .nr_bos = 2, .nr_cmds = 1, .bos = AT(struct drm_msm_gem_submit_bo, {1, 1, 0}, {2, 1, 0x100000}),
+        .cmds = AT(struct drm_msm_gem_submit_cmd, {1, 1, 16, 32}), .fence_fd = -1, .queueid = 3,
+        .in_syncobjs = AT(struct drm_msm_gem_submit_syncobj, {31, 1, 32}),
+        .out_syncobjs = AT(struct drm_msm_gem_submit_syncobj, {33, 0, 34}), .nr_in_syncobjs = 1, .nr_out_syncobjs = 1,
+        .syncobj_stride = 16);
+    MSM(WAIT_FENCE, wait_fence, "fence=5 flags=1 timeout={tv_sec=6 tv_nsec=7} queueid=3", 5, 1, {6, 7}, 3);
+    MSM(SUBMITQUEUE_NEW, submitqueue, "flags=0 prio=2 id=3", 0, 2);
+}
+
+static void qxl(void **state)
+{
+    (void)state;
+#define QXL(request, structure, ...) MAKE("qxl", QXL_##request, struct drm_qxl_##structure, __VA_ARGS__)
+    QXL(ALLOC, alloc, "size=8192 handle=1", 8192);
+    QXL(ALLOC_SURF, alloc_surf, "format=32 width=16 height=8 stride=-64 handle=2 pad=0", 32, 16, 8, -64);
+    QXL(MAP, map, "offset=4096 handle=1 pad=0", .handle = 1);
+    const uintptr_t relocs = AT(struct drm_qxl_reloc, {1, 2, 1, 0, 1}, {3, 4, 2, 1, 2});
+    QXL(EXECBUFFER, execbuffer,
+        "flags=0 commands_num=2 commands=@ commands_list=[{command=@ relocs=0 relocs_list=[] type=1 command_size=16 relocs_num=0 "
+        "pad=0} {command=@ relocs=@ relocs_list=[{src_offset=1 dst_offset=2 src_handle=1 dst_handle=0 reloc_type=1 pad=0} {src_offset=3 "
+        "dst_offset=4 src_handle=2 dst_handle=1 reloc_type=2 pad=0}] type=2 command_size=32 relocs_num=2 pad=0}]",
+        0, 2, AT(struct drm_qxl_command, {ROOM(16), 0, 1, 16, 0}, {ROOM(32), relocs, 2, 32, 2}));
+    QXL(UPDATE_AREA, update_area, "handle=2 top=1 left=2 bottom=3 right=4 pad=0", 2, 1, 2, 3, 4);
+    QXL(GETPARAM, getparam, "param=1 value=1024", 1);
+    MAKE_ERROR("qxl", QXL_CLIENTCAP, struct drm_qxl_clientcap, ENOSYS, "index=1 pad=0", 1);
+}
+
 static void every_request_was_made(void **state)
 {
     (void)state;
@@ -692,6 +737,8 @@ int main(void)
         cmocka_unit_test(radeon),
         cmocka_unit_test(panfrost),
         cmocka_unit_test(v3d),
+        cmocka_unit_test(msm),
+        cmocka_unit_test(qxl),
         cmocka_unit_test(every_request_was_made),
     };
     return cmocka_run_group_tests(tests, open_fakes, NULL);

@@ -1,0 +1,90 @@
+/* msm: buffers, submissions that are done at once. */
+#include <errno.h>
+
+#include "abi/msm.h"
+#include "fake.h"
+
+static int create(struct fake_file *file, void *argument)
+{
+    struct drm_msm_gem_new *a = argument;
+    return a->flags & ~0xf0003u || !a->size ? EINVAL : fake_create(file, a->size, &a->handle);
+}
+
+static int info(struct fake_file *file, void *argument)
+{
+    struct drm_msm_gem_info *a = argument;
+    if (a->pad || a->info > 7 || (a->info < 2 && a->value) || (a->info < 2 && a->len))
+        return EINVAL;
+    a->value = a->info == 1 ? 0x100000 : a->value;
+    return fake_find(file, a->handle, a->info == 0 ? (uint64_t *)&a->value : NULL, NULL, NULL);
+}
+
+static int prep(struct fake_file *file, void *argument)
+{
+    struct drm_msm_gem_cpu_prep *a = argument;
+    return a->op & ~15u ? EINVAL : fake_find(file, a->handle, NULL, NULL, NULL);
+}
+
+static int fini(struct fake_file *file, void *argument)
+{
+    return fake_find(file, ((struct drm_msm_gem_cpu_fini *)argument)->handle, NULL, NULL, NULL);
+}
+
+static int madvise(struct fake_file *file, void *argument)
+{
+    struct drm_msm_gem_madvise *a = argument;
+    a->retained = 1;
+    return a->madv > 1 ? EINVAL : fake_find(file, a->handle, NULL, NULL, NULL);
+}
+
+static int submit(struct fake_file *file, void *argument)
+{
+    struct drm_msm_gem_submit *a = argument;
+    struct drm_msm_gem_submit_bo *bos = (void *)(uintptr_t)a->bos;
+    const struct drm_msm_gem_submit_cmd *cmds = (const void *)(uintptr_t)a->cmds;
+    if (a->flags & 0x01ff0000 || a->pad || a->queueid > 3)
+        return a->queueid > 3 ? ENOENT : EINVAL;
+    for (uint32_t i = 0; i < a->nr_bos; i++) {
+        if (bos[i].flags & ~15u || !(bos[i].flags & 3))
+            return EINVAL;
+        if (fake_find(file, bos[i].handle, NULL, NULL, NULL))
+            return ENOENT;
+        bos[i].presumed = 0x100000;
+    }
+    for (uint32_t i = 0; i < a->nr_cmds; i++)
+        if (cmds[i].submit_idx >= a->nr_bos || cmds[i].type < 1 || cmds[i].type > 3)
+            return EINVAL;
+    a->fence = 5;
+    return 0;
+}
+
+static int wait_fence(struct fake_file *file, void *argument)
+{
+    (void)file;
+    struct drm_msm_wait_fence *a = argument;
+    return a->flags & ~1u ? EINVAL : a->queueid > 3 ? ENOENT : 0;
+}
+
+static int queue_new(struct fake_file *file, void *argument)
+{
+    (void)file;
+    struct drm_msm_submitqueue *a = argument;
+    a->id = 3;
+    return a->flags || a->prio > 3 ? EINVAL : 0;
+}
+
+const struct fake_driver fake_driver_msm = {
+    .name = "msm",
+    .requests =
+        (const struct fake_request[]){
+            {0x42, sizeof(struct drm_msm_gem_new), true, create},
+            {0x43, sizeof(struct drm_msm_gem_info), true, info},
+            {0x44, sizeof(struct drm_msm_gem_cpu_prep), true, prep},
+            {0x45, sizeof(struct drm_msm_gem_cpu_fini), true, fini},
+            {0x46, sizeof(struct drm_msm_gem_submit), true, submit},
+            {0x47, sizeof(struct drm_msm_wait_fence), true, wait_fence},
+            {0x48, sizeof(struct drm_msm_gem_madvise), true, madvise},
+            {0x4a, sizeof(struct drm_msm_submitqueue), true, queue_new},
+            {0},
+        },
+};
