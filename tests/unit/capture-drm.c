@@ -705,7 +705,8 @@ static void qxl(void **state)
     const uintptr_t relocs = AT(struct drm_qxl_reloc, {1, 2, 1, 0, 1}, {3, 4, 2, 1, 2});
     QXL(EXECBUFFER, execbuffer,
         "flags=0 commands_num=2 commands=@ commands_list=[{command=@ relocs=0 relocs_list=[] type=1 command_size=16 relocs_num=0 "
-        "pad=0} {command=@ relocs=@ relocs_list=[{src_offset=1 dst_offset=2 src_handle=1 dst_handle=0 reloc_type=1 pad=0} {src_offset=3 "
+        "pad=0} {command=@ relocs=@ relocs_list=[{src_offset=1 dst_offset=2 src_handle=1 dst_handle=0 reloc_type=1 pad=0} "
+        "{src_offset=3 "
         "dst_offset=4 src_handle=2 dst_handle=1 reloc_type=2 pad=0}] type=2 command_size=32 relocs_num=2 pad=0}]",
         0, 2, AT(struct drm_qxl_command, {ROOM(16), 0, 1, 16, 0}, {ROOM(32), relocs, 2, 32, 2}));
     QXL(UPDATE_AREA, update_area, "handle=2 top=1 left=2 bottom=3 right=4 pad=0", 2, 1, 2, 3, 4);
