@@ -252,8 +252,15 @@ static unsigned long request_of(const struct replay_device *device, const struct
 void replay_drm_issue(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)
 {
     int fd = (int)replay_value(&device->requests, device->requests.plan->files[call->file].object);
-    int result = call->row ? drmIoctl(fd, request_of(device, call), device->requests.scratch[lane]) : close(fd);
-    *outcome = (struct replay_outcome){.ret = result, .error = result == -1 ? errno : 0, .failed = result == -1};
+    const atomic_bool *give_up = outcome->give_up;
+    unsigned long request = call->row ? request_of(device, call) : 0;
+    int result;
+    do /* as drmIoctl, until the engine has had enough of it */
+        result = call->row ? ioctl(fd, request, device->requests.scratch[lane]) : close(fd);
+    while (result == -1 && (errno == EINTR || errno == EAGAIN) && call->row &&
+           !(give_up && atomic_load_explicit(give_up, memory_order_relaxed)));
+    int error = result == -1 ? errno : 0;
+    *outcome = (struct replay_outcome){.ret = result, .error = error == EAGAIN ? EINTR : error, .failed = result == -1};
 }
 
 void replay_drm_finish(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)

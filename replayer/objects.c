@@ -6,6 +6,7 @@
 #define CREATE_RESOURCE 1u /* D3DKMT_CREATEALLOCATIONFLAGS.CreateResource */
 #define D3DKMT(row_, member_, kind_, role_, ...)                                                                            \
     {.row = GA_ROW_d3dkmt_##row_, .member = #member_, .kind = REPLAY_##kind_, .role = REPLAY_##role_, ##__VA_ARGS__}
+#define IF(member_, test_, value_) .when = #member_, .test = GA_ARM_##test_, .value = value_
 #define DRM(row_, member_, kind_, role_, ...)                                                                               \
     {.row = GA_ROW_drm_##row_, .member = #member_, .kind = REPLAY_##kind_, .role = REPLAY_##role_, ##__VA_ARGS__}
 
@@ -20,8 +21,8 @@ static const struct replay_reference references[] = {
     D3DKMT(create_device, hDevice, DEVICE, MAKES),
     D3DKMT(destroy_device, hDevice, DEVICE, ENDS),
     D3DKMT(create_allocation, hDevice, DEVICE, USES),
-    D3DKMT(create_allocation, hResource, RESOURCE, USES, .if_flag = true, .mask = CREATE_RESOURCE),
-    D3DKMT(create_allocation, hResource, RESOURCE, MAKES, .if_flag = true, .mask = CREATE_RESOURCE, .flag_set = true),
+    D3DKMT(create_allocation, hResource, RESOURCE, USES, .when = "Flags", .test = GA_ARM_NONE, .value = CREATE_RESOURCE),
+    D3DKMT(create_allocation, hResource, RESOURCE, MAKES, .when = "Flags", .test = GA_ARM_ANY, .value = CREATE_RESOURCE),
     D3DKMT(allocation, hAllocation, ALLOCATION, MAKES),
     D3DKMT(destroy_allocation, hDevice, DEVICE, USES),
     D3DKMT(destroy_allocation, hResource, RESOURCE, ENDS),
@@ -136,10 +137,36 @@ static const struct replay_reference references[] = {
     D3DKMT(submit_command_to_hw_queue, CommandBuffer, RANGE, USES),
     D3DKMT(submit_command_to_hw_queue, WrittenPrimaries, ALLOCATION, USES),
     DRM(virtgpu_resource_info, bo_handle, BUFFER, USES),
+    DRM(virtgpu_transfer_to_host, bo_handle, BUFFER, USES),
+    DRM(virtgpu_transfer_from_host, bo_handle, BUFFER, USES),
+    DRM(virtgpu_wait, handle, BUFFER, USES),
+    DRM(amdgpu_bo_list, list_handle, LIST, ENDS, IF(operation, IS, 1)),
+    DRM(amdgpu_bo_list, list_handle, LIST, USES, IF(operation, IS, 2)),
+    DRM(amdgpu_bo_list, new_list_handle, LIST, MAKES),
+    DRM(amdgpu_bo_list_entry, bo_handle, BUFFER, USES),
+    DRM(amdgpu_ctx, ctx_id, SUBMITTER, ENDS, IF(op, IS, 2)),
+    DRM(amdgpu_ctx, ctx_id, SUBMITTER, USES, IF(op, ABOVE, 2)),
+    DRM(amdgpu_ctx, new_ctx_id, SUBMITTER, MAKES),
     DRM(gem_flink, name, NAME, MAKES),
     DRM(gem_open, name, NAME, USES),
     DRM(prime_handle_to_fd, fd, DMA_BUF, MAKES, .identity = "dma_buf"),
     DRM(prime_fd_to_handle, fd, DMA_BUF, USES, .identity = "dma_buf"),
+};
+
+/* Requests that name no object but are issued. */
+static const uint16_t independent[] = {
+    GA_ROW_drm_virtgpu_getparam, GA_ROW_drm_virtgpu_get_caps, GA_ROW_drm_virtgpu_context_init, GA_ROW_drm_amdgpu_vm,
+};
+
+#define SUPPLY(row_, member_, ...) {.row = GA_ROW_drm_##row_, .member = #member_, __VA_ARGS__}
+static const struct replay_supply supplies[] = {
+    SUPPLY(amdgpu_gem_userptr, addr, .size = "size"),
+    SUPPLY(virtgpu_get_caps, addr, .size = "size"),
+    SUPPLY(virtgpu_context_set_param, value, .fixed = 64, IF(param, IS, 4)), /* a name for debugging */
+};
+
+static const uint16_t binds[] = {
+    GA_ROW_drm_amdgpu_gem_va,
 };
 
 /* A GEM handle's part in a call, from the schema's effect. */
@@ -149,19 +176,24 @@ static const uint8_t effect_roles[] = {
     [GA_EFFECT_OPEN] = REPLAY_MAKES,  [GA_EFFECT_CLOSE] = REPLAY_ENDS,
 };
 
-static bool found(const struct replay_reference *candidate, bool before, uint32_t flags)
+static bool passes(const struct ga_row *row, const char *when, uint8_t test, uint32_t value, const void *record)
 {
-    if (candidate->if_flag && ((flags & candidate->mask) != 0) != candidate->flag_set)
-        return false;
-    return before == (candidate->role != REPLAY_MAKES);
+    const struct ga_member *member = when && record ? ga_row_member(row, when) : NULL;
+    return ga_arm_active((enum ga_arm_test)test, member ? ga_member_in(member, record) : 0, value);
 }
 
-bool replay_reference_of(const struct ga_row *row, const struct ga_member *member, bool before, uint32_t flags,
+static bool found(const struct ga_row *row, const struct replay_reference *candidate, bool before, const void *record)
+{
+    return before == (candidate->role != REPLAY_MAKES) &&
+           passes(row, candidate->when, candidate->test, candidate->value, record);
+}
+
+bool replay_reference_of(const struct ga_row *row, const struct ga_member *member, bool before, const void *record,
                          struct replay_reference *reference)
 {
     for (size_t i = 0; i < sizeof references / sizeof *references; i++)
         if (references[i].row == ga_row_id(row) && strcmp(references[i].member, member->name) == 0 &&
-            found(&references[i], before, flags)) {
+            found(row, &references[i], before, record)) {
             *reference = references[i];
             return true;
         }
@@ -169,32 +201,62 @@ bool replay_reference_of(const struct ga_row *row, const struct ga_member *membe
         return false;
     *reference = (struct replay_reference){.row = (uint16_t)ga_row_id(row), .member = member->name, .kind = REPLAY_BUFFER,
                                            .role = effect_roles[row->effect.kind]};
-    return found(reference, before, flags);
+    return found(row, reference, before, record);
 }
 
-/* Whether a DRM request's structure can be issued from what its members say: no memory of the program's own, no object but the
-   effect's handle, nothing but arrays behind its pointers. */
+const struct replay_supply *replay_supply_of(const struct ga_row *row, const struct ga_member *member, const void *record)
+{
+    for (size_t i = 0; i < sizeof supplies / sizeof *supplies; i++)
+        if (supplies[i].row == ga_row_id(row) && strcmp(supplies[i].member, member->name) == 0 &&
+            passes(row, supplies[i].when, supplies[i].test, supplies[i].value, record))
+            return &supplies[i];
+    return NULL;
+}
+
+static bool among(const uint16_t *rows, size_t count, const struct ga_row *row)
+{
+    for (size_t i = 0; i < count; i++)
+        if (rows[i] == ga_row_id(row))
+            return true;
+    return false;
+}
+
+bool replay_row_binds(const struct ga_row *row) { return among(binds, sizeof binds / sizeof *binds, row); }
+
+/* Whether the table has a line about a row, or about one member of it. */
+static bool in_table(const struct ga_row *row, const char *member)
+{
+    for (size_t i = 0; i < sizeof references / sizeof *references; i++)
+        if (references[i].row == ga_row_id(row) && (!member || strcmp(references[i].member, member) == 0))
+            return true;
+    return false;
+}
+
+static bool supplied(const struct ga_row *row, const char *member)
+{
+    for (size_t i = 0; i < sizeof supplies / sizeof *supplies; i++)
+        if (supplies[i].row == ga_row_id(row) && strcmp(supplies[i].member, member) == 0)
+            return true;
+    return false;
+}
+
+/* Whether a DRM request's structure can be issued from what its members say: objects that the table knows, no memory of the
+   program's own but what is supplied. */
 static bool is_plain(const struct ga_row *row)
 {
     for (const struct ga_member *m = row->members(); m->name; m++)
-        if (m->object || (m->kind == GA_PTR && m->direction & GA_IN) ||
-            (m->kind == GA_ELEMENTS && (m->layout != GA_LAYOUT_ARRAY || m->stride || !is_plain(&ga_rows[m->element]))))
+        if ((m->object && !in_table(row, m->name)) || (m->kind == GA_PTR && m->direction & GA_IN && !supplied(row, m->name)) ||
+            (m->kind == GA_ELEMENTS && !is_plain(&ga_rows[m->element])))
             return false;
     return true;
 }
 
 bool replay_row_known(const struct ga_row *row)
 {
-    /* The effects of DRM's requests say what they do to a GEM handle; one that names other objects needs a line above. */
-    bool handle = ga_row_is_drm(row) && row->effect.kind != GA_EFFECT_QUERY && row->effect.kind != GA_EFFECT_OPEN &&
-                  row->effect.kind != GA_EFFECT_CLOSE && is_plain(row);
-    if (handle || ga_row_id(row) == GA_ROW_d3dkmt_enum_adapters2 ||
-        ga_row_id(row) == GA_ROW_d3dkmt_enum_adapters3)
-        return true;
-    for (size_t i = 0; i < sizeof references / sizeof *references; i++)
-        if (references[i].row == ga_row_id(row))
-            return true;
-    return false;
+    if (ga_row_is_drm(row)) /* the effects of DRM's requests say what they do to a GEM handle */
+        return (row->effect.handle || in_table(row, NULL) || among(independent, sizeof independent / sizeof *independent, row)) &&
+               is_plain(row);
+    return in_table(row, NULL) || ga_row_id(row) == GA_ROW_d3dkmt_enum_adapters2 || ga_row_id(row) == GA_ROW_d3dkmt_enum_adapters3;
 }
 
 bool replay_is_event(const struct ga_member *member)
@@ -212,6 +274,8 @@ const char *replay_object_kind_name(enum replay_object_kind kind)
         [REPLAY_HW_QUEUE] = "hardware queue", [REPLAY_PAGING_QUEUE] = "paging queue", [REPLAY_SYNC_OBJECT] = "sync object",
         [REPLAY_BUFFER] = "GEM handle",   [REPLAY_DMA_BUF] = "dma-buf",     [REPLAY_NAME] = "global name",
         [REPLAY_NT_HANDLE] = "NT handle", [REPLAY_SHARE] = "global share handle", [REPLAY_RANGE] = "GPU address range",
+        [REPLAY_VM] = "address space",    [REPLAY_SUBMITTER] = "submission context",  [REPLAY_LIST] = "list of buffers",
+        [REPLAY_SYNCOBJ] = "sync object",
         [REPLAY_SHAREABLE] = "resource or sync object", [REPLAY_VA_PLACE] = "adapter or paging queue",
         [REPLAY_QUEUE_PLACE] = "hardware context or context",
     };

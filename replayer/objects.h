@@ -25,6 +25,10 @@ enum replay_object_kind {
     REPLAY_NT_HANDLE,  /* D3DKMT: a descriptor that ShareObjects gave: belongs to the process */
     REPLAY_SHARE,      /* D3DKMT: a global share handle */
     REPLAY_RANGE,      /* D3DKMT: a range of GPU virtual addresses; its handle is where it begins */
+    REPLAY_VM,         /* DRM, as all that follow: an address space; the handle belongs to the file */
+    REPLAY_SUBMITTER,  /* a submission context or queue */
+    REPLAY_LIST,       /* a list of buffers for submissions */
+    REPLAY_SYNCOBJ,
     REPLAY_OBJECT_KINDS,
     /* What a member may name, not what is made: the object decides. */
     REPLAY_SHAREABLE = REPLAY_OBJECT_KINDS, /* a resource or a sync object */
@@ -46,16 +50,31 @@ enum replay_role {
 struct replay_reference {
     uint16_t row; /* enum ga_row_id */
     uint8_t kind, role;
-    bool if_flag; /* only when flags & mask is not zero (flag_set), or zero */
-    bool flag_set;
-    uint32_t mask;
+    uint8_t test; /* enum ga_arm_test: only when the member called when passes it with value */
+    uint32_t value;
+    const char *when;
     const char *member;
     const char *identity; /* the recorded name stands in this member instead (a dma-buf's inode number) */
 };
 
-/* Whether a member of a row names an object. flags: the row's Flags as the call passed them. */
-bool replay_reference_of(const struct ga_row *row, const struct ga_member *member, bool before, uint32_t flags,
+/* Memory of the program's own that a member points to: the replayer brings its like. */
+struct replay_supply {
+    uint16_t row; /* enum ga_row_id */
+    uint8_t test; /* as in struct replay_reference */
+    uint32_t value;
+    const char *when;
+    const char *member;
+    const char *size; /* member that says how much, or null: fixed bytes, 0: the trace does not have what is there */
+    uint32_t fixed;
+};
+
+/* Whether a member of a row names an object. record: the row's, as the call passed it. */
+bool replay_reference_of(const struct ga_row *row, const struct ga_member *member, bool before, const void *record,
                          struct replay_reference *reference);
+/* What a member points to, if it is an address; null when it is none. */
+const struct replay_supply *replay_supply_of(const struct ga_row *row, const struct ga_member *member, const void *record);
+/* Whether the request changes what is at GPU addresses: those of one address space keep their order. */
+bool replay_row_binds(const struct ga_row *row);
 /* Whether replay knows what each member of the call's arguments means, so that nothing is issued with a stranger's handle. */
 bool replay_row_known(const struct ga_row *row);
 /* Whether a member is a descriptor of an event that the program wants signalled. */

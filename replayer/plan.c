@@ -174,14 +174,74 @@ static unsigned reference_width(const struct replay_reference *reference, const 
     return reference->kind == REPLAY_LUID ? 8 : member->width;
 }
 
+/* Order is kept by comparing signed times, whatever a trace says. */
+static int64_t clamp_time(uint64_t ns) { return (int64_t)(ns < INT64_MAX / 2 ? ns : INT64_MAX / 2); }
+
+/* How long a wait may take: what it waits for may never come here. */
+static int add_limit(struct pass *p, uint32_t place, int64_t value, bool absolute)
+{
+    int64_t limit = REPLAY_WAIT_MAX_NS, left = absolute ? value - clamp_time(p->call->header->begin) : value;
+    if (value < 0 || left > limit)
+        left = limit;
+    if (!absolute || value == 0 || left <= 0) { /* one that is over when the call begins asks, and does not wait */
+        image_store(p, place, absolute ? 0 : (uint64_t)left, 8);
+        return 0;
+    }
+    return add_relocation(p, place, REPLAY_TO_DEADLINE, (uint32_t)(left / 1000));
+}
+
+/* A limit on how long the call may wait. */
+static const struct wait_limit {
+    uint16_t row;
+    bool absolute; /* a time on CLOCK_MONOTONIC; else ns from now. Negative: no limit */
+    const char *member;
+} wait_limits[] = {
+    {GA_ROW_drm_amdgpu_gem_wait_idle, true, "timeout"},
+};
+
+static const struct wait_limit *find_limit(const struct ga_row *row, const struct ga_member *member)
+{
+    for (size_t i = 0; i < sizeof wait_limits / sizeof *wait_limits; i++)
+        if (wait_limits[i].row == ga_row_id(row) && strcmp(wait_limits[i].member, member->name) == 0)
+            return &wait_limits[i];
+    return NULL;
+}
+
+static int supply_memory(struct pass *p, uint32_t place, uint64_t address, uint64_t size)
+{
+    struct replay_plan *plan = p->plan;
+    if (replay_room(&plan->memories, &p->b->memory_room, plan->memory_count + 1u, sizeof *plan->memories) < 0)
+        return -ENOMEM;
+    if (!size || size > UINT64_MAX / 4)
+        size = PAGE;
+    plan->memories[plan->memory_count] = (struct replay_memory){.size = size, .skew = address % PAGE};
+    return add_relocation(p, place, REPLAY_TO_MEMORY, plan->memory_count++);
+}
+
+/* An address of the program's own memory: the replayer brings memory of the same size, at the same offset in a page. */
+static int add_supply(struct pass *p, const struct ga_row *row, const void *record, const struct replay_supply *supply,
+                      uint32_t place, uint64_t address)
+{
+    uint64_t size = supply->size ? member_value(row, supply->size, record) : supply->fixed;
+    if (!supply->size && !size)
+        return unreadable(p, place);
+    return address ? supply_memory(p, place, address, size) : 0;
+}
+
 static int add_integer(struct pass *p, const struct ga_row *row, const struct ga_member *member, const void *record,
-                       uint32_t place, uint32_t flags)
+                       uint32_t place)
 {
     struct replay_reference reference;
     int result = 0;
     if (member->in != GA_NONE) {
         uint64_t value = ga_member_in(member, record);
-        if (replay_reference_of(row, member, true, flags, &reference)) {
+        const struct wait_limit *limit = ga_row_is_drm(row) ? find_limit(row, member) : NULL;
+        const struct replay_supply *supply = ga_row_is_drm(row) ? replay_supply_of(row, member, record) : NULL;
+        if (limit)
+            return add_limit(p, place, (int64_t)value, limit->absolute);
+        if (supply)
+            return add_supply(p, row, record, supply, place, value);
+        if (replay_reference_of(row, member, true, record, &reference)) {
             if (reference.role == REPLAY_SAME_PLACE)
                 return 0;
             uint64_t name = recorded_name(row, member, record, &reference, true);
@@ -195,7 +255,7 @@ static int add_integer(struct pass *p, const struct ga_row *row, const struct ga
             image_store(p, place, strcmp(member->name, "hSection") == 0 && value ? UINT64_MAX : value, member->width);
         }
     }
-    if (result < 0 || member->out == GA_NONE || !replay_reference_of(row, member, false, flags, &reference))
+    if (result < 0 || member->out == GA_NONE || !replay_reference_of(row, member, false, record, &reference))
         return result;
     uint64_t name = recorded_name(row, member, record, &reference, false);
     bool may_come = name || p->call->failed || reference.identity; /* a handle of 0 came back: there was nothing to give */
@@ -205,19 +265,13 @@ static int add_integer(struct pass *p, const struct ga_row *row, const struct ga
 /* pSystemMem: the replayer brings memory of the same size and alignment. Only a standard allocation says a size. */
 static int add_memory(struct pass *p, uint32_t place, uint64_t address)
 {
-    struct replay_plan *plan = p->plan;
     uint64_t size = 0;
     for (int i = 0; i < GA_CALL_ELEMENTS_MAX; i++)
         if (p->call->elements[i].count && p->call->elements[i].row == &ga_rows[GA_ROW_d3dkmt_standard_allocation])
             size = ((const struct ga_d3dkmt_standard_allocation *)p->call->elements[i].records)->ExistingHeapData_Size;
     if (!size && !p->call->failed)
         skip(p, REPLAY_SKIP_MEMORY);
-    if (!size || size > UINT64_MAX / 4)
-        size = PAGE;
-    if (replay_room(&plan->memories, &p->b->memory_room, plan->memory_count + 1u, sizeof *plan->memories) < 0)
-        return -ENOMEM;
-    plan->memories[plan->memory_count] = (struct replay_memory){.size = size, .skew = address % PAGE};
-    return add_relocation(p, place, REPLAY_TO_MEMORY, plan->memory_count++);
+    return supply_memory(p, place, address, size);
 }
 
 /* How a question with text was asked when it was recorded at the function, whose text is wider than the ioctl's; else null. */
@@ -330,7 +384,7 @@ static int add_list(struct pass *p, const struct ga_row *row, const struct ga_me
     uint32_t length = (uint32_t)ga_load((const char *)record + member->length, 4, false);
     const char *list = (const char *)(uintptr_t)ga_load((const char *)record + member->in, 8, false);
     struct replay_reference reference;
-    bool before = (member->direction & GA_IN) != 0, handles = replay_reference_of(row, member, before, 0, &reference);
+    bool before = (member->direction & GA_IN) != 0, handles = replay_reference_of(row, member, before, NULL, &reference);
     bool waited = is_waited_value(row, member);
     int result = 0;
     if (!before && handles && member->one && !length) /* it failed: a place for what it makes if it succeeds now */
@@ -375,47 +429,95 @@ static int add_array(struct pass *p, const struct ga_row *row, const struct ga_m
 
 static int add_members(struct pass *p, const struct ga_row *row, const void *record, uint32_t size, uint32_t base);
 
+/* Bytes of one element: with an extension's own structure, which it begins. */
+static uint32_t element_room(const struct ga_row *of)
+{
+    uint32_t room = of->abi_size;
+    for (const struct ga_member *m = of->members(); m->name; m++)
+        if (m->kind == GA_ELEMENTS && m->layout == GA_LAYOUT_HERE && ga_rows[m->element].abi_size > room)
+            room = ga_rows[m->element].abi_size;
+    return room;
+}
+
+static int add_element(struct pass *p, const struct ga_elements *elements, uint32_t i, const struct ga_row *of, uint32_t place)
+{
+    const void *element = (const char *)elements->records + (size_t)i * of->record_size;
+    return add_members(p, of, element, ((const struct ga_element_header *)element)->size, place);
+}
+
+/* Elements that are not one behind the other: place is where the address of the first, or of their addresses, goes. */
+static int add_scattered(struct pass *p, const struct ga_elements *elements, const struct ga_member *member, uint32_t place)
+{
+    const struct ga_row *of = &ga_rows[member->element];
+    uint32_t addresses = 0, at;
+    int result = 0;
+    if (member->layout == GA_LAYOUT_POINTERS) {
+        result = image_extend(p, (size_t)elements->count * 8, &addresses);
+        if (result == 0)
+            result = add_relocation(p, place, REPLAY_TO_IMAGE, addresses);
+    }
+    for (uint32_t i = 0; result == 0 && i < elements->count; i++) {
+        result = image_extend(p, element_room(of), &at);
+        if (result == 0)
+            result = add_relocation(p, member->layout == GA_LAYOUT_POINTERS ? addresses + i * 8 : place, REPLAY_TO_IMAGE, at);
+        if (result == 0)
+            result = add_element(p, elements, i, of, at);
+        place = at; /* a chain: each begins with the address of the next */
+    }
+    return result;
+}
+
 static int add_elements(struct pass *p, const struct ga_row *row, const struct ga_member *member, const void *record,
                         uint32_t place)
 {
     const struct ga_elements elements = ga_call_elements(p->call, member, record);
+    const struct ga_row *of = &ga_rows[member->element];
     uint32_t captured = elements.count;
-    if (!load_address(member, record))
-        return 0;
     if (captured > GA_ELEMENTS_MAX)
         return -EINVAL;
-    uint64_t count = member->one ? 1 : member_value(row, member->count, record), room = captured;
+    if (member->layout == GA_LAYOUT_HERE) /* the rest of the structure that begins at place */
+        return captured ? add_element(p, &elements, 0, of, place) : 0;
+    if (!load_address(member, record))
+        return 0;
+    uint64_t unit = member->count_unit ? member->count_unit : of->abi_size;
+    uint64_t count = member->one ? 1 : member->count ? member_value(row, member->count, record) : captured, room = captured;
+    count = count * unit / of->abi_size;
+    uint64_t stride = member->stride ? member_value(row, member->stride, record) : of->abi_size;
     if (!(member->direction & GA_IN) && room < count)
         room = count < OUT_ARRAY_MAX ? count : OUT_ARRAY_MAX;
-    if (!room && count)
+    if ((!room && count) || (captured < count && member->direction & GA_IN && !p->call->failed))
         return unreadable(p, place);
-    const struct ga_row *of = &ga_rows[member->element];
+    if (member->layout != GA_LAYOUT_ARRAY)
+        return captured ? add_scattered(p, &elements, member, place) : unreadable(p, place);
+    if (stride > REPLAY_CALL_DATA_MAX / GA_ELEMENTS_MAX)
+        return unreadable(p, place);
     uint32_t array;
-    int result = image_extend(p, room * of->abi_size, &array);
-    for (uint32_t i = 0; result == 0 && i < captured; i++) {
-        const void *element = (const char *)elements.records + (size_t)i * of->record_size;
-        result = add_members(p, of, element, ((const struct ga_element_header *)element)->size, array + i * of->abi_size);
-    }
+    int result = image_extend(p, room * stride + (stride < of->abi_size ? of->abi_size : 0), &array);
+    for (uint32_t i = 0; result == 0 && i < captured; i++)
+        result = add_element(p, &elements, i, of, array + i * (uint32_t)stride);
     return result < 0 ? result : add_relocation(p, place, REPLAY_TO_IMAGE, array);
 }
 
 static int add_members(struct pass *p, const struct ga_row *row, const void *record, uint32_t size, uint32_t base)
 {
     const struct ga_call *call = p->call;
-    uint32_t flags = (uint32_t)member_value(row, "Flags", record);
     int result = 0;
     for (const struct ga_member *member = row->members(); result == 0 && member->name; member++) {
         if (member->offset == GA_NONE || member->offset + member->width > row->abi_size ||
             !ga_member_present(row, member, record, size, call->row, call->record))
             continue;
         uint32_t place = base + member->offset;
+        const struct replay_supply *supply;
         switch (member->kind) {
         case GA_INT:
         case GA_FLAGS:
-            result = add_integer(p, row, member, record, place, flags);
+            result = add_integer(p, row, member, record, place);
             break;
         case GA_PTR: /* addresses never come from the trace */
-            if (strcmp(member->name, "pSystemMem") == 0 && ga_member_in(member, record))
+            supply = replay_supply_of(row, member, record);
+            if (supply)
+                result = add_supply(p, row, record, supply, place, ga_member_in(member, record));
+            else if (strcmp(member->name, "pSystemMem") == 0 && ga_member_in(member, record))
                 result = add_memory(p, place, ga_member_in(member, record));
             break;
         case GA_BLOB:
@@ -536,13 +638,26 @@ static int add_file_ref(struct pass *p)
     return add_ref(p, &file, 0, 0, call->header->file);
 }
 
-/* Order is kept by comparing signed times, whatever a trace says. */
-static int64_t clamp_time(uint64_t ns) { return (int64_t)(ns < INT64_MAX / 2 ? ns : INT64_MAX / 2); }
+/* Requests that are never issued. What a call does outside the device's objects, nobody but the driver can tell; commands are not
+   in a trace, nor does what they would signal come. */
+static const struct {
+    uint16_t row;
+    uint8_t why;
+} never[] = {
+    {GA_ROW_d3dkmt_escape, REPLAY_SKIP_EFFECT},
+    {GA_ROW_d3dkmt_share_object_with_host, REPLAY_SKIP_EFFECT},
+    {GA_ROW_drm_virtgpu_execbuffer, REPLAY_SKIP_COMMANDS},
+    {GA_ROW_drm_amdgpu_cs, REPLAY_SKIP_COMMANDS},
+    {GA_ROW_drm_amdgpu_wait_cs, REPLAY_SKIP_NO_SIGNAL},
+    {GA_ROW_drm_amdgpu_wait_fences, REPLAY_SKIP_NO_SIGNAL},
+};
 
-/* What a call does outside the device's objects, nobody but the driver can tell. */
-static bool has_unknown_effect(const struct ga_row *row)
+static enum replay_skip never_issued(const struct ga_row *row)
 {
-    return ga_row_id(row) == GA_ROW_d3dkmt_escape || ga_row_id(row) == GA_ROW_d3dkmt_share_object_with_host;
+    for (size_t i = 0; i < sizeof never / sizeof *never; i++)
+        if (never[i].row == ga_row_id(row))
+            return (enum replay_skip)never[i].why;
+    return REPLAY_ISSUED;
 }
 
 static enum replay_skip skip_by_marks(const struct ga_call *call)
@@ -551,8 +666,8 @@ static enum replay_skip skip_by_marks(const struct ga_call *call)
         return REPLAY_SKIP_UNREADABLE;
     if (call->header->marks & GA_MARK_NESTED)
         return REPLAY_SKIP_NESTED;
-    if (has_unknown_effect(call->row))
-        return REPLAY_SKIP_EFFECT;
+    if (never_issued(call->row))
+        return never_issued(call->row);
     if (!replay_row_known(call->row))
         return REPLAY_SKIP_NOT_YET;
     bool drm = ga_row_is_drm(call->row); /* drmIoctl repeats on EAGAIN, which is an answer (timeout) on /dev/dxg */

@@ -18,6 +18,7 @@ enum {
     REPLAY_LANES_MAX = 1024,                    /* each is a thread */
     REPLAY_CALL_DATA_MAX = 64 * 1024 * 1024,    /* bytes of one call with all its private data */
 };
+#define REPLAY_WAIT_MAX_NS INT64_C(5000000000)  /* what a call may wait whose recorded limit is none, or longer */
 #define REPLAY_PLAN_BYTES_MAX (8ull << 30)      /* bytes of all images, and of all private data */
 
 /* Why a call is not issued. The first is: it is. */
@@ -83,6 +84,7 @@ enum replay_target_kind {
     REPLAY_TO_NOWHERE, /* an address that cannot be read */
     REPLAY_TO_EVENT,   /* no pointer: the descriptor of an event; target 1: one that is none */
     REPLAY_TO_FENCE,   /* no pointer: the fence value that paging call target was given in this run */
+    REPLAY_TO_DEADLINE, /* no pointer: so many µs from now, on CLOCK_MONOTONIC in ns */
     REPLAY_TO_NOTHING, /* left as it is */
 };
 struct replay_relocation {

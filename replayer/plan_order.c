@@ -13,13 +13,14 @@
 #include "base/units.h"
 #include "replayer/plan_walk.h"
 
-enum name_space { PROCESS_HANDLES, ADAPTERS, LUIDS, FILES, GEM_HANDLES, DMA_BUFS, NAMES, NT_HANDLES, SHARES, RANGES };
+enum name_space { PROCESS_HANDLES, ADAPTERS, LUIDS, FILES, GEM_HANDLES, DMA_BUFS, NAMES, NT_HANDLES, SHARES, RANGES, VMS, SUBMITTERS, LISTS, SYNCOBJS };
 static const uint8_t space_of[REPLAY_OBJECT_KINDS] = {
     [REPLAY_ADAPTER] = ADAPTERS, [REPLAY_DEVICE] = PROCESS_HANDLES, [REPLAY_RESOURCE] = PROCESS_HANDLES,
     [REPLAY_ALLOCATION] = PROCESS_HANDLES, [REPLAY_CONTEXT] = PROCESS_HANDLES, [REPLAY_HW_CONTEXT] = PROCESS_HANDLES,
     [REPLAY_HW_QUEUE] = PROCESS_HANDLES, [REPLAY_PAGING_QUEUE] = PROCESS_HANDLES, [REPLAY_SYNC_OBJECT] = PROCESS_HANDLES,
     [REPLAY_LUID] = LUIDS, [REPLAY_FILE] = FILES, [REPLAY_BUFFER] = GEM_HANDLES,
     [REPLAY_DMA_BUF] = DMA_BUFS, [REPLAY_NAME] = NAMES, [REPLAY_NT_HANDLE] = NT_HANDLES, [REPLAY_SHARE] = SHARES,
+    [REPLAY_VM] = VMS, [REPLAY_SUBMITTER] = SUBMITTERS, [REPLAY_LIST] = LISTS, [REPLAY_SYNCOBJ] = SYNCOBJS,
     [REPLAY_RANGE] = RANGES, /* not looked up in a map: see struct range */
 };
 
@@ -34,6 +35,10 @@ static const uint8_t owner_kinds[REPLAY_OBJECT_KINDS][OWNER_KINDS] = {
     [REPLAY_PAGING_QUEUE] = {REPLAY_DEVICE},
     [REPLAY_SYNC_OBJECT] = {REPLAY_HW_QUEUE, REPLAY_PAGING_QUEUE, REPLAY_DEVICE}, /* a queue's fence goes with the queue */
     [REPLAY_BUFFER] = {REPLAY_FILE},
+    [REPLAY_VM] = {REPLAY_FILE},
+    [REPLAY_SUBMITTER] = {REPLAY_FILE},
+    [REPLAY_LIST] = {REPLAY_FILE},
+    [REPLAY_SYNCOBJ] = {REPLAY_FILE},
 };
 
 static int by_begin(const void *a, const void *b)
@@ -83,7 +88,7 @@ static int new_life(struct walk *w)
             return -ENOMEM;
         w->lives[w->life_count++] =
             (struct life){.first_user = REPLAY_NONE, .first_child = REPLAY_NONE, .next_sibling = REPLAY_NONE, .space = REPLAY_NONE,
-                          .pagings = REPLAY_NONE, .signals = REPLAY_NONE, .waits = REPLAY_NONE};
+                          .binding = REPLAY_NONE, .pagings = REPLAY_NONE, .signals = REPLAY_NONE, .waits = REPLAY_NONE};
     }
     return 0;
 }
@@ -296,6 +301,18 @@ static uint32_t closing_lane(struct walk *w, const struct replay_call *call)
     return newest == REPLAY_NONE ? 0 : w->plan->calls[newest].lane;
 }
 
+/* What is at GPU addresses changes in the recorded order, one address space at a time: that of an object, or the file's own. */
+static int order_binding(struct walk *w, uint32_t number)
+{
+    const struct replay_call *call = &w->plan->calls[number];
+    uint32_t space = walk_named(w, call, REPLAY_VM);
+    if (space == REPLAY_NONE)
+        space = w->plan->files[call->file].object;
+    int result = walk_add_edge(w, number, w->lives[space].binding);
+    w->lives[space].binding = number;
+    return result;
+}
+
 static int begin_call(struct walk *w, uint32_t number)
 {
     struct replay_plan *plan = w->plan;
@@ -313,6 +330,8 @@ static int begin_call(struct walk *w, uint32_t number)
         for (uint32_t r = call->refs; result == 0 && r < call->refs + call->ref_count; r++)
             if (plan->refs[r].role != REPLAY_MAKES && (plan->refs[r].kind == REPLAY_RANGE) == ranges)
                 result = resolve_before(w, number, &plan->refs[r]);
+    if (result == 0 && call->row && replay_row_binds(call->row))
+        result = order_binding(w, number);
     if (result == 0)
         result = walk_waits_begin(w, number);
     for (uint32_t r = call->refs; result == 0 && !call->failed && r < call->refs + call->ref_count; r++)

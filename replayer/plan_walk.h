@@ -7,7 +7,7 @@
 
 #include "replayer/plan_builder.h"
 
-enum { WALK_SPACES = 10 }; /* of names */
+enum { WALK_SPACES = 14 }; /* of names */
 
 struct event {
     int64_t time;
@@ -21,6 +21,7 @@ struct life { /* of an object, by its number */
     uint32_t holders; /* handles that keep this memory */
     uint32_t opens;   /* adapter: times that its handle was given again; as many closes leave it open */
     uint32_t space;   /* adapter, device: the adapter's id, whose GPU addresses these are; or REPLAY_NONE */
+    uint32_t binding; /* address space, file: the newest call that changed what is at its addresses */
     uint32_t pagings; /* walk.pagings: the newest calls after which it is where it should be */
     uint32_t signals; /* walk.signals: the newest call that sets a fence (or that a paging queue got) */
     uint32_t waits;   /* walk.pending: waits for values that nothing has set so far */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/units.h"
@@ -117,6 +118,12 @@ static void put_pointer(const struct replay_requests *requests, unsigned char *s
     case REPLAY_TO_FENCE:
         address = atomic_load_explicit(&requests->fence_values[plan->calls[target].paging], memory_order_acquire);
         break;
+    case REPLAY_TO_DEADLINE: {
+        struct timespec now;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        address = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec + target * UINT64_C(1000);
+        break;
+    }
     case REPLAY_TO_NOTHING:
         return;
     default:

@@ -13,23 +13,25 @@ CIRCUMSTANCES = {'ts', 'duration_ns', 'process', 'pid', 'tid', 'thread', 'call',
 HANDLES = {'hAdapter', 'hDevice', 'hResource', 'hAllocation', 'hGlobalShare', 'phAllocationList', 'handle', 'bo_handle', 'res_handle',
            'name', 'fd', 'dma_buf', 'cmd_handle', 'hContext', 'hHwContext', 'hHwQueue', 'hPagingQueue', 'hSyncObject', 'hSection',
            'AllocationList', 'HandleList', 'pResources', 'ObjectHandleArray', 'hHwQueueProgressFence', 'BroadcastContextArray',
-           'BroadcastContext', 'BroadcastHwQueueArray', 'hFenceObject', 'WrittenPrimaries', 'HistoryBufferArray'}
+           'BroadcastContext', 'BroadcastHwQueueArray', 'hFenceObject', 'WrittenPrimaries', 'HistoryBufferArray',
+           'new_ctx_id', 'ctx_id', 'new_list_handle', 'list_handle', 'bo_list_handle', 'vm_id', 'exec_queue_id', 'obj'}
 KINDS = ('hResource', 'hSyncObject', 'hHwContext', 'hContext')
 # What a member names, where that is not its own name; one of KINDS, whichever it is.
 NAMES = {'phAllocationList': 'hAllocation', 'AllocationList': 'hAllocation', 'HandleList': 'hAllocation',
          'WrittenPrimaries': 'hAllocation', 'HistoryBufferArray': 'hAllocation', 'pResources': 'hResource', 'bo_handle': 'handle',
          'hHwQueueProgressFence': 'hSyncObject', 'hFenceObject': 'hSyncObject', 'BroadcastContextArray': 'hContext',
-         'BroadcastContext': 'hContext', 'BroadcastHwQueueArray': 'hHwQueue', 'ObjectHandleArray': KINDS, 'hHwContext': KINDS}
+         'BroadcastContext': 'hContext', 'BroadcastHwQueueArray': 'hHwQueue', 'ObjectHandleArray': KINDS, 'hHwContext': KINDS, 'new_ctx_id': 'ctx_id',
+         'new_list_handle': 'list_handle', 'bo_list_handle': 'list_handle', 'obj': 'handle'}
 ADDRESSES = {'pAllocationInfo', 'pAllocationInfo2', 'pOpenAllocationInfo', 'pOpenAllocationInfo2', 'pSystemMem',
              'addr_ptr', 'offset', 'FenceValueCPUVirtualAddress', 'pData',
              'HwQueueProgressFenceCPUVirtualAddress', 'FenceValueGPUVirtualAddress', 'HwQueueProgressFenceGPUVirtualAddress',
-             'SharedHandle'}
+             'SharedHandle', 'addr', 'user_ptr', 'userptr', 'data_ptr', 'bo_info_ptr'}
 DESCRIPTORS = {'hAsyncEvent', 'CpuEventHandle', 'Event', 'hNtHandle', 'pSharedNtHandle'}
 # Members of a union that are also shown as what they are not: a pointer as a value.
 UNIONS = {'d3dkmt:wait_for_synchronization_object_from_gpu', 'd3dkmt:signal_synchronization_object_from_gpu',
           'd3dkmt:signal_synchronization_object_from_gpu2'}
 # What a device says of itself at a moment: it depends on how the threads came to interleave.
-MOMENTARY = {'CurrentUsage'}
+MOMENTARY = {'CurrentUsage', 'timeout', 'timeout_ns', 'timeout_nsec'}
 LEFT_OUT = ADDRESSES | DESCRIPTORS | MOMENTARY
 CREATE_RESOURCE = 1
 
@@ -101,7 +103,7 @@ def made(call, place):
     event = call['event'].split(':')[1]
     for member in ('hAdapter', 'hDevice', 'hResource_out', 'handle', 'bo_handle_out', 'bo_handle', 'res_handle_out', 'res_handle',
                    'name', 'fd', 'dma_buf', 'hContext', 'hHwContext', 'hHwQueue', 'hHwQueueProgressFence', 'hPagingQueue',
-                   'hSyncObject', 'hResource'):
+                   'hSyncObject', 'hResource', 'new_ctx_id', 'ctx_id', 'new_list_handle', 'vm_id', 'exec_queue_id'):
         if member == 'hResource' and not event.startswith('open_'):
             continue
         if member in call and isinstance(call[member], int):
@@ -163,6 +165,8 @@ def sequences(calls, order):
         shown = {}
         for member, value in call.items():
             if member in CIRCUMSTANCES or member in LEFT_OUT or member.endswith('_names'):
+                continue
+            if member == 'value' and 'create_info' in call:  # where it went
                 continue
             if member in ('FenceValue', 'Reserved') and call['event'] in UNIONS:
                 continue

@@ -192,6 +192,12 @@ int fake_find(struct fake_file *file, uint32_t handle, uint64_t *offset, uint64_
     return 0;
 }
 
+uint32_t fake_id(uint32_t id)
+{
+    const char *more = getenv("GPUALLOC_FAKE_DRM_IDS");
+    return id + (more ? (uint32_t)strtoul(more, NULL, 10) : 0);
+}
+
 /* ---- DRM core ------------------------------------------------------------------------------------------------------------ */
 
 static void copy_text(char *to, size_t *room, const char *text)

@@ -94,9 +94,11 @@ static int bo_list(struct fake_file *file, void *argument)
     union drm_amdgpu_bo_list *a = argument;
     if (a->in.operation > 2)
         return EINVAL;
+    if (a->in.operation != AMDGPU_BO_LIST_OP_CREATE && a->in.list_handle != fake_id(5))
+        return ENOENT;
     int error = a->in.operation == AMDGPU_BO_LIST_OP_DESTROY ? 0 : check_list(file, &a->in);
     if (!error && a->in.operation == AMDGPU_BO_LIST_OP_CREATE)
-        a->out = (struct drm_amdgpu_bo_list_out){.list_handle = 5};
+        a->out = (struct drm_amdgpu_bo_list_out){.list_handle = fake_id(5)};
     return error;
 }
 
@@ -107,7 +109,9 @@ static int context(struct fake_file *file, void *argument)
     if (a->in.op < 1 || a->in.op > 6 || a->in.flags)
         return EINVAL;
     if (a->in.op == AMDGPU_CTX_OP_ALLOC_CTX)
-        a->out.alloc.ctx_id = 3;
+        a->out.alloc.ctx_id = fake_id(3);
+    else
+        return a->in.ctx_id == fake_id(3) ? 0 : EINVAL;
     return 0;
 }
 
