@@ -188,7 +188,7 @@ static struct json_object *report_object(const struct replay_report *report)
     add_text(root, "speed", "asap");
     add_text(root, "populate", "none");
     json_object_object_add(root, "device", device_of(session));
-    json_object_object_add(root, "system", replay_environment());
+    json_object_object_add(root, "system", replay_environment(session->identity.node));
     add_count(root, "clock_cost_ns", report->clock_cost_ns);
     add_count(root, "warmup", report->warmup);
     json_object_object_add(root, "translated", translated_of(session));
