@@ -20,7 +20,7 @@ static int (*fake_ioctl)(int fd, unsigned long request, ...);
 static int (*fake_close)(int fd);
 
 static const char *const drivers[] = {
-    "virtio_gpu", "amdgpu", "i915", "xe", "nouveau", "radeon", "panfrost", "v3d", "vgem", "msm", "qxl",
+    "virtio_gpu", "amdgpu", "i915", "xe", "nouveau", "radeon", "panfrost", "v3d", "vgem", "msm", "qxl", "panthor",
 };
 enum { DRIVERS = sizeof drivers / sizeof *drivers };
 static int devices[DRIVERS];
@@ -714,6 +714,41 @@ static void qxl(void **state)
     MAKE_ERROR("qxl", QXL_CLIENTCAP, struct drm_qxl_clientcap, ENOSYS, "index=1 pad=0", 1);
 }
 
+static void panthor(void **state)
+{
+    (void)state;
+#define PANTHOR(request, structure, ...) MAKE("panthor", PANTHOR_##request, struct drm_panthor_##structure, __VA_ARGS__)
+    PANTHOR(VM_CREATE, vm_create, "flags=0 id=1 user_va_range=0 user_va_range_out=140737488355328");
+    PANTHOR(BO_CREATE, bo_create, "size=5000 size_out=8192 flags=1 exclusive_vm_id=1 handle=1 pad=0", 5000, 1, 1);
+    PANTHOR(BO_MMAP_OFFSET, bo_mmap_offset, "handle=1 pad=0 offset=4096", 1);
+    struct longer_sync { /* of a newer interface */
+        struct drm_panthor_sync_op op;
+        uint64_t more;
+    };
+    const uintptr_t syncs = AT(struct longer_sync, {{1u << 31, 31, 0}, 9}, {{1, 32, 33}, 9});
+    const uintptr_t ops = AT(struct drm_panthor_vm_bind_op, {1, 1, 4096, 8192, 4096, {24, 2, syncs}}, {1u << 28, 0, 0, 16384, 4096});
+    const uintptr_t one = AT(struct drm_panthor_sync_op, {1, 34, 35});
+    const uintptr_t queues = AT(struct drm_panthor_queue_submit, {0, 64, 65536, 3, 0, {16, 1, one}},
+                                {1, 128, 131072, 4, 0, {24, 2, syncs}});
+#define BOTH                                                                                                                \
+    "syncs={stride=24 count=2 array=@ list=[{flags=2147483648 handle=31 timeline_value=0} {flags=1 handle=32 timeline_value=33}]}"
+    PANTHOR(VM_BIND, vm_bind,
+            "vm_id=1 flags=1 ops={stride=48 count=2 array=@ list=[{flags=1 bo_handle=1 bo_offset=4096 va=8192 size=4096 " BOTH "} "
+            "{flags=268435456 bo_handle=0 bo_offset=0 va=16384 size=4096 syncs={stride=0 count=0 array=0 list=[]}}]}",
+            1, 1, {48, 2, ops});
+    PANTHOR(GROUP_SUBMIT, group_submit,
+            "group_handle=5 pad=0 queue_submits={stride=40 count=2 array=@ list=[{queue_index=0 stream_size=64 stream_addr=65536 "
+            "latest_flush=3 pad=0 syncs={stride=16 count=1 array=@ list=[{flags=1 handle=34 timeline_value=35}]}} {queue_index=1 "
+            "stream_size=128 stream_addr=131072 latest_flush=4 pad=0 " BOTH "}]}",
+            5, 0, {40, 2, queues});
+    PANTHOR(TILER_HEAP_CREATE, tiler_heap_create,
+            "vm_id=1 initial_chunk_count=2 chunk_size=4096 max_chunks=3 target_in_flight=4 handle=7 tiler_heap_ctx_gpu_va=65536 "
+            "first_heap_chunk_gpu_va=131072",
+            1, 2, 4096, 3, 4);
+    PANTHOR(TILER_HEAP_DESTROY, tiler_heap_destroy, "handle=7 pad=0", 7);
+    PANTHOR(VM_DESTROY, vm_destroy, "id=1 pad=0", 1);
+}
+
 static void every_request_was_made(void **state)
 {
     (void)state;
@@ -740,6 +775,7 @@ int main(void)
         cmocka_unit_test(v3d),
         cmocka_unit_test(msm),
         cmocka_unit_test(qxl),
+        cmocka_unit_test(panthor),
         cmocka_unit_test(every_request_was_made),
     };
     return cmocka_run_group_tests(tests, open_fakes, NULL);
