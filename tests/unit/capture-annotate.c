@@ -187,10 +187,10 @@ static void a_rundown_among_renamings_tells_whole_names(void **state)
         assert_int_equal(pthread_create(&threads[i], NULL, rename_often, &letters[i]), 0);
     for (unsigned round = 0; round < 1000 && atomic_load(&event_count) < EVENTS - 2 * ANNOTATE_NAMES; round++)
         annotate_rundown();
-    capture_ops = &test_ops;
     atomic_store(&stop_renaming, true);
     for (size_t i = 0; i < 3; i++)
         pthread_join(threads[i], NULL);
+    capture_ops = &test_ops;
     for (unsigned i = 0; i < atomic_load(&event_count); i++) {
         const struct ga_gpualloc_annotate_name *r = &events[i].record.r_gpualloc_annotate_name;
         if (events[i].row != GA_ROW_gpualloc_annotate_name || r->handle != 0x6000)
