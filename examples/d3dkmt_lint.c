@@ -319,6 +319,8 @@ static void leak(D3DKMT_HANDLE leaky)
     struct D3DKMT_CREATECONTEXTVIRTUAL context = {.hDevice = leaky};
     step("leaked-context", D3DKMTCreateContextVirtual(&context));
     open_queue(leaky);                       /* leaked-paging-queue */
+    struct D3DKMT_CREATESYNCHRONIZATIONOBJECT2 mutex = {.hDevice = leaky, .Info = {.Type = D3DDDI_SYNCHRONIZATION_MUTEX}};
+    step("leaked-sync-object", D3DKMTCreateSynchronizationObject2(&mutex));
 }
 
 /* softgpu takes the adapter away at the first InvalidateCache. */
