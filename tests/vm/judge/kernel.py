@@ -29,6 +29,10 @@ def shmem_bytes(folder):
     return next(int(line.split()[1]) * 1024 for line in lines(folder, "meminfo") if line.startswith("Shmem:"))
 
 
+def shmem_without_files(folder):
+    return int(lines(folder, "shmem")[0])
+
+
 def driver_sizes(folder):
     """Objects that the driver itself lists: Counter of bytes; None where it has no such list."""
     if (text := lines(folder, "radeon_gem_info")) is not None:

@@ -53,12 +53,14 @@ def canonical_call(line, place, names):
 
 
 def canonical(listed):
-    """Calls by thread, threads in the order of their first call."""
-    threads, lanes, names = {}, [], Names()
+    """Calls by thread, threads in the order of what they asked for: which comes first is the scheduler's choice."""
+    asked = {}
     for line in listed:
-        lane = threads.setdefault((line["pid"], line["tid"]), len(threads))
-        if lane == len(lanes):
-            lanes.append([])
+        asked.setdefault((line["pid"], line["tid"]), []).append(line["request"])
+    threads = {thread: lane for lane, (_, thread) in enumerate(sorted((requests, thread) for thread, requests in asked.items()))}
+    lanes, names = [[] for _ in threads], Names()
+    for line in listed:
+        lane = threads[line["pid"], line["tid"]]
         place = f"call {len(lanes[lane]) + 1} of thread {lane + 1}"
         lanes[lane].append(canonical_call(line, place, names))
     return lanes

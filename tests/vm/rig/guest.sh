@@ -36,6 +36,14 @@ ask_kernel() {
     done
     mkdir -p "$folder"
     cp "${files[@]}" "$folder"
+    shared_memory >"$folder/shmem"
+}
+
+# shared_memory: bytes of it, but for files: those of GEM objects, mostly. The kernel sums up what each processor counted first.
+shared_memory() {
+    cat /proc/sys/vm/stat_refresh >/dev/null
+    { stat -f -c '%b %f %S' / /run /dev/shm; grep ^Shmem: /proc/meminfo; } |
+        awk '$1 == "Shmem:" {print $2 * 1024 - files} {files += ($1 - $2) * $3}'
 }
 
 # watch_kernel: from now on the kernel notes each GEM object that it makes and frees, with its size, whoever asked for it.
