@@ -166,7 +166,8 @@ int compare_results(struct comparison *c, const struct replay_result *base, cons
         uint32_t n = geomeans(c, base, a), m = geomeans(c, next, b);
         c->primary = compare_values(a, n, b, m);
         c->primary.significant = c->primary.p < COMPARE_ALPHA;
-        c->regressed = c->primary.significant && c->primary.change > threshold;
+        c->one_boot = strcmp(base->kernel, next->kernel) != 0 && (!base->by_boot || !next->by_boot);
+        c->regressed = !c->one_boot && c->primary.significant && c->primary.change > threshold;
         c->outliers = count_outliers(base, a) + count_outliers(next, b);
     }
     free(a);
@@ -229,10 +230,14 @@ void comparison_print(const struct comparison *c, const struct replay_result *ba
     if (c->outliers)
         fprintf(out, "%u runs took much longer or shorter than the others: something else was going on\n", c->outliers);
     if (base->run_count < RUNS_LEAST || next->run_count < RUNS_LEAST)
-        fprintf(out, "too few runs to show a difference: 'replay --runs 5' or more, on both sides\n");
+        fprintf(out, base->by_boot && next->by_boot ? "too few boots to show a difference: 4 or more, on both sides\n"
+                                                    : "too few runs to show a difference: 'replay --runs 5' or more, on both sides\n");
     if (*base->boot_id && strcmp(base->boot_id, next->boot_id) == 0 && strcmp(base->kernel, next->kernel) != 0)
         fprintf(out, "the kernels differ within one boot: one of the files was edited\n");
-    if (c->regressed)
+    if (c->one_boot)
+        fprintf(out, "no verdict: the kernels differ and runs of one boot say little of another; replay in several boots of each "
+                     "(docs/compare-kernels.md)\n");
+    else if (c->regressed)
         fprintf(out, "regressed: the geomean is %.1f%% slower, more than %.1f%%\n", c->primary.change * 100, threshold * 100);
     else
         fprintf(out, "no regression of more than %.1f%%\n", threshold * 100);
@@ -267,6 +272,7 @@ static struct json_object *side_object(const struct replay_result *result)
     json_object_object_add(object, "software", json_object_new_boolean(result->software));
     json_object_object_add(object, "kernel", json_object_new_string(result->kernel));
     json_object_object_add(object, "boot_id", json_object_new_string(result->boot_id));
+    json_object_object_add(object, "by_boot", json_object_new_boolean(result->by_boot));
     json_object_object_add(object, "runs", json_object_new_uint64(result->run_count));
     return object;
 }
@@ -287,6 +293,7 @@ char *comparison_json(const struct comparison *c, const struct replay_result *ba
     json_object_object_add(root, "threshold", json_object_new_double(threshold));
     json_object_object_add(root, "outliers", json_object_new_uint64(c->outliers));
     json_object_object_add(root, "one_sided_kinds", json_object_new_uint64(c->base_only + c->next_only));
+    json_object_object_add(root, "verdict", json_object_new_boolean(!c->one_boot));
     json_object_object_add(root, "regressed", json_object_new_boolean(c->regressed));
     const char *json = json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
                                                                 JSON_C_TO_STRING_NOSLASHESCAPE);

@@ -23,6 +23,7 @@ struct compare_row {
 struct comparison {
     struct compare_row primary, *rows;
     uint32_t row_count, base_only, next_only; /* kinds that only one result has */
+    bool one_boot;  /* the kernels differ and a side is a single boot, of which runs say little: there is no verdict */
     bool regressed; /* the primary metric is significantly slower, by more than the threshold */
     uint32_t outliers; /* runs whose wall time lies far outside the others' (three interquartile ranges) */
 };

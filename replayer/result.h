@@ -33,7 +33,7 @@ struct replay_result_kind {
 };
 struct replay_result {
     char *trace, *backend, *mode, *order, *node, *driver, *kernel, *boot_id, *plan;
-    bool software;
+    bool software, by_boot; /* by_boot: each run is a boot of its own (system.boots) */
     struct replay_result_kind *kinds;
     double *wall_ns; /* one a run */
     uint32_t kind_count, run_count;

@@ -135,6 +135,7 @@ static int parse_root(struct replay_result *result, struct json_object *root, st
         if (status < 0)
             return status;
     }
+    result->by_boot = member(system, "boots", json_type_array) != NULL;
     result->software = json_object_get_boolean(member(device, "software", json_type_boolean));
     return parse_runs(result, root, error);
 }
@@ -216,7 +217,7 @@ void replay_result_release(struct replay_result *result)
 
 void replay_result_describe(const struct replay_result *result, char *text, size_t size)
 {
-    snprintf(text, size, "%s%s%s, driver %s%s, kernel %s, %u run%s", result->backend, *result->node ? " on " : "", result->node,
+    snprintf(text, size, "%s%s%s, driver %s%s, kernel %s, %u %s%s", result->backend, *result->node ? " on " : "", result->node,
              result->driver, result->software ? " (software, no hardware)" : "", *result->kernel ? result->kernel : "unknown",
-             result->run_count, result->run_count == 1 ? "" : "s");
+             result->run_count, result->by_boot ? "boot" : "run", result->run_count == 1 ? "" : "s");
 }

@@ -66,7 +66,7 @@ const struct ga_verb verb_compare = {
         "interquartile range), the change, and the p of a Mann-Whitney U test over the runs; ~ is a change that is not\n"
         "significant at 5 %, corrected for the number of lines. The verdict is on the geometric mean of all lines: exit status 3\n"
         "when it is significantly slower by more than the threshold. Results of different traces, and verbatim with translated\n"
-        "ones, are not compared.",
+        "ones, are not compared. Between two kernels the runs of one boot give no verdict: docs/compare-kernels.md.",
     .options = options,
     .min_args = 2,
     .max_args = 2,

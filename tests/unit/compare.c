@@ -38,6 +38,32 @@ static struct replay_result result_of(const char *mode, const char *plan, const 
 static const double base_values[] = {1000, 1010, 990, 1005, 995};
 static const double slow_values[] = {2000, 2020, 1980, 2010, 1990};
 
+/* Runs of one boot of one kernel against those of another: a change, and no verdict. Boots that are runs have one. */
+static void kernels_are_judged_by_boots(void **state)
+{
+    (void)state;
+    struct replay_result base = result_of("verbatim", "1", base_values, 5), slow = result_of("verbatim", "1", slow_values, 5);
+    struct comparison c;
+    struct ga_error error;
+    slow.kernel[0] = '5';
+    assert_int_equal(compare_results(&c, &base, &slow, 0.05, &error), 0);
+    assert_true(c.primary.significant);
+    assert_true(c.one_boot);
+    assert_false(c.regressed);
+    comparison_release(&c);
+    base.by_boot = true;
+    assert_int_equal(compare_results(&c, &base, &slow, 0.05, &error), 0);
+    assert_true(c.one_boot);
+    comparison_release(&c);
+    slow.by_boot = true;
+    assert_int_equal(compare_results(&c, &base, &slow, 0.05, &error), 0);
+    assert_false(c.one_boot);
+    assert_true(c.regressed);
+    comparison_release(&c);
+    replay_result_release(&base);
+    replay_result_release(&slow);
+}
+
 static void near(double value, double expected)
 {
     if (!(fabs(value - expected) < 1e-9))
@@ -118,6 +144,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(twice_as_slow_is_a_regression),
+        cmocka_unit_test(kernels_are_judged_by_boots),
         cmocka_unit_test(few_runs_show_nothing),
         cmocka_unit_test(what_cannot_be_compared_is_refused),
     };
