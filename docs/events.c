@@ -57,7 +57,9 @@ static void print_member(const struct ga_row *row, const struct ga_member *membe
 static void print_row(const struct ga_row *row)
 {
     printf("\n### `%s:%s`\n%s", row->provider, row->event, row->doc);
-    if (row->kind == GA_ROW_CALL)
+    if (ga_row_is_mapping(row))
+        printf("\n\nThe function `%s`.", row->request);
+    else if (row->kind == GA_ROW_CALL)
         printf("\n\n`%s`, request 0x%02x, %u bytes%s%s.", row->request, row->number, row->abi_size,
                row->driver[0] ? ", driver " : "", row->driver);
     printf("\n\n| member | type | direction | meaning |\n|---|---|---|---|\n");

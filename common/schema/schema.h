@@ -159,11 +159,12 @@ struct ga_row {
     const struct ga_member *(*members)(void); /* ends with a null name */
     struct ga_effect effect;
     uint16_t abi_size, record_size; /* bytes of the interface's structure and of the record */
-    uint8_t number;                 /* _IOC_NR of the request */
+    uint16_t number;                /* _IOC_NR of the request; GA_NO_REQUEST: it is no ioctl */
     uint8_t kind;
 };
 
-enum { GA_LAYER_IOCTL = 0, GA_LAYER_API = 1 };
+enum { GA_NO_REQUEST = 0x100 };
+enum { GA_LAYER_IOCTL = 0 /* a system call */, GA_LAYER_API = 1 };
 enum {
     GA_MARK_RETRY = 1,      /* this attempt repeats one that was interrupted (EINTR, EAGAIN) */
     GA_MARK_NESTED = 2,     /* perhaps the inner half of another recorded call */
@@ -176,15 +177,15 @@ struct ga_call_header {
     uint64_t process;    /* instance: 64 random bits, renewed at fork and exec */
     uint64_t call;       /* number in the thread, from 1, without gaps */
     uint64_t begin, end; /* just before and just after the real call */
-    int64_t ret;         /* what the ioctl or the thunk returned */
+    int64_t ret;         /* what the ioctl, the thunk or the mmap returned */
     uint32_t pid, tid;   /* for people: numbers are reused */
     uint32_t thread;     /* ordinal in the process, from 0 */
     uint32_t size;       /* bytes of the argument structure as passed: members beyond it are absent */
     int32_t error;       /* errno after a return of -1, else 0 */
     uint8_t layer;       /* GA_LAYER_ */
     uint8_t marks;       /* GA_MARK_ bits */
-    uint64_t file;       /* drm only: id of the open file description */
-    uint64_t device;     /* drm only: device number (dev_t) of the node */
+    uint64_t file;       /* drm only: id of the open file description; 0: a mapping that is not of a device */
+    uint64_t device;     /* drm only: device number (dev_t) of the node, or 0 */
 };
 
 /* The first members of every ELEMENT record. */
@@ -239,6 +240,8 @@ static inline enum ga_row_id ga_row_id(const struct ga_row *row) { return (enum 
 /* Which interface a row is of; neither for gpualloc's own events. Async-signal-safe. */
 static inline bool ga_row_is_d3dkmt(const struct ga_row *row) { return row->provider[1] == '3'; }
 static inline bool ga_row_is_drm(const struct ga_row *row) { return row->provider[1] == 'r'; }
+/* Whether it is mmap, munmap or mremap. */
+static inline bool ga_row_is_mapping(const struct ga_row *row) { return row->kind == GA_ROW_CALL && row->number == GA_NO_REQUEST; }
 
 /* Whether a call failed: -1 from an ioctl, or a negative NTSTATUS (259, STATUS_PENDING, is success). */
 bool ga_call_failed(const struct ga_row *row, const struct ga_call_header *header);

@@ -8,6 +8,7 @@
 #include "preload/elements.h"
 #include "preload/extents.h"
 #include "preload/fences.h"
+#include "preload/files.h"
 #include "preload/ops.h"
 #include "preload/process.h"
 #include "preload/reads.h"
@@ -99,7 +100,8 @@ void capture_begin(struct capture_call *call, const struct capture_target *targe
     call->shape = shape;
     call->thread = thread_self();
     call->scratch = NULL;
-    call->stack = thread_stack(call->thread, target->frame);
+    call->stack = target->own ? (struct memory_stack){target->argument, target->argument + target->size}
+                              : thread_stack(call->thread, target->frame);
     call->argument = target->argument;
     call->size = target->size;
     call->budget = CALL_BUDGET;
@@ -133,10 +135,14 @@ void capture_begin(struct capture_call *call, const struct capture_target *targe
 
 /* After the call. */
 
+/* A dma-buf's identity; its descriptor is known as one from now on. */
 static uint64_t inode_of(int64_t fd)
 {
     struct stat status;
-    return fd >= 0 && fstat((int)fd, &status) == 0 ? status.st_ino : 0;
+    if (fd < 0 || fstat((int)fd, &status) != 0)
+        return 0;
+    files_note_dma_buf((int)fd);
+    return status.st_ino;
 }
 
 /* A value after the call: an output only of a call that did not fail. What cannot be read back stays 0, or as it was. */

@@ -20,6 +20,7 @@ struct capture_target {
     uintptr_t frame; /* frame address of the hook */
     uint8_t layer, marks;
     bool older;      /* the elements have their older form */
+    bool own;        /* the argument is the tracer's: it is read directly */
 };
 
 struct capture_elements; /* see elements.h */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "preload/capture.h"
 #include "preload/files.h"
@@ -171,4 +172,108 @@ NTSTATUS dispatch_thunk(const struct dispatch_thunk *thunk, void *arguments, uin
     capture_end(&call, status, 0);
     errno = saved;
     return status;
+}
+
+/* The CPU's mappings. */
+
+static uint64_t inode_of(int fd)
+{
+    struct stat status;
+    return fstat(fd, &status) == 0 ? status.st_ino : 0;
+}
+
+static void begin_mapping(struct capture_call *call, enum ga_row_id row, const void *arguments, uint32_t size, uintptr_t frame,
+                          const struct files_file *file)
+{
+    const struct capture_target target = {
+        .row = row,
+        .size = size,
+        .argument = (uint64_t)(uintptr_t)arguments,
+        .file = file ? file->id : 0,
+        .device = file ? file->device : 0,
+        .frame = frame,
+        .own = true,
+    };
+    capture_begin(call, &target);
+}
+
+static void end_mapping(struct capture_call *call, const void *result, int error)
+{
+    capture_end(call, (int64_t)(intptr_t)result, result == MAP_FAILED ? error : 0);
+}
+
+static void *mmap_of(const struct ga_mmap_arguments *a, dispatch_mmap_function *real)
+{
+    return real((void *)(uintptr_t)a->addr, a->length, (int)a->prot, (int)a->flags, a->fd, (off_t)a->offset);
+}
+
+/* Recorded is what maps a device or a dma-buf, and what maps anything over one. */
+void *dispatch_mmap(const struct ga_mmap_arguments *arguments, uintptr_t frame, dispatch_mmap_function *real)
+{
+    bool anonymous = arguments->fd < 0 || arguments->flags & MAP_ANONYMOUS, enabled = capture_ops->enabled(GA_ROW_drm_mmap);
+    const struct files_file *file = anonymous || !enabled ? NULL : files_find_mapped(arguments->fd, arguments->offset);
+    bool dma_buf = enabled && !anonymous && !file && files_is_dma_buf(arguments->fd), device = (file && !file->driver->dxg) || dma_buf;
+    bool over = arguments->flags & MAP_FIXED && mappings_any() && mappings_take(arguments->addr, arguments->length);
+    if (!device && !over)
+        return mmap_of(arguments, real);
+
+    struct capture_call call;
+    struct ga_mmap_arguments recorded = *arguments;
+    if (dma_buf)
+        recorded.dma_buf = inode_of(arguments->fd);
+    if (enabled)
+        begin_mapping(&call, GA_ROW_drm_mmap, &recorded, sizeof recorded, frame, device ? file : NULL);
+    void *result = mmap_of(arguments, real);
+    int error = errno;
+    if (result == MAP_FAILED && over)
+        mappings_restore(arguments->addr, arguments->length);
+    else if (result != MAP_FAILED && device)
+        mappings_add((uint64_t)(uintptr_t)result, arguments->length);
+    if (enabled)
+        end_mapping(&call, result, error);
+    errno = error;
+    return result;
+}
+
+int dispatch_munmap(const struct ga_munmap_arguments *arguments, uintptr_t frame, dispatch_munmap_function *real)
+{
+    void *address = (void *)(uintptr_t)arguments->addr;
+    if (!mappings_take(arguments->addr, arguments->length))
+        return real(address, arguments->length);
+    struct capture_call call;
+    bool enabled = capture_ops->enabled(GA_ROW_drm_munmap);
+    if (enabled)
+        begin_mapping(&call, GA_ROW_drm_munmap, arguments, sizeof *arguments, frame, NULL);
+    int result = real(address, arguments->length), error = errno;
+    if (result != 0)
+        mappings_restore(arguments->addr, arguments->length);
+    if (enabled)
+        capture_end(&call, result, result == -1 ? error : 0);
+    errno = error;
+    return result;
+}
+
+void *dispatch_mremap(const struct ga_mremap_arguments *a, uintptr_t frame, dispatch_mremap_function *real)
+{
+    void *from = (void *)(uintptr_t)a->old_address, *to = (void *)(uintptr_t)a->new_address;
+    bool fixed = a->flags & MREMAP_FIXED;
+    bool device = mappings_take(a->old_address, a->old_size), over = fixed && mappings_take(a->new_address, a->new_size);
+    if (!device && !over)
+        return real(from, a->old_size, a->new_size, (int)a->flags, to);
+    struct capture_call call;
+    bool enabled = capture_ops->enabled(GA_ROW_drm_mremap);
+    if (enabled)
+        begin_mapping(&call, GA_ROW_drm_mremap, a, sizeof *a, frame, NULL);
+    void *result = real(from, a->old_size, a->new_size, (int)a->flags, to);
+    int error = errno;
+    if (result == MAP_FAILED && device)
+        mappings_restore(a->old_address, a->old_size);
+    if (result == MAP_FAILED && over)
+        mappings_restore(a->new_address, a->new_size);
+    if (result != MAP_FAILED && device)
+        mappings_add((uint64_t)(uintptr_t)result, a->new_size);
+    if (enabled)
+        end_mapping(&call, result, error);
+    errno = error;
+    return result;
 }

@@ -26,7 +26,8 @@ enum {
     /* What an entry's low bits say; from FIRST_FILE on, a slot of files[]. */
     UNKNOWN = 0,
     OTHER = 1,
-    FIRST_FILE = 2,
+    DMA_BUF = 2,
+    FIRST_FILE = 3,
     STATE_BITS = 16,
     STATE_MASK = (1 << STATE_BITS) - 1,
 };
@@ -238,7 +239,7 @@ static struct files_file *identify(int fd, entry_t *entry)
     struct files_file *found = NULL;
     for (unsigned attempt = 0; attempt < ATTEMPTS; attempt++) {
         uint64_t word = atomic_load_explicit(entry, memory_order_acquire);
-        if (state_of(word) != UNKNOWN)
+        if (state_of(word) != UNKNOWN && state_of(word) != DMA_BUF)
             return file_of(state_of(word));
         struct capture_probe probe;
         int result = capture_ops->probe(fd, &probe);
@@ -259,12 +260,36 @@ struct files_file *files_find(int fd)
     if (!entry)
         return NULL;
     unsigned state = state_of(atomic_load_explicit(entry, memory_order_acquire));
-    if (state == UNKNOWN) {
+    if (state == UNKNOWN || state == DMA_BUF) { /* a dma-buf answers no such request: its close was not seen */
         struct files_file *file = identify(fd, entry);
         errno = saved;
         return file;
     }
     return file_of(state);
+}
+
+/* DRM's offsets for mmap begin beyond what 32 bits can say. */
+enum { DEVICE_OFFSETS = 32 };
+
+struct files_file *files_find_mapped(int fd, uint64_t offset)
+{
+    entry_t *entry = entry_of(fd, false);
+    unsigned state = entry ? state_of(atomic_load_explicit(entry, memory_order_acquire)) : UNKNOWN;
+    return state == UNKNOWN && offset >> DEVICE_OFFSETS ? files_find(fd) : file_of(state);
+}
+
+void files_note_dma_buf(int fd)
+{
+    entry_t *entry = entry_of(fd, true);
+    uint64_t word = entry ? atomic_load_explicit(entry, memory_order_acquire) : DMA_BUF;
+    if (state_of(word) < DMA_BUF && !process_is_guest())
+        (void)atomic_compare_exchange_strong(entry, (unsigned long long *)&word, next_word(word, DMA_BUF));
+}
+
+bool files_is_dma_buf(int fd)
+{
+    entry_t *entry = entry_of(fd, false);
+    return entry && state_of(atomic_load_explicit(entry, memory_order_acquire)) == DMA_BUF;
 }
 
 void files_closing(int fd, struct files_closing *closing)
@@ -327,8 +352,12 @@ void files_duplicated(int from, int to)
 {
     files_made(to);
     entry_t *source = entry_of(from, false), *target = entry_of(to, true);
-    if (!source || !target || state_of(atomic_load_explicit(source, memory_order_acquire)) < FIRST_FILE || process_is_guest())
+    if (!source || !target || state_of(atomic_load_explicit(source, memory_order_acquire)) < DMA_BUF || process_is_guest())
         return;
+    if (files_is_dma_buf(from)) {
+        files_note_dma_buf(to);
+        return;
+    }
     sigset_t signals;
     lock(&signals);
     struct files_file *file = file_of(state_of(atomic_load(source)));

@@ -44,6 +44,11 @@ struct files_closing {
 
 /* The GPU file that fd leads to, or null. May ask the device once. Keeps errno. */
 struct files_file *files_find(int fd);
+/* The same for mmap, which programs call for every file: asks nobody, unless the offset is beyond the end of most files. */
+struct files_file *files_find_mapped(int fd, uint64_t offset);
+/* A descriptor that a request made or took as a dma-buf's; whether it is known as one. */
+void files_note_dma_buf(int fd);
+bool files_is_dma_buf(int fd);
 /* Before the real call that closes or replaces fd; then after it, with whether the descriptor is gone. */
 void files_closing(int fd, struct files_closing *closing);
 void files_closed(int fd, const struct files_closing *closing, bool gone);

@@ -17,6 +17,7 @@
 #include "preload/debug.h"
 #include "preload/fences.h"
 #include "preload/files.h"
+#include "preload/mappings.h"
 #include "preload/ops.h"
 #include "schema/records.h"
 
@@ -39,6 +40,7 @@ static const char *const trouble_texts[PROCESS_TROUBLE_COUNT] = {
     [PROCESS_TROUBLE_PROBE] = "a DRM device did not say its driver: its calls were not recorded",
     [PROCESS_TROUBLE_FILES_FULL] = "too many GPU files open: calls on further ones were not recorded",
     [PROCESS_TROUBLE_NAME] = "a name that the program gave could not be read",
+    [PROCESS_TROUBLE_MAPPINGS_FULL] = "too much is mapped of GPU devices: the unmap of some was not recorded",
 };
 static atomic_ullong trouble_counts[PROCESS_TROUBLE_COUNT];
 
@@ -95,6 +97,7 @@ void process_renew(void)
     for (unsigned i = 0; i < PROCESS_TROUBLE_COUNT; i++)
         atomic_store(&trouble_counts[i], 0);
     fences_forget();
+    mappings_forget();
 }
 
 bool process_is_guest(void) { return (pid_t)syscall(SYS_getpid) != capture_process.pid; }

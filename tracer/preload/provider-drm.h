@@ -21,6 +21,7 @@
     LTTNG_UST_TRACEPOINT_EVENT(drm, event, LTTNG_UST_TP_ARGS(const struct ga_drm_##event *, r),                            \
         LTTNG_UST_TP_FIELDS(GA_TP_ELEMENT_HEADER __VA_ARGS__))
 #include "schema/drm.def"
+#include "schema/mapping.def"
 #include "schema/drivers.inc"
 #include "schema/undef.inc"
 

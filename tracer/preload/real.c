@@ -16,6 +16,11 @@ static int look_for_helper(struct dl_phdr_info *info, size_t size, void *unused)
     return 0;
 }
 
+const struct real_functions *real_ready(void)
+{
+    return __builtin_expect(__atomic_load_n(&real.ready, __ATOMIC_ACQUIRE), 1) ? &real : NULL;
+}
+
 const struct real_functions *real_get(void)
 {
     /* Two threads may both do this: they store the same values. ready comes last. */

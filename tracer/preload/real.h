@@ -36,6 +36,10 @@ struct winsize;
     F(ssize_t, recvmsg, (int, struct msghdr *, int))                                                                        \
     F(int, recvmmsg, (int, struct mmsghdr *, unsigned, int, struct timespec *))                                             \
     F(int, pidfd_getfd, (int, int, unsigned))                                                                               \
+    F(void *, mmap, (void *, size_t, int, int, int, off_t))                                                                  \
+    F(void *, mmap64, (void *, size_t, int, int, int, off64_t))                                                              \
+    F(int, munmap, (void *, size_t))                                                                                        \
+    F(void *, mremap, (void *, size_t, size_t, int, ...))                                                                   \
     F(pid_t, fork, (void))                                                                                                  \
     F(pid_t, forkpty, (int *, char *, const struct termios *, const struct winsize *))                                      \
     F(int, daemon, (int, int))                                                                                              \
@@ -49,6 +53,8 @@ struct real_functions {
     bool ready;
 };
 
+/* The table, or null before its first use: for wrappers that run inside of what resolving it may call (a malloc that maps memory). */
+const struct real_functions *real_ready(void);
 /* The table, resolved. A function that the C library lacks is null. */
 const struct real_functions *real_get(void);
 
