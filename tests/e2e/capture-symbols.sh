@@ -25,6 +25,10 @@ forkpty
 gpualloc_annotate_name
 gpualloc_annotate_part
 ioctl
+mmap
+mmap64
+mremap
+munmap
 open
 open64
 openat

@@ -34,6 +34,7 @@ UNIONS = {'d3dkmt:wait_for_synchronization_object_from_gpu', 'd3dkmt:signal_sync
 MOMENTARY = {'CurrentUsage', 'timeout', 'timeout_ns', 'timeout_nsec'}
 LEFT_OUT = ADDRESSES | DESCRIPTORS | MOMENTARY
 CREATE_RESOURCE = 1
+MAPPINGS = {'drm:mmap', 'drm:munmap', 'drm:mremap'}  # a replay maps by its own choice (--populate)
 
 
 class Names:
@@ -138,6 +139,7 @@ def failed(call):
 
 def read(path):
     calls = [as_ioctl(json.loads(line)) for line in open(path)]
+    calls = [c for c in calls if c['event'] not in MAPPINGS]
     return sorted((c for c in calls if c.get('errno') != 4), key=lambda c: int(c['ts']))  # what EINTR interrupted is repeated
 
 
