@@ -753,7 +753,7 @@ static void every_request_was_made(void **state)
 {
     (void)state;
     for (const struct ga_row *row = ga_rows; row < ga_rows + GA_ROW_COUNT; row++)
-        for (int i = 0; row->kind == GA_ROW_CALL && ga_row_is_drm(row) && i < DRIVERS; i++)
+        for (int i = 0; row->kind == GA_ROW_CALL && ga_row_is_drm(row) && !ga_row_is_mapping(row) && i < DRIVERS; i++)
             if ((!*row->driver || strcmp(row->driver, drivers[i]) == 0) && !row_made[ga_row_id(row)])
                 fail_msg("%s is in the schema and not in this table", row->request);
 }
