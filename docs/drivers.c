@@ -27,6 +27,14 @@ static bool has_backend(const char *driver)
 
 static const char *replayed(const struct ga_row *row)
 {
+    switch (replay_row_never(row)) {
+    case REPLAY_ISSUED:
+        break;
+    case REPLAY_SKIP_COMMANDS:
+        return "never: commands";
+    default:
+        return "never: its end is not in the replay";
+    }
     if (!replay_row_known(row))
         return "not yet";
     if (!*row->driver || has_backend(row->driver))

@@ -57,6 +57,8 @@ struct replay_backend {
     const char *summary; /* one line */
     const char *const *drivers; /* kernel drivers that it serves, ending with null; null: only when asked for by name */
 
+    bool unmet; /* it has met fake devices only, or a device made of software: said with every result */
+
     /* Opens a device; self is this table (several may share functions). Main thread. Required. identity is zeros before. */
     int (*open)(struct replay_device **device, const struct replay_backend *self, const struct replay_target *target,
                 struct replay_identity *identity, struct ga_error *error);

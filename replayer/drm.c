@@ -9,12 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <libdrm/drm.h>
 #include <libdrm/drm_mode.h>
+#include <libdrm/i915_drm.h>
 #include <xf86drm.h>
 
 enum {
@@ -263,8 +265,18 @@ void replay_drm_issue(struct replay_device *device, uint32_t lane, const struct 
     *outcome = (struct replay_outcome){.ret = result, .error = error == EAGAIN ? EINTR : error, .failed = result == -1};
 }
 
+/* A request that maps by itself: what it mapped would outlive the run. */
+static void unmap(const unsigned char *scratch)
+{
+    struct drm_i915_gem_mmap map;
+    memcpy(&map, scratch, sizeof map);
+    munmap((void *)(uintptr_t)map.addr_ptr, map.size);
+}
+
 void replay_drm_finish(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)
 {
+    if (!outcome->failed && call->row && ga_row_id(call->row) == GA_ROW_drm_i915_gem_mmap)
+        unmap(device->requests.scratch[lane]);
     if (device->forms[number_of(device, call)] != AS_CREATE_DUMB) {
         replay_requests_finish(&device->requests, lane, call, outcome->failed);
         return;

@@ -147,6 +147,31 @@ static const struct replay_reference references[] = {
     DRM(amdgpu_ctx, ctx_id, SUBMITTER, ENDS, IF(op, IS, 2)),
     DRM(amdgpu_ctx, ctx_id, SUBMITTER, USES, IF(op, ABOVE, 2)),
     DRM(amdgpu_ctx, new_ctx_id, SUBMITTER, MAKES),
+    DRM(i915_gem_vm_create, vm_id, VM, MAKES),
+    DRM(i915_gem_vm_destroy, vm_id, VM, ENDS),
+    DRM(i915_gem_context_create, ctx_id, SUBMITTER, MAKES),
+    DRM(i915_gem_context_destroy, ctx_id, SUBMITTER, ENDS),
+    DRM(i915_context_setparam, value, VM, USES, IF(param, IS, 9)),
+    DRM(xe_gem_create, vm_id, VM, USES),
+    DRM(xe_vm_create, vm_id, VM, MAKES),
+    DRM(xe_vm_destroy, vm_id, VM, ENDS),
+    DRM(xe_vm_bind, vm_id, VM, USES),
+    DRM(xe_vm_bind, exec_queue_id, SUBMITTER, USES),
+    DRM(xe_bind_op, obj, BUFFER, USES),
+    DRM(xe_sync, handle, SYNCOBJ, USES),
+    DRM(xe_exec_queue_create, vm_id, VM, USES),
+    DRM(xe_exec_queue_create, exec_queue_id, SUBMITTER, MAKES),
+    DRM(xe_exec_queue_destroy, exec_queue_id, SUBMITTER, ENDS),
+    DRM(nouveau_bind_op, handle, BUFFER, USES),
+    DRM(nouveau_sync, handle, SYNCOBJ, USES),
+    DRM(syncobj_create, handle, SYNCOBJ, MAKES),
+    DRM(syncobj_destroy, handle, SYNCOBJ, ENDS),
+    DRM(syncobj_reset, handles, SYNCOBJ, USES),
+    DRM(syncobj_signal, handles, SYNCOBJ, USES),
+    DRM(syncobj_query, handles, SYNCOBJ, USES),
+    DRM(syncobj_timeline_signal, handles, SYNCOBJ, USES),
+    DRM(syncobj_transfer, src_handle, SYNCOBJ, USES),
+    DRM(syncobj_transfer, dst_handle, SYNCOBJ, USES),
     DRM(gem_flink, name, NAME, MAKES),
     DRM(gem_open, name, NAME, USES),
     DRM(prime_handle_to_fd, fd, DMA_BUF, MAKES, .identity = "dma_buf"),
@@ -156,17 +181,27 @@ static const struct replay_reference references[] = {
 /* Requests that name no object but are issued. */
 static const uint16_t independent[] = {
     GA_ROW_drm_virtgpu_getparam, GA_ROW_drm_virtgpu_get_caps, GA_ROW_drm_virtgpu_context_init, GA_ROW_drm_amdgpu_vm,
+    GA_ROW_drm_nouveau_vm_init, GA_ROW_drm_nouveau_vm_bind, GA_ROW_drm_radeon_gem_info, GA_ROW_drm_radeon_info,
 };
 
 #define SUPPLY(row_, member_, ...) {.row = GA_ROW_drm_##row_, .member = #member_, __VA_ARGS__}
 static const struct replay_supply supplies[] = {
     SUPPLY(amdgpu_gem_userptr, addr, .size = "size"),
+    SUPPLY(radeon_gem_userptr, addr, .size = "size"),
+    SUPPLY(radeon_info, value, .fixed = 4096), /* answers are arrays of 128 bytes at most */
+    SUPPLY(i915_gem_userptr, user_ptr, .size = "user_size"),
+    SUPPLY(i915_gem_pread, data_ptr, .size = "size"),
+    SUPPLY(i915_gem_pwrite, data_ptr, .size = "size"),
+    SUPPLY(i915_context_setparam, value, IF(param, IS, 7)),
+    SUPPLY(i915_context_setparam, value, IF(param, IS, 10)),
+    SUPPLY(xe_bind_op, userptr, .size = "range"),
+    SUPPLY(xe_sync, addr, .fixed = 8),
     SUPPLY(virtgpu_get_caps, addr, .size = "size"),
     SUPPLY(virtgpu_context_set_param, value, .fixed = 64, IF(param, IS, 4)), /* a name for debugging */
 };
 
 static const uint16_t binds[] = {
-    GA_ROW_drm_amdgpu_gem_va,
+    GA_ROW_drm_amdgpu_gem_va, GA_ROW_drm_radeon_gem_va, GA_ROW_drm_xe_vm_bind, GA_ROW_drm_nouveau_vm_bind,
 };
 
 /* A GEM handle's part in a call, from the schema's effect. */
@@ -232,21 +267,11 @@ static bool in_table(const struct ga_row *row, const char *member)
     return false;
 }
 
-static bool supplied(const struct ga_row *row, const char *member)
-{
-    for (size_t i = 0; i < sizeof supplies / sizeof *supplies; i++)
-        if (supplies[i].row == ga_row_id(row) && strcmp(supplies[i].member, member) == 0)
-            return true;
-    return false;
-}
-
-/* Whether a DRM request's structure can be issued from what its members say: objects that the table knows, no memory of the
-   program's own but what is supplied. */
+/* Whether a DRM request's structure can be issued from what its members say: it names no objects but those that the table knows. */
 static bool is_plain(const struct ga_row *row)
 {
     for (const struct ga_member *m = row->members(); m->name; m++)
-        if ((m->object && !in_table(row, m->name)) || (m->kind == GA_PTR && m->direction & GA_IN && !supplied(row, m->name)) ||
-            (m->kind == GA_ELEMENTS && !is_plain(&ga_rows[m->element])))
+        if ((m->object && !in_table(row, m->name)) || (m->kind == GA_ELEMENTS && !is_plain(&ga_rows[m->element])))
             return false;
     return true;
 }

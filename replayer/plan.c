@@ -197,6 +197,7 @@ static const struct wait_limit {
     const char *member;
 } wait_limits[] = {
     {GA_ROW_drm_amdgpu_gem_wait_idle, true, "timeout"},
+    {GA_ROW_drm_i915_gem_wait, false, "timeout_ns"},
 };
 
 static const struct wait_limit *find_limit(const struct ga_row *row, const struct ga_member *member)
@@ -498,15 +499,26 @@ static int add_elements(struct pass *p, const struct ga_row *row, const struct g
     return result < 0 ? result : add_relocation(p, place, REPLAY_TO_IMAGE, array);
 }
 
+/* An address of nobody knows what. The next one of a chain is add_scattered's. */
+static int add_unknown_address(struct pass *p, const struct ga_member *member, const void *record, uint32_t place)
+{
+    if (!(member->direction & GA_IN) || !ga_member_in(member, record) || strcmp(member->name, "next_extension") == 0)
+        return 0;
+    if (!p->call->failed)
+        skip(p, REPLAY_SKIP_MEMORY);
+    return add_relocation(p, place, REPLAY_TO_NOWHERE, 0);
+}
+
 static int add_members(struct pass *p, const struct ga_row *row, const void *record, uint32_t size, uint32_t base)
 {
     const struct ga_call *call = p->call;
     int result = 0;
     for (const struct ga_member *member = row->members(); result == 0 && member->name; member++) {
-        if (member->offset == GA_NONE || member->offset + member->width > row->abi_size ||
+        bool here = member->kind == GA_ELEMENTS && member->layout == GA_LAYOUT_HERE;
+        if ((!here && (member->offset == GA_NONE || member->offset + member->width > row->abi_size)) ||
             !ga_member_present(row, member, record, size, call->row, call->record))
             continue;
-        uint32_t place = base + member->offset;
+        uint32_t place = base + (here ? member->at : member->offset);
         const struct replay_supply *supply;
         switch (member->kind) {
         case GA_INT:
@@ -519,6 +531,8 @@ static int add_members(struct pass *p, const struct ga_row *row, const void *rec
                 result = add_supply(p, row, record, supply, place, ga_member_in(member, record));
             else if (strcmp(member->name, "pSystemMem") == 0 && ga_member_in(member, record))
                 result = add_memory(p, place, ga_member_in(member, record));
+            else if (ga_row_is_drm(row))
+                result = add_unknown_address(p, member, record, place);
             break;
         case GA_BLOB:
             result = add_blob(p, row, member, record, place);
@@ -650,9 +664,18 @@ static const struct {
     {GA_ROW_drm_amdgpu_cs, REPLAY_SKIP_COMMANDS},
     {GA_ROW_drm_amdgpu_wait_cs, REPLAY_SKIP_NO_SIGNAL},
     {GA_ROW_drm_amdgpu_wait_fences, REPLAY_SKIP_NO_SIGNAL},
+    {GA_ROW_drm_radeon_cs, REPLAY_SKIP_COMMANDS},
+    {GA_ROW_drm_i915_gem_execbuffer2, REPLAY_SKIP_COMMANDS},
+    {GA_ROW_drm_xe_exec, REPLAY_SKIP_COMMANDS},
+    {GA_ROW_drm_xe_wait_user_fence, REPLAY_SKIP_NO_SIGNAL},
+    {GA_ROW_drm_nouveau_gem_pushbuf, REPLAY_SKIP_COMMANDS},
+    {GA_ROW_drm_nouveau_exec, REPLAY_SKIP_COMMANDS},
+    {GA_ROW_drm_syncobj_wait, REPLAY_SKIP_NO_SIGNAL},
+    {GA_ROW_drm_syncobj_timeline_wait, REPLAY_SKIP_NO_SIGNAL},
+    {GA_ROW_drm_syncobj_eventfd, REPLAY_SKIP_NO_SIGNAL},
 };
 
-static enum replay_skip never_issued(const struct ga_row *row)
+enum replay_skip replay_row_never(const struct ga_row *row)
 {
     for (size_t i = 0; i < sizeof never / sizeof *never; i++)
         if (never[i].row == ga_row_id(row))
@@ -666,8 +689,8 @@ static enum replay_skip skip_by_marks(const struct ga_call *call)
         return REPLAY_SKIP_UNREADABLE;
     if (call->header->marks & GA_MARK_NESTED)
         return REPLAY_SKIP_NESTED;
-    if (never_issued(call->row))
-        return never_issued(call->row);
+    if (replay_row_never(call->row))
+        return replay_row_never(call->row);
     if (!replay_row_known(call->row))
         return REPLAY_SKIP_NOT_YET;
     bool drm = ga_row_is_drm(call->row); /* drmIoctl repeats on EAGAIN, which is an answer (timeout) on /dev/dxg */

@@ -203,6 +203,8 @@ void replay_plan_release(struct replay_plan *plan);
 
 /* The fence value that the recording's paging call was given is where its structure has it: bytes into the image. */
 uint32_t replay_fence_place(const struct ga_row *row);
+/* Why a request is never issued; REPLAY_ISSUED: it is. */
+enum replay_skip replay_row_never(const struct ga_row *row);
 /* The event's name without its provider ("create_allocation"), or "close" for a file's last close. */
 const char *replay_call_name(const struct replay_call *call);
 

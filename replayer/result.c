@@ -41,6 +41,7 @@ static struct json_object *device_of(const struct replay_session *session)
     add_text(device, "driver", session->identity.driver);
     add_text(device, "driver_version", session->identity.version);
     json_object_object_add(device, "software", json_object_new_boolean(session->identity.software));
+    json_object_object_add(device, "never_run_on_hardware", json_object_new_boolean(session->backend->unmet));
     return device;
 }
 
@@ -373,6 +374,8 @@ static void print_header(const struct replay_report *report, FILE *out)
     if (*identity->node)
         fprintf(out, ", %s (driver %s%s%s)", identity->node, identity->driver, *identity->version ? " " : "", identity->version);
     fprintf(out, "%s\n", identity->software ? "; software, no hardware was measured" : "");
+    if (session->backend->unmet)
+        fprintf(out, "backend %s has never run on hardware: it has met fake devices only\n", session->backend->name);
     fprintf(out, "%s calls of %s thread%s, %s, order %s, %s run%s after %s to warm up\n", ga_count(plan->call_count).text,
             ga_count(plan->lane_count).text, plan->lane_count == 1 ? "" : "s", replay_mode_name(session->binding.mode),
             plan->memory_order == REPLAY_ORDER_MEMORY ? "memory" : "resource", ga_count(report->statistics->run_count).text,

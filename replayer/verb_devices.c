@@ -43,7 +43,7 @@ static void print_text(const struct replay_nodes *nodes)
     }
     printf("\nbackends:\n");
     for (const struct replay_backend *const *backend = replay_backends; *backend; backend++)
-        printf("  %-12s %s\n", (*backend)->name, (*backend)->summary);
+        printf("  %-12s %s%s\n", (*backend)->name, (*backend)->summary, (*backend)->unmet ? " (never run on hardware)" : "");
 }
 
 static struct json_object *node_object(const struct replay_node *node)
@@ -78,6 +78,7 @@ static void print_json(const struct replay_nodes *nodes)
         struct json_object *object = json_object_new_object();
         json_object_object_add(object, "name", json_object_new_string((*backend)->name));
         json_object_object_add(object, "summary", json_object_new_string((*backend)->summary));
+        json_object_object_add(object, "never_run_on_hardware", json_object_new_boolean((*backend)->unmet));
         json_object_array_add(backends, object);
     }
     json_object_object_add(root, "backends", backends);

@@ -5,5 +5,6 @@ const struct replay_backend replay_backend_amdgpu = {
     .name = "amdgpu",
     .summary = "DRM requests as recorded, on the amdgpu kernel driver",
     .drivers = (const char *const[]){"amdgpu", NULL},
+    .unmet = true,
     REPLAY_DRM_BACKEND,
 };

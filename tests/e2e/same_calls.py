@@ -25,13 +25,14 @@ NAMES = {'phAllocationList': 'hAllocation', 'AllocationList': 'hAllocation', 'Ha
 ADDRESSES = {'pAllocationInfo', 'pAllocationInfo2', 'pOpenAllocationInfo', 'pOpenAllocationInfo2', 'pSystemMem',
              'addr_ptr', 'offset', 'FenceValueCPUVirtualAddress', 'pData',
              'HwQueueProgressFenceCPUVirtualAddress', 'FenceValueGPUVirtualAddress', 'HwQueueProgressFenceGPUVirtualAddress',
-             'SharedHandle', 'addr', 'user_ptr', 'userptr', 'data_ptr', 'bo_info_ptr'}
+             'SharedHandle', 'addr', 'user_ptr', 'userptr', 'data_ptr', 'bo_info_ptr',
+             'next_extension', 'regions_ptr', 'vector_of_binds', 'syncs', 'instances', 'op_ptr', 'wait_ptr', 'sig_ptr'}
 DESCRIPTORS = {'hAsyncEvent', 'CpuEventHandle', 'Event', 'hNtHandle', 'pSharedNtHandle'}
 # Members of a union that are also shown as what they are not: a pointer as a value.
 UNIONS = {'d3dkmt:wait_for_synchronization_object_from_gpu', 'd3dkmt:signal_synchronization_object_from_gpu',
           'd3dkmt:signal_synchronization_object_from_gpu2'}
 # What a device says of itself at a moment: it depends on how the threads came to interleave.
-MOMENTARY = {'CurrentUsage', 'timeout', 'timeout_ns', 'timeout_nsec'}
+MOMENTARY = {'CurrentUsage', 'timeout', 'timeout_ns', 'timeout_nsec', 'timeout_ns_out'}
 LEFT_OUT = ADDRESSES | DESCRIPTORS | MOMENTARY
 CREATE_RESOURCE = 1
 MAPPINGS = {'drm:mmap', 'drm:munmap', 'drm:mremap'}  # a replay maps by its own choice (--populate)
@@ -87,6 +88,8 @@ def as_ioctl(call):
 
 
 def canonical(value, member, call, names, scope):
+    if isinstance(value, dict) and value.get('param') == 9:  # of a context: its address space
+        value = {**value, 'value': names.name(scope, 'vm_id', value['value'])}
     if isinstance(value, dict):
         return {m: canonical(v, m, call, names, scope) for m, v in value.items()
                 if m not in LEFT_OUT and m != 'Flags_names' and not (m == 'pPrivateDriverData' and isinstance(v, int))}

@@ -16,7 +16,15 @@
 #include <libdrm/amdgpu_drm.h>
 #include <libdrm/drm.h>
 
+#include "abi/i915.h"
+#include "abi/nouveau.h"
+#include "abi/xe.h"
+
 enum { PAGE = 4096 };
+enum { /* include/uapi/drm/xe_drm.h and nouveau_drm.h of Linux */
+    XE_VM_SCRATCH_PAGE = 1, XE_CACHED = 1, XE_WRITE_COMBINED = 2, XE_NEEDS_VISIBLE_VRAM = 4, XE_SYNC_SIGNAL = 1,
+    XE_BIND_MAP = 0, XE_BIND_UNMAP = 1, XE_BIND_MAP_USERPTR = 2, XE_ENGINE_COPY = 1, NOUVEAU_BIND_UNMAP = 1,
+};
 static int fd;
 
 static void call(unsigned long request, void *argument, const char *what)
@@ -145,12 +153,148 @@ static void amdgpu_scene(void)
     close_handle(own.handle);
 }
 
+/* ---- i915 ---------------------------------------------------------------------------------------------------------------- */
+
+/* In device memory, in either, or in system memory. */
+static uint32_t i915_buffer(uint64_t size, uint32_t flags, uint32_t regions)
+{
+    struct drm_i915_gem_memory_class_instance places[2] = {{I915_MEMORY_CLASS_DEVICE, 0}, {I915_MEMORY_CLASS_SYSTEM, 0}};
+    struct drm_i915_gem_create_ext_memory_regions where = {.base = {.name = I915_GEM_CREATE_EXT_MEMORY_REGIONS},
+                                                           .num_regions = regions, .regions = (uintptr_t)places};
+    struct drm_i915_gem_create_ext_set_pat pat = {.base = {.name = I915_GEM_CREATE_EXT_SET_PAT}, .pat_index = 3};
+    where.base.next_extension = (uintptr_t)&pat;
+    struct drm_i915_gem_create_ext create = {.size = size, .flags = flags, .extensions = (uintptr_t)&where};
+    CALL(DRM_IOCTL_I915_GEM_CREATE_EXT, &create);
+    return create.handle;
+}
+
+static void i915_scene(void)
+{
+    struct drm_i915_gem_create plain = {.size = 5 * PAGE};
+    CALL(DRM_IOCTL_I915_GEM_CREATE, &plain);
+    uint32_t handles[] = {i915_buffer(1 << 20, 0, 1), i915_buffer(1 << 16, I915_GEM_CREATE_EXT_FLAG_NEEDS_CPU_ACCESS, 2)};
+    struct drm_i915_gem_userptr own = {.user_ptr = (uintptr_t)own_memory(4 * PAGE), .user_size = 4 * PAGE};
+    CALL(DRM_IOCTL_I915_GEM_USERPTR, &own);
+    struct drm_i915_gem_mmap_offset map = {.handle = handles[1], .flags = I915_MMAP_OFFSET_FIXED};
+    CALL(DRM_IOCTL_I915_GEM_MMAP_OFFSET, &map);
+    struct drm_i915_gem_vm_control vm = {0};
+    CALL(DRM_IOCTL_I915_GEM_VM_CREATE, &vm);
+    struct drm_i915_gem_context_create_ext_setparam in_vm = {.base = {.name = I915_CONTEXT_CREATE_EXT_SETPARAM},
+                                                             .param = {.param = I915_CONTEXT_PARAM_VM, .value = vm.vm_id}};
+    struct drm_i915_gem_context_create_ext context = {.flags = I915_CONTEXT_CREATE_FLAGS_USE_EXTENSIONS,
+                                                      .extensions = (uintptr_t)&in_vm};
+    CALL(DRM_IOCTL_I915_GEM_CONTEXT_CREATE_EXT, &context);
+    struct drm_i915_gem_exec_object2 objects[] = {{.handle = handles[0]}, {.handle = plain.handle}};
+    struct drm_i915_gem_execbuffer2 submission = {.buffers_ptr = (uintptr_t)objects, .buffer_count = 2, .batch_len = 64,
+                                                  .rsvd1 = context.ctx_id};
+    CALL(DRM_IOCTL_I915_GEM_EXECBUFFER2, &submission);
+    struct drm_i915_gem_wait wait = {.bo_handle = handles[0], .timeout_ns = -1};
+    CALL(DRM_IOCTL_I915_GEM_WAIT, &wait);
+    struct drm_i915_gem_set_domain domain = {.handle = plain.handle, .read_domains = I915_GEM_DOMAIN_CPU};
+    CALL(DRM_IOCTL_I915_GEM_SET_DOMAIN, &domain);
+    struct drm_i915_gem_pwrite write = {.handle = plain.handle, .size = 100, .data_ptr = (uintptr_t)own_memory(PAGE)};
+    CALL(DRM_IOCTL_I915_GEM_PWRITE, &write);
+    struct drm_i915_gem_madvise madvise = {.handle = plain.handle, .madv = I915_MADV_DONTNEED};
+    CALL(DRM_IOCTL_I915_GEM_MADVISE, &madvise);
+    struct drm_i915_gem_context_destroy end = {.ctx_id = context.ctx_id};
+    CALL(DRM_IOCTL_I915_GEM_CONTEXT_DESTROY, &end);
+    struct drm_i915_gem_vm_control end_vm = {.vm_id = vm.vm_id};
+    CALL(DRM_IOCTL_I915_GEM_VM_DESTROY, &end_vm);
+    close_handle(handles[0]);
+    close_handle(own.handle);
+}
+
+/* ---- xe ------------------------------------------------------------------------------------------------------------------ */
+
+static uint32_t xe_buffer(uint64_t size, uint32_t placement, uint32_t flags, uint16_t caching, uint32_t vm)
+{
+    struct drm_xe_gem_create create = {.size = size, .placement = placement, .flags = flags, .cpu_caching = caching, .vm_id = vm};
+    CALL(DRM_IOCTL_XE_GEM_CREATE, &create);
+    return create.handle;
+}
+
+static void xe_scene(void)
+{
+    struct drm_xe_vm_create vm = {.flags = XE_VM_SCRATCH_PAGE};
+    CALL(DRM_IOCTL_XE_VM_CREATE, &vm);
+    uint32_t handles[] = {xe_buffer(1 << 20, 2, 0, XE_WRITE_COMBINED, vm.vm_id),
+                          xe_buffer(1 << 16, 3, XE_NEEDS_VISIBLE_VRAM, XE_WRITE_COMBINED, 0),
+                          xe_buffer(1 << 14, 1, 0, XE_CACHED, 0)};
+    struct drm_xe_gem_mmap_offset map = {.handle = handles[2]};
+    CALL(DRM_IOCTL_XE_GEM_MMAP_OFFSET, &map);
+    struct drm_syncobj_create fence = {.flags = DRM_SYNCOBJ_CREATE_SIGNALED};
+    CALL(DRM_IOCTL_SYNCOBJ_CREATE, &fence);
+    struct drm_xe_sync sync = {.type = 0, .flags = XE_SYNC_SIGNAL, .handle = fence.handle};
+    struct drm_xe_vm_bind one = {.vm_id = vm.vm_id, .num_binds = 1, .num_syncs = 1, .syncs = (uintptr_t)&sync,
+                                 .bind = {.obj = handles[0], .range = 1 << 20, .addr = 0x100000, .op = XE_BIND_MAP}};
+    CALL(DRM_IOCTL_XE_VM_BIND, &one);
+    struct drm_xe_vm_bind_op ops[] = {
+        {.obj = handles[1], .range = 1 << 16, .addr = 0x800000, .op = XE_BIND_MAP},
+        {.userptr = (uintptr_t)own_memory(4 * PAGE), .range = 4 * PAGE, .addr = 0x900000, .op = XE_BIND_MAP_USERPTR},
+        {.range = 1 << 20, .addr = 0x100000, .op = XE_BIND_UNMAP}};
+    struct drm_xe_vm_bind several = {.vm_id = vm.vm_id, .num_binds = 3, .vector_of_binds = (uintptr_t)ops};
+    CALL(DRM_IOCTL_XE_VM_BIND, &several);
+    struct drm_xe_engine_class_instance engine = {.engine_class = XE_ENGINE_COPY};
+    struct drm_xe_ext_set_property priority = {.base = {.name = 0}, .property = 0, .value = 1};
+    struct drm_xe_exec_queue_create queue = {.width = 1, .num_placements = 1, .vm_id = vm.vm_id, .instances = (uintptr_t)&engine,
+                                             .extensions = (uintptr_t)&priority};
+    CALL(DRM_IOCTL_XE_EXEC_QUEUE_CREATE, &queue);
+    struct drm_xe_exec submission = {.exec_queue_id = queue.exec_queue_id, .num_batch_buffer = 1, .address = 0x800000,
+                                     .num_syncs = 1, .syncs = (uintptr_t)&sync};
+    CALL(DRM_IOCTL_XE_EXEC, &submission);
+    struct drm_xe_exec_queue_destroy end_queue = {.exec_queue_id = queue.exec_queue_id};
+    CALL(DRM_IOCTL_XE_EXEC_QUEUE_DESTROY, &end_queue);
+    struct drm_syncobj_destroy end_fence = {.handle = fence.handle};
+    CALL(DRM_IOCTL_SYNCOBJ_DESTROY, &end_fence);
+    struct drm_xe_vm_destroy end = {.vm_id = vm.vm_id};
+    CALL(DRM_IOCTL_XE_VM_DESTROY, &end);
+    close_handle(handles[0]);
+    close_handle(handles[2]);
+}
+
+/* ---- nouveau ------------------------------------------------------------------------------------------------------------- */
+
+static uint32_t nouveau_buffer(uint64_t size, uint32_t domain)
+{
+    struct drm_nouveau_gem_new create = {.info = {.size = size, .domain = domain}, .align = PAGE};
+    CALL(DRM_IOCTL_NOUVEAU_GEM_NEW, &create);
+    return create.info.handle;
+}
+
+static void nouveau_scene(void)
+{
+    struct drm_nouveau_vm_init vm = {.kernel_managed_addr = 1ull << 40, .kernel_managed_size = 1ull << 30};
+    CALL(DRM_IOCTL_NOUVEAU_VM_INIT, &vm);
+    uint32_t handles[] = {nouveau_buffer(1 << 20, NOUVEAU_GEM_DOMAIN_VRAM),
+                          nouveau_buffer(1 << 16, NOUVEAU_GEM_DOMAIN_VRAM | NOUVEAU_GEM_DOMAIN_MAPPABLE),
+                          nouveau_buffer(1 << 14, NOUVEAU_GEM_DOMAIN_GART | NOUVEAU_GEM_DOMAIN_MAPPABLE),
+                          nouveau_buffer(1 << 13, NOUVEAU_GEM_DOMAIN_GART | NOUVEAU_GEM_DOMAIN_COHERENT)};
+    struct drm_nouveau_vm_bind_op ops[] = {{.handle = handles[0], .addr = 0x100000, .range = 1 << 20},
+                                           {.handle = handles[1], .addr = 0x800000, .range = 1 << 16}};
+    struct drm_nouveau_vm_bind bind = {.op_count = 2, .op_ptr = (uintptr_t)ops};
+    CALL(DRM_IOCTL_NOUVEAU_VM_BIND, &bind);
+    struct drm_nouveau_gem_info info = {.handle = handles[1]};
+    CALL(DRM_IOCTL_NOUVEAU_GEM_INFO, &info);
+    struct drm_nouveau_gem_cpu_prep prep = {.handle = handles[1], .flags = NOUVEAU_GEM_CPU_PREP_WRITE};
+    CALL(DRM_IOCTL_NOUVEAU_GEM_CPU_PREP, &prep);
+    struct drm_nouveau_gem_cpu_fini fini = {.handle = handles[1]};
+    CALL(DRM_IOCTL_NOUVEAU_GEM_CPU_FINI, &fini);
+    struct drm_nouveau_exec_push push = {.va = 0x100000, .va_len = 64};
+    struct drm_nouveau_exec submission = {.push_count = 1, .push_ptr = (uintptr_t)&push};
+    CALL(DRM_IOCTL_NOUVEAU_EXEC, &submission);
+    ops[0] = (struct drm_nouveau_vm_bind_op){.op = NOUVEAU_BIND_UNMAP, .addr = 0x100000, .range = 1 << 20};
+    bind.op_count = 1;
+    CALL(DRM_IOCTL_NOUVEAU_VM_BIND, &bind);
+    close_handle(handles[0]);
+    close_handle(handles[2]);
+}
+
 /* -------------------------------------------------------------------------------------------------------------------------- */
 
 static const struct {
     const char *driver;
     void (*scene)(void);
-} scenes[] = {{"amdgpu", amdgpu_scene}};
+} scenes[] = {{"amdgpu", amdgpu_scene}, {"i915", i915_scene}, {"xe", xe_scene}, {"nouveau", nouveau_scene}};
 
 int main(int argc, char **argv)
 {

@@ -149,7 +149,7 @@ static int vm_create(struct fake_file *file, void *argument)
 {
     (void)file;
     struct drm_i915_gem_vm_control *a = argument;
-    a->vm_id = 4;
+    a->vm_id = fake_id(4);
     return a->flags ? EINVAL : 0;
 }
 
@@ -157,14 +157,14 @@ static int vm_destroy(struct fake_file *file, void *argument)
 {
     (void)file;
     struct drm_i915_gem_vm_control *a = argument;
-    return a->flags || a->extensions ? EINVAL : a->vm_id == 4 ? 0 : ENOENT;
+    return a->flags || a->extensions ? EINVAL : a->vm_id == fake_id(4) ? 0 : ENOENT;
 }
 
 static int context_create(struct fake_file *file, void *argument)
 {
     (void)file;
     struct drm_i915_gem_context_create_ext *a = argument;
-    a->ctx_id = 6;
+    a->ctx_id = fake_id(6);
     return a->flags & ~3u ? EINVAL : 0;
 }
 
@@ -172,7 +172,7 @@ static int context_destroy(struct fake_file *file, void *argument)
 {
     (void)file;
     struct drm_i915_gem_context_destroy *a = argument;
-    return a->pad ? EINVAL : a->ctx_id == 6 ? 0 : ENOENT;
+    return a->pad ? EINVAL : a->ctx_id == fake_id(6) ? 0 : ENOENT;
 }
 
 static int execbuffer(struct fake_file *file, void *argument)

@@ -20,7 +20,7 @@ static int create(struct fake_file *file, void *argument)
     if (RESERVED(a) || a->pad[0] || a->pad[1] || a->pad[2] || a->flags & ~7u || !a->placement || a->placement & ~3u ||
         a->size % 4096 || !a->size || a->cpu_caching < 1 || a->cpu_caching > 2)
         return EINVAL;
-    if (a->vm_id > 1)
+    if (a->vm_id && a->vm_id != fake_id(1))
         return ENOENT;
     return fake_create(file, a->size, &a->handle);
 }
@@ -39,7 +39,7 @@ static int vm_create(struct fake_file *file, void *argument)
     struct drm_xe_vm_create *a = argument;
     if (a->extensions || a->flags & ~7u || RESERVED(a))
         return EINVAL;
-    a->vm_id = 1;
+    a->vm_id = fake_id(1);
     return 0;
 }
 
@@ -47,7 +47,7 @@ static int vm_destroy(struct fake_file *file, void *argument)
 {
     (void)file;
     struct drm_xe_vm_destroy *a = argument;
-    return a->pad || RESERVED(a) ? EINVAL : a->vm_id == 1 ? 0 : ENOENT;
+    return a->pad || RESERVED(a) ? EINVAL : a->vm_id == fake_id(1) ? 0 : ENOENT;
 }
 
 static int check_bind(struct fake_file *file, const struct drm_xe_vm_bind_op *op)
@@ -70,7 +70,7 @@ static int bind(struct fake_file *file, void *argument)
 {
     struct drm_xe_vm_bind *a = argument;
     const struct drm_xe_vm_bind_op *ops = a->num_binds == 1 ? &a->bind : (const void *)(uintptr_t)a->vector_of_binds;
-    int error = a->extensions || a->pad || a->pad2 || !a->num_binds || RESERVED(a) ? EINVAL : a->vm_id != 1 ? ENOENT : 0;
+    int error = a->extensions || a->pad || a->pad2 || !a->num_binds || RESERVED(a) ? EINVAL : a->vm_id != fake_id(1) ? ENOENT : 0;
     for (uint32_t i = 0; i < a->num_binds && !error; i++)
         error = check_bind(file, &ops[i]);
     return error ? error : check_syncs(a->syncs, a->num_syncs);
@@ -86,7 +86,7 @@ static int queue_create(struct fake_file *file, void *argument)
     for (; property; property = (const void *)(uintptr_t)property->base.next_extension)
         if (property->base.name || property->base.pad || property->property > 1 || property->pad || RESERVED(property))
             return EINVAL;
-    a->exec_queue_id = 2;
+    a->exec_queue_id = fake_id(2);
     return 0;
 }
 
@@ -94,7 +94,7 @@ static int queue_destroy(struct fake_file *file, void *argument)
 {
     (void)file;
     struct drm_xe_exec_queue_destroy *a = argument;
-    return a->pad || RESERVED(a) ? EINVAL : a->exec_queue_id == 2 ? 0 : ENOENT;
+    return a->pad || RESERVED(a) ? EINVAL : a->exec_queue_id == fake_id(2) ? 0 : ENOENT;
 }
 
 static int exec(struct fake_file *file, void *argument)
@@ -103,7 +103,7 @@ static int exec(struct fake_file *file, void *argument)
     struct drm_xe_exec *a = argument;
     if (a->extensions || a->pad[0] || a->pad[1] || a->pad[2] || RESERVED(a))
         return EINVAL;
-    return a->exec_queue_id == 2 ? check_syncs(a->syncs, a->num_syncs) : ENOENT;
+    return a->exec_queue_id == fake_id(2) ? check_syncs(a->syncs, a->num_syncs) : ENOENT;
 }
 
 static int wait_user_fence(struct fake_file *file, void *argument)
