@@ -21,6 +21,7 @@ static const struct {
     [REPLAY_VERBATIM] = {"verbatim", "as recorded"},
     [REPLAY_DUMB] = {"dumb", "the driver's place for dumb buffers"},
     [REPLAY_STANDARD] = {"standard", "system memory"},
+    [REPLAY_NATIVE] = {"native", "the same class of memory where the device has it"},
 };
 const char *replay_mode_name(enum replay_mode mode) { return modes[mode].name; }
 const char *replay_mode_placement(enum replay_mode mode) { return modes[mode].placement; }

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "base/error.h"
+#include "replayer/placement.h"
 #include "replayer/plan.h"
 
 /* How a D3DKMT device treats private data that may not be for it. AUTO: verbatim unless the recorded driver is another one. */
@@ -30,7 +31,7 @@ struct replay_identity {
 };
 
 /* How calls are issued: the same requests, or by size. Results of different modes are never compared. */
-enum replay_mode { REPLAY_VERBATIM, REPLAY_DUMB, REPLAY_STANDARD };
+enum replay_mode { REPLAY_VERBATIM, REPLAY_DUMB, REPLAY_STANDARD, REPLAY_NATIVE };
 const char *replay_mode_name(enum replay_mode mode);
 /* Where the memory lies: "as recorded", "system memory". */
 const char *replay_mode_placement(enum replay_mode mode);
@@ -48,6 +49,8 @@ struct replay_binding {
     uint8_t *skips;   /* enum replay_skip: why it cannot be issued; the plan's own reasons are in already */
     bool *translated; /* issued as another request that does the same job */
     enum replay_mode mode;
+    uint32_t moves[REPLAY_PLACES][REPLAY_PLACES]; /* translated creates, by where the recorded one and the issued one puts the buffer */
+    char limits[256]; /* what the recording needs and the device does not have, as far as it can be asked; "" for nothing */
 };
 
 struct replay_device; /* each backend's own */

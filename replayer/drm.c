@@ -14,24 +14,34 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <libdrm/amdgpu_drm.h>
 #include <libdrm/drm.h>
 #include <libdrm/drm_mode.h>
 #include <libdrm/i915_drm.h>
+#include <libdrm/radeon_drm.h>
 #include <xf86drm.h>
+
+#include "abi/nouveau.h"
+#include "base/units.h"
+
+#define NOUVEAU_GETPARAM DRM_IOWR(DRM_COMMAND_BASE + 0x00, struct drm_nouveau_getparam)
 
 enum {
     LINE = 4096,        /* bytes of a line of a dumb buffer that stands for a buffer without lines */
+    PROBE_ARGUMENT = 4096,
     LINES_MAX = 16384,  /* then lines become longer: drivers and displays know no taller ones */
 };
 
 /* How a call is issued. */
-enum form { AS_RECORDED, AS_CREATE_DUMB, AS_MAP_DUMB, AS_CLOSE };
+enum form { AS_RECORDED, AS_CREATE_DUMB, AS_MAP_DUMB, AS_CREATE_NATIVE, AS_MAP_NATIVE, AS_CLOSE };
 
 struct replay_device {
     struct replay_requests requests;
     struct replay_drm_nodes nodes;
     char driver[32];
     bool by_size;  /* the backend has no driver of its own: other requests than DRM core's are translated */
+    const struct replay_dialect *dialect; /* then of the device's driver: others' creates are said in it. Null: they are not issued */
+    uint8_t places[REPLAY_PLACES]; /* what stands for each here; REPLAY_PLACES: not asked for yet */
     uint8_t *forms; /* by call */
 };
 
@@ -103,6 +113,9 @@ int replay_drm_open(struct replay_device **out, const struct replay_backend *sel
         return result;
     }
     device->by_size = !self->drivers;
+    if (!device->by_size && target->translate != REPLAY_TRANSLATE_VERBATIM)
+        device->dialect = replay_dialect_of(device->driver);
+    memset(device->places, REPLAY_PLACES, sizeof device->places);
     replay_drm_find_nodes(target->node, &device->nodes);
     snprintf(identity->node, sizeof identity->node, "%s", target->node);
     snprintf(identity->driver, sizeof identity->driver, "%s", device->driver);
@@ -113,14 +126,14 @@ int replay_drm_open(struct replay_device **out, const struct replay_backend *sel
 
 static bool is_core(const struct replay_call *call) { return !*call->row->driver; }
 
-static enum replay_skip translate(const struct replay_call *call, uint8_t *form)
+static enum replay_skip translate(const struct replay_device *device, const struct replay_call *call, uint8_t *form)
 {
     switch (call->row->effect.kind) {
     case GA_EFFECT_CREATE:
-        *form = AS_CREATE_DUMB;
+        *form = device->dialect ? AS_CREATE_NATIVE : AS_CREATE_DUMB;
         return call->failed ? REPLAY_SKIP_NO_COUNTERPART : call->bytes ? REPLAY_ISSUED : REPLAY_SKIP_NO_SIZE;
     case GA_EFFECT_MAP:
-        *form = AS_MAP_DUMB;
+        *form = device->dialect ? AS_MAP_NATIVE : AS_MAP_DUMB;
         return call->failed ? REPLAY_SKIP_NO_COUNTERPART : REPLAY_ISSUED;
     default:
         return REPLAY_SKIP_NO_COUNTERPART;
@@ -138,7 +151,76 @@ static enum replay_skip bind_call(const struct replay_device *device, const stru
         return REPLAY_SKIP_OTHER_INTERFACE;
     if (is_core(call) || (!device->by_size && strcmp(call->row->driver, device->driver) == 0))
         return REPLAY_ISSUED;
-    return device->by_size ? translate(call, form) : REPLAY_SKIP_OTHER_DRIVER;
+    return device->by_size || device->dialect ? translate(device, call, form) : REPLAY_SKIP_OTHER_DRIVER;
+}
+
+static unsigned long request_number(const struct ga_row *row, uint32_t size)
+{
+    return _IOC(_IOC_READ | _IOC_WRITE, DRM_IOCTL_BASE, row->number, size);
+}
+
+/* Whether a small buffer can be had there. */
+static bool has_place(const struct replay_device *device, int fd, enum replay_place place)
+{
+    _Alignas(8) unsigned char argument[PROBE_ARGUMENT];
+    const struct ga_row *row = replay_create_row(device->dialect);
+    replay_say_create(device->dialect, argument, place, 4096, 0);
+    if (drmIoctl(fd, request_number(row, row->abi_size), argument) < 0)
+        return false;
+    struct drm_gem_close close_it = {.handle = replay_said_handle(device->dialect, argument)};
+    drmIoctl(fd, DRM_IOCTL_GEM_CLOSE, &close_it);
+    return true;
+}
+
+/* What stands for a class of memory on the device: the first of the likest that it gives, and that its driver can say. */
+static enum replay_place find_place(struct replay_device *device, int fd, enum replay_place wanted)
+{
+    static const uint8_t likest[REPLAY_PLACES][REPLAY_PLACES] = {
+        [REPLAY_LOCAL] = {REPLAY_LOCAL, REPLAY_VISIBLE, REPLAY_SYSTEM, REPLAY_COHERENT},
+        [REPLAY_VISIBLE] = {REPLAY_VISIBLE, REPLAY_LOCAL, REPLAY_SYSTEM, REPLAY_COHERENT},
+        [REPLAY_SYSTEM] = {REPLAY_SYSTEM, REPLAY_COHERENT, REPLAY_VISIBLE, REPLAY_LOCAL},
+        [REPLAY_COHERENT] = {REPLAY_COHERENT, REPLAY_SYSTEM, REPLAY_VISIBLE, REPLAY_LOCAL}};
+    for (int i = 0; i < REPLAY_PLACES && device->places[wanted] == REPLAY_PLACES; i++)
+        if (replay_can_say(device->dialect, likest[wanted][i]) && has_place(device, fd, likest[wanted][i]))
+            device->places[wanted] = likest[wanted][i];
+    if (device->places[wanted] == REPLAY_PLACES) /* none, so the run will tell */
+        device->places[wanted] = (uint8_t)wanted;
+    return device->places[wanted];
+}
+
+/* Bytes of the device's memory, where its driver tells without more than one request; 0: unknown. */
+static uint64_t local_bytes(const struct replay_device *device, int fd)
+{
+    struct drm_amdgpu_memory_info memory = {0};
+    struct drm_amdgpu_info ask = {.return_pointer = (uintptr_t)&memory, .return_size = sizeof memory, .query = AMDGPU_INFO_MEMORY};
+    struct drm_radeon_gem_info info = {0};
+    struct drm_nouveau_getparam parameter = {.param = NOUVEAU_GETPARAM_FB_SIZE};
+    if (strcmp(device->driver, "amdgpu") == 0 && drmIoctl(fd, DRM_IOCTL_AMDGPU_INFO, &ask) == 0)
+        return memory.vram.total_heap_size;
+    if (strcmp(device->driver, "radeon") == 0 && drmIoctl(fd, DRM_IOCTL_RADEON_GEM_INFO, &info) == 0)
+        return info.vram_size;
+    if (strcmp(device->driver, "nouveau") == 0 && drmIoctl(fd, NOUVEAU_GETPARAM, &parameter) == 0)
+        return parameter.value;
+    return 0;
+}
+
+/* Buffers that no memory of the device can take are named before they are tried. */
+static void find_limits(struct replay_device *device, int fd, const struct replay_plan *plan, struct replay_binding *binding)
+{
+    uint64_t local = local_bytes(device, fd), largest = 0;
+    for (uint32_t c = 0; c < plan->call_count; c++) {
+        const struct replay_call *call = &plan->calls[c];
+        if (!call->row || call->failed || binding->skips[c] || is_core(call) || call->row->effect.kind != GA_EFFECT_CREATE)
+            continue;
+        enum replay_place place = replay_recorded_place(plan, call);
+        enum replay_place here = binding->translated[c] ? find_place(device, fd, place) : place;
+        binding->moves[place][here] += binding->translated[c];
+        if (place <= REPLAY_VISIBLE && call->bytes > largest)
+            largest = call->bytes;
+    }
+    if (local && largest > local)
+        snprintf(binding->limits, sizeof binding->limits, "the recording has a buffer of %s in device memory, and %s has %s of it",
+                 ga_bytes(largest).text, device->nodes.card, ga_bytes(local).text);
 }
 
 int replay_drm_bind(struct replay_device *device, const struct replay_plan *plan, struct replay_binding *binding,
@@ -151,9 +233,16 @@ int replay_drm_bind(struct replay_device *device, const struct replay_plan *plan
         enum replay_skip skip = bind_call(device, &plan->calls[c], &device->forms[c]);
         if (!binding->skips[c])
             binding->skips[c] = (uint8_t)skip;
-        binding->translated[c] = device->forms[c] == AS_CREATE_DUMB || device->forms[c] == AS_MAP_DUMB;
+        binding->translated[c] = device->forms[c] != AS_RECORDED && device->forms[c] != AS_CLOSE;
         if (binding->translated[c] && !binding->skips[c])
-            binding->mode = REPLAY_DUMB;
+            binding->mode = device->dialect ? REPLAY_NATIVE : REPLAY_DUMB;
+    }
+    if (device->dialect) {
+        int fd = open(device->nodes.render, O_RDWR | O_CLOEXEC);
+        if (fd < 0)
+            return ga_error_errno(error, errno, "%s", device->nodes.render);
+        find_limits(device, fd, plan, binding);
+        close(fd);
     }
     return replay_requests_init(&device->requests, plan, error);
 }
@@ -206,14 +295,17 @@ static void prepare_create_dumb(unsigned char *scratch, uint64_t bytes)
     memcpy(scratch, &create, sizeof create);
 }
 
-static enum replay_skip prepare_map_dumb(struct replay_device *device, unsigned char *scratch, const struct replay_call *call)
+static enum replay_skip prepare_map(struct replay_device *device, unsigned char *scratch, const struct replay_call *call)
 {
     const struct replay_ref *ref = buffer_of(device, call);
     uint64_t handle = ref ? replay_value(&device->requests, ref->object) : REPLAY_ABSENT;
     if (handle == REPLAY_ABSENT)
         return REPLAY_SKIP_ABSENT;
     struct drm_mode_map_dumb map = {.handle = (uint32_t)handle};
-    memcpy(scratch, &map, sizeof map);
+    if (device->dialect)
+        replay_say_map(device->dialect, scratch, (uint32_t)handle);
+    else
+        memcpy(scratch, &map, sizeof map);
     return REPLAY_ISSUED;
 }
 
@@ -227,8 +319,13 @@ enum replay_skip replay_drm_prepare(struct replay_device *device, uint32_t lane,
     case AS_CREATE_DUMB:
         prepare_create_dumb(scratch, call->bytes);
         return REPLAY_ISSUED;
+    case AS_CREATE_NATIVE:
+        replay_say_create(device->dialect, scratch, device->places[replay_recorded_place(plan, call)], call->bytes,
+                          replay_recorded_alignment(plan, call));
+        return REPLAY_ISSUED;
     case AS_MAP_DUMB:
-        return prepare_map_dumb(device, scratch, call);
+    case AS_MAP_NATIVE:
+        return prepare_map(device, scratch, call);
     case AS_CLOSE:
         return REPLAY_ISSUED;
     default:
@@ -244,11 +341,15 @@ static unsigned long request_of(const struct replay_device *device, const struct
         return DRM_IOCTL_MODE_CREATE_DUMB;
     case AS_MAP_DUMB:
         return DRM_IOCTL_MODE_MAP_DUMB;
+    case AS_CREATE_NATIVE:
+        return request_number(replay_create_row(device->dialect), replay_create_row(device->dialect)->abi_size);
+    case AS_MAP_NATIVE:
+        return request_number(replay_map_row(device->dialect), replay_map_row(device->dialect)->abi_size);
     default:
         break;
     }
     bool known = call->argument_size && call->argument_size <= call->row->abi_size;
-    return _IOC(_IOC_READ | _IOC_WRITE, DRM_IOCTL_BASE, call->row->number, known ? call->argument_size : call->row->abi_size);
+    return request_number(call->row, known ? call->argument_size : call->row->abi_size);
 }
 
 void replay_drm_issue(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)
@@ -275,9 +376,12 @@ static void unmap(const unsigned char *scratch)
 
 void replay_drm_finish(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)
 {
-    if (!outcome->failed && call->row && ga_row_id(call->row) == GA_ROW_drm_i915_gem_mmap)
+    uint8_t form = device->forms[number_of(device, call)];
+    if (form == AS_RECORDED && !outcome->failed && ga_row_id(call->row) == GA_ROW_drm_i915_gem_mmap)
         unmap(device->requests.scratch[lane]);
-    if (device->forms[number_of(device, call)] != AS_CREATE_DUMB) {
+    if (form == AS_MAP_DUMB || form == AS_MAP_NATIVE) /* it names a buffer, and makes none */
+        return;
+    if (form != AS_CREATE_DUMB && form != AS_CREATE_NATIVE) {
         replay_requests_finish(&device->requests, lane, call, outcome->failed);
         return;
     }
@@ -285,7 +389,8 @@ void replay_drm_finish(struct replay_device *device, uint32_t lane, const struct
     struct drm_mode_create_dumb create;
     memcpy(&create, device->requests.scratch[lane], sizeof create);
     if (ref && !outcome->failed)
-        replay_set_value(&device->requests, ref->object, create.handle);
+        replay_set_value(&device->requests, ref->object,
+                         form == AS_CREATE_NATIVE ? replay_said_handle(device->dialect, device->requests.scratch[lane]) : create.handle);
 }
 
 void replay_drm_end(struct replay_device *device)

@@ -115,6 +115,23 @@ static struct json_object *sizes_of(const struct replay_session *session)
     return object;
 }
 
+/* Where translated creates put their buffers. */
+static struct json_object *moves_of(const struct replay_binding *binding)
+{
+    struct json_object *moves = json_object_new_array();
+    for (int from = 0; from < REPLAY_PLACES; from++)
+        for (int to = 0; to < REPLAY_PLACES; to++) {
+            if (!binding->moves[from][to])
+                continue;
+            struct json_object *move = json_object_new_object();
+            add_text(move, "recorded", replay_place_name((enum replay_place)from));
+            add_text(move, "issued", replay_place_name((enum replay_place)to));
+            add_count(move, "creates", binding->moves[from][to]);
+            json_object_array_add(moves, move);
+        }
+    return moves;
+}
+
 static struct json_object *skipped_of(const uint64_t *outcomes)
 {
     struct json_object *object = json_object_new_object();
@@ -186,6 +203,8 @@ static struct json_object *report_object(const struct replay_report *report)
     add_text(root, "backend", session->backend->name);
     add_text(root, "mode", replay_mode_name(session->binding.mode));
     add_text(root, "placement", replay_mode_placement(session->binding.mode));
+    json_object_object_add(root, "places", moves_of(&session->binding));
+    add_text(root, "limits", session->binding.limits);
     add_text(root, "speed", "asap");
     add_text(root, "populate", "none");
     json_object_object_add(root, "device", device_of(session));
@@ -382,6 +401,12 @@ static void print_header(const struct replay_report *report, FILE *out)
             report->statistics->run_count == 1 ? "" : "s", ga_count(report->warmup).text);
     if (session->binding.mode != REPLAY_VERBATIM)
         fprintf(out, "the memory of what is translated lies in %s\n", replay_mode_placement(session->binding.mode));
+    for (int from = 0; from < REPLAY_PLACES; from++)
+        for (int to = 0; to < REPLAY_PLACES; to++)
+            if (session->binding.moves[from][to])
+                fprintf(out, "  %s create%s: %s memory %s %s\n", ga_count(session->binding.moves[from][to]).text,
+                        session->binding.moves[from][to] == 1 ? "" : "s", replay_place_name((enum replay_place)from),
+                        from == to ? "as" : "became", replay_place_name((enum replay_place)to));
     if (*identity->node)
         print_recorded_on(plan, identity->driver, out);
 }

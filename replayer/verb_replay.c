@@ -145,6 +145,8 @@ static int replay_on(struct replay_session *session, const char *trace, struct g
     struct replay_statistics statistics = {0};
     struct replay_report report = {.trace = trace, .session = session, .statistics = &statistics, .warmup = asked.warmup};
     int result = check_any(session, error);
+    if (*session->binding.limits)
+        fprintf(stderr, "gpualloc replay: note: %s\n", session->binding.limits);
     if (result == 0 && asked.json && !asked.dry_run)
         result = replay_can_write_file(asked.json, error);
     if (result == 0 && asked.dry_run)

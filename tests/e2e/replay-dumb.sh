@@ -7,7 +7,7 @@ fake="env LD_PRELOAD=$runtime$BUILD/lib/libfake-drm.so"
 $fake gpualloc record -o T -- drm_scene /dev/dri/card2 >/dev/null 2>&1 || fail "recording"
 
 # virtio_gpu's requests mean nothing to qxl: refused with the way out
-expect_status 0 $fake gpualloc replay T --device /dev/dri/card0
+expect_status 0 $fake gpualloc replay T --device /dev/dri/card0 --translate verbatim
 expect_stdout 'skipped [0-9]+: a request of another driver'
 expect_status 0 $fake gpualloc replay T --device /dev/dri/card0 --backend dumb --json dumb.json --runs 4
 expect_stdout 'dumb, order memory'
