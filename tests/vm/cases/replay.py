@@ -49,14 +49,6 @@ def judge_objects(verdict, folder, calls, lanes, arguments):
     verdict.equal(0, left, "objects made and not freed")
 
 
-def judge_leftovers(verdict, before, after):
-    verdict.equal({}, kernel.named_sizes(after), "named objects afterwards")
-    verdict.equal({}, kernel.dma_bufs(after), "dma-bufs afterwards")
-    verdict.equal(kernel.driver_sizes(before), kernel.driver_sizes(after), "the driver's own list as it was before")
-    verdict.equal(kernel.vram_used_pages(before), kernel.vram_used_pages(after), "pages of VRAM in use as before")
-    verdict.equal(kernel.shmem_without_files(before), kernel.shmem_without_files(after), "shared memory, files apart, as before")
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("results", type=Path)
@@ -73,7 +65,7 @@ def main():
     judge_result(verdict, result, calls, arguments)
     judge_objects(verdict, folder, calls, result["plan"]["lanes"], arguments)
     device = arguments.results / (arguments.on or arguments.client)
-    judge_leftovers(verdict, device / "before", folder / f"{arguments.step}-after")
+    kernel.judge_leftovers(verdict, device / "before", folder / f"{arguments.step}-after")
     return verdict.finish()
 
 

@@ -80,3 +80,12 @@ def objects_asked_for(calls):
     """What the kernel should have made for these calls (lines of list, or oracle.expected_members of a client's log)."""
     sizes = (object_size(call) for call in calls if call["ret"] == 0)
     return [size for size in sizes if size is not None]
+
+
+def judge_leftovers(verdict, before, after):
+    """The device's memory is where it was before."""
+    verdict.equal({}, named_sizes(after), "named objects afterwards")
+    verdict.equal({}, dma_bufs(after), "dma-bufs afterwards")
+    verdict.equal(driver_sizes(before), driver_sizes(after), "the driver's own list as it was before")
+    verdict.equal(vram_used_pages(before), vram_used_pages(after), "pages of VRAM in use as before")
+    verdict.equal(shmem_without_files(before), shmem_without_files(after), "shared memory, files apart, as before")
