@@ -745,11 +745,16 @@ static void size_from_past(const struct ga_lives *lives, struct object *object)
     }
 }
 
+/* The name space of a call's handle: the file; kfd's handles have a GPU's id above a number of that GPU's. */
+static uint64_t drm_scope(const struct ga_call *call)
+{
+    return call->header->file ^ value_of(call, call->row->effect.handle) >> 32 << 32;
+}
+
 /* A new handle; maker is the object whose memory it is, or null when it is new or unknown. */
 static int drm_born(struct ga_lives *lives, const struct ga_call *call, uint32_t handle, struct object *maker, uint64_t dma_buf)
 {
-    uint64_t file = call->header->file;
-    struct object *object = add(lives, call, OBJECT_ALLOCATION, file, handle, scope_of(lives, file));
+    struct object *object = add(lives, call, OBJECT_ALLOCATION, drm_scope(call), handle, scope_of(lives, call->header->file));
     if (!object)
         return -ENOMEM;
     object->life.device = call->header->device;
@@ -770,7 +775,7 @@ static int used(struct ga_lives *lives, struct object *object, const struct ga_c
 /* PRIME gives a file the handle that it has for a buffer; GEM_OPEN gives a new one each time. */
 static int drm_import(struct ga_lives *lives, const struct ga_call *call, uint32_t handle)
 {
-    uint64_t file = call->header->file, dma_buf = value_of(call, "dma_buf");
+    uint64_t file = drm_scope(call), dma_buf = value_of(call, "dma_buf");
     if (ga_row_id(call->row) == GA_ROW_drm_gem_open) {
         struct object *maker = memory_by_name(lives, flink_name(call->header->device, (uint32_t)value_of(call, "name")));
         return drm_born(lives, call, handle, maker, maker ? maker->names[0].a : 0);
@@ -799,7 +804,9 @@ static int drm_call(struct ga_lives *lives, const struct ga_call *call)
 {
     const struct ga_effect *effect = &call->row->effect;
     uint32_t handle = (uint32_t)value_of(call, effect->handle);
-    uint64_t file = call->header->file;
+    uint64_t file = drm_scope(call), dma_buf = value_of(call, "dma_buf");
+    if (!handle && dma_buf && effect->kind == GA_EFFECT_EXPORT)
+        return past_remember(lives, dma_buf, value_of(call, effect->size)); /* a dma-buf that no handle is of */
     if (!handle)
         return 0;
     if (effect->kind == GA_EFFECT_CREATE)

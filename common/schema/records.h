@@ -53,6 +53,7 @@
 #define HERE(name, ...) ELEMENTS(IN, name, )
 #define EMBEDDED HERE
 #define INODE(name, ...) uint64_t name;
+#define INODE_RETURNED INODE
 #define STR(name, ...) const char *name;
 #define WORDS(name, ...)                                                                                                    \
     uint32_t name##_length;                                                                                                 \

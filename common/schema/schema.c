@@ -50,6 +50,7 @@
 #define STRIDE(member) .stride = #member
 #define COUNTED_IN(bytes) .count_unit = (bytes)
 #define OBJECT .object = true
+#define MMAP_OFFSET .mmap_offset = true
 #define OLDER(size, pointer) .older_size = (size), .older_name = (pointer)
 
 #define INT_AT(dir, type, name_, path_, show_, doc_, ...)                                                                   \
@@ -106,6 +107,9 @@
 #define INODE(name_, fd_, doc_, ...)                                                                                        \
     {.kind = GA_INODE, .name = #name_, .path = #name_, .doc = doc_, VALUE_OUT(name_), W_u64, .count = #fd_,                 \
      .offset = GA_NONE, .address = GA_NONE, ##__VA_ARGS__},
+#define INODE_RETURNED(name_, doc_)                                                                                         \
+    {.kind = GA_INODE, .name = #name_, .path = #name_, .doc = doc_, VALUE_OUT(name_), W_u64, .one = true, .offset = GA_NONE, \
+     .address = GA_NONE},
 #define STR(name_, doc_)                                                                                                    \
     {.kind = GA_STR, .name = #name_, .path = #name_, .doc = doc_, VALUE_IN(name_), .offset = GA_NONE, .address = GA_NONE},
 #define WORDS(name_, doc_)                                                                                                  \
@@ -162,9 +166,21 @@ const struct ga_row ga_rows[GA_ROW_COUNT] = {
 };
 #include "schema/undef.inc"
 
+char ga_driver_type(const char *driver)
+{
+    static const struct {
+        const char *driver;
+        char type;
+    } others[] = {{"kfd", 'K'}, {"dma_heap", 'H'}, {"udmabuf", 'u'}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strcmp(driver, others[i].driver) == 0)
+            return others[i].type;
+    return 'd';
+}
+
 const struct ga_row *ga_row_drm(const char *driver, unsigned number)
 {
-    bool core = number < 0x40 || number >= 0xa0; /* DRM_COMMAND_BASE, DRM_COMMAND_END */
+    bool core = ga_driver_type(driver) == 'd' && (number < 0x40 || number >= 0xa0); /* DRM_COMMAND_BASE, DRM_COMMAND_END */
     for (const struct ga_row *row = ga_rows; row < ga_rows + GA_ROW_COUNT; row++)
         if (row->kind == GA_ROW_CALL && row->number == number && ga_row_is_drm(row) &&
             strcmp(row->driver, core ? "" : driver) == 0)

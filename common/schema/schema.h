@@ -27,7 +27,8 @@
  *                                                      CHAIN_AT(DIR, name, path, …)
  *   EMBEDDED(name, path, element, doc)                 a structure in the structure itself, where it is an element elsewhere
  *   HERE(name, element, doc, arm)                      in ELEMENT: its structure begins this longer one (an extension's own)
- *   INODE(NAME, FD_MEMBER, doc)                        inode number behind a descriptor, asked after the call (a dma-buf's id)
+ *   INODE(NAME, FD_MEMBER, doc)                        inode number behind a descriptor, asked after the call (a dma-buf's id);
+ *                                                      INODE_RETURNED(NAME, doc): the descriptor is what the ioctl returns
  *   STR(NAME, doc)  WORDS(NAME, doc)                   in EVENT only: text; an array of 64-bit words
  * Elements may have elements of their own. BLOB and ARRAY may be OUT: then the memory is read after the call alone.
  * After doc may stand the arm of a union: IF(MEMBER, mask), UNLESS(MEMBER, mask) ask for bits, IF_IS(MEMBER, value), UNLESS_IS for a
@@ -35,7 +36,8 @@
  * IF_ABOVE(MEMBER, value) for a greater one; IF_CALL and UNLESS_CALL in an element ask its call's member. Other annotations:
  * OLDER(size, "name") names the older form of an ELEMENTS member, whose elements are a prefix of that size; AT_LEAST_ONE says that
  * an ARRAY has one entry when its count is 0. STRIDE(MEMBER): the bytes from one element to the next stand there; COUNTED_IN(bytes):
- * the count is of units of so many bytes; OBJECT: the member names an object that replay would have to number anew.
+ * the count is of units of so many bytes; OBJECT: the member names an object that replay would have to number anew; MMAP_OFFSET: the
+ * device's offset for mmap of the effect's handle.
  */
 #ifndef GPUALLOC_SCHEMA_H
 #define GPUALLOC_SCHEMA_H
@@ -148,6 +150,7 @@ struct ga_member {
     bool one;            /* ELEMENTS, ARRAY: exactly one, there is no count */
     bool least_one;      /* ARRAY: one when the count is 0 */
     bool object;         /* names an object other than the effect's handle */
+    bool mmap_offset;    /* the offset at which mmap of the device reaches the effect's handle */
 };
 
 struct ga_row {
@@ -214,6 +217,9 @@ enum ga_blob_state {
 
 extern const struct ga_row ga_rows[GA_ROW_COUNT];
 
+/* The type (_IOC_TYPE) of a driver's requests: 'd' of DRM's; others are of devices that are none and hand out dma-bufs or memory of
+   GPUs (/dev/kfd, /dev/dma_heap, /dev/udmabuf). Async-signal-safe. */
+char ga_driver_type(const char *driver);
 /* The row of a DRM driver's request: number is _IOC_NR; driver as DRM_IOCTL_VERSION names it. Requests below 0x40 and from 0xA0
    on are DRM core's, whatever the driver. Null when there is none. Async-signal-safe. */
 const struct ga_row *ga_row_drm(const char *driver, unsigned number);

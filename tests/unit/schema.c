@@ -52,6 +52,19 @@ static void rows_are_found_by_name_and_number(void **state)
     assert_ptr_equal(ga_row_drm("a driver unheard of", 0xb2), &ga_rows[GA_ROW_drm_mode_create_dumb]);
 }
 
+/* Those of other devices, under the same prefix. */
+#define DRM_IOCTL_AMDKFD_IOC_ACQUIRE_VM AMDKFD_IOC_ACQUIRE_VM
+#define DRM_IOCTL_AMDKFD_IOC_ALLOC_MEMORY_OF_GPU AMDKFD_IOC_ALLOC_MEMORY_OF_GPU
+#define DRM_IOCTL_AMDKFD_IOC_FREE_MEMORY_OF_GPU AMDKFD_IOC_FREE_MEMORY_OF_GPU
+#define DRM_IOCTL_AMDKFD_IOC_MAP_MEMORY_TO_GPU AMDKFD_IOC_MAP_MEMORY_TO_GPU
+#define DRM_IOCTL_AMDKFD_IOC_UNMAP_MEMORY_FROM_GPU AMDKFD_IOC_UNMAP_MEMORY_FROM_GPU
+#define DRM_IOCTL_AMDKFD_IOC_IMPORT_DMABUF AMDKFD_IOC_IMPORT_DMABUF
+#define DRM_IOCTL_AMDKFD_IOC_AVAILABLE_MEMORY AMDKFD_IOC_AVAILABLE_MEMORY
+#define DRM_IOCTL_AMDKFD_IOC_EXPORT_DMABUF AMDKFD_IOC_EXPORT_DMABUF
+#define DRM_IOCTL_DMA_HEAP_IOCTL_ALLOC DMA_HEAP_IOCTL_ALLOC
+#define DRM_IOCTL_UDMABUF_CREATE UDMABUF_CREATE
+#define DRM_IOCTL_UDMABUF_CREATE_LIST UDMABUF_CREATE_LIST
+
 static void drm_rows_agree_with_the_kernels_headers(void **state)
 {
     (void)state;
@@ -68,6 +81,9 @@ static void drm_rows_agree_with_the_kernels_headers(void **state)
 #undef GA_PROVIDER
 #include "schema/undef.inc"
     assert_true(checked >= 16);
+    for (const struct ga_row *row = ga_rows; row < ga_rows + GA_ROW_COUNT; row++)
+        if (row->kind == GA_ROW_CALL && ga_row_is_drm(row) && !ga_row_is_mapping(row))
+            assert_ptr_equal(ga_row_drm(row->driver, row->number), row);
 }
 
 static void union_arms_follow_their_flags(void **state)

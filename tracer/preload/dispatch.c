@@ -77,8 +77,7 @@ static void retry_note(struct capture_thread *thread, int fd, unsigned long requ
 
 static enum ga_row_id row_of(const struct files_file *file, unsigned long request)
 {
-    unsigned type = file->driver->dxg ? DXG_IOCTL_TYPE : 'd';
-    if (_IOC_TYPE((unsigned)request) != type)
+    if (_IOC_TYPE((unsigned)request) != (unsigned char)file->driver->type)
         return GA_ROW_COUNT;
     uint16_t row = file->driver->rows[_IOC_NR((unsigned)request)];
     return row == FILES_NO_ROW ? GA_ROW_COUNT : (enum ga_row_id)row;

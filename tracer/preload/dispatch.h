@@ -31,7 +31,7 @@ struct dispatch_thunk {
 static inline bool dispatch_wants(unsigned long request)
 {
     unsigned type = _IOC_TYPE((unsigned)request);
-    return type == 'd' || type == DXG_IOCTL_TYPE;
+    return type == 'd' || type == DXG_IOCTL_TYPE || type == 'K' || type == 'H' || type == 'u'; /* ga_driver_type */
 }
 
 /* Makes the call through `real` and records it when it should be. errno and result are the real call's. frame is the hook's. */

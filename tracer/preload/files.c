@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "abi/d3dkmt.h"
 #include "preload/debug.h"
 #include "preload/ops.h"
 #include "preload/process.h"
@@ -150,6 +151,7 @@ static struct files_driver *driver_of(const struct capture_probe *probe)
         memcpy(driver->name, probe->driver, sizeof driver->name);
         memcpy(driver->version, probe->version, sizeof driver->version);
         driver->dxg = probe->dxg;
+        driver->type = (char)(probe->dxg ? DXG_IOCTL_TYPE : ga_driver_type(driver->name));
         for (unsigned number = 0; number < 256; number++) {
             const struct ga_row *row = probe->dxg ? ga_row_dxg(number) : ga_row_drm(driver->name, number);
             driver->rows[number] = row ? (uint16_t)ga_row_id(row) : FILES_NO_ROW;

@@ -20,6 +20,7 @@ enum { FILES_NO_ROW = 0xffff };
 struct files_driver {
     char name[32], version[96];
     bool used, dxg;
+    char type; /* _IOC_TYPE of its requests */
     uint16_t rows[256]; /* by _IOC_NR: enum ga_row_id, or FILES_NO_ROW */
     atomic_ullong untraced[256];
     atomic_uint untraced_request[256];

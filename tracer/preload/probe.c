@@ -41,6 +41,16 @@ static bool is_dxg_node(const struct stat *status, const char *path)
            (stat(DXG_NODE, &node) == 0 && S_ISCHR(node.st_mode) && node.st_rdev == status->st_rdev);
 }
 
+/* Devices that are none of DRM's and have requests of their own, by their nodes' names: their numbers are given anew at each boot. */
+static const char *other_driver(const char *path)
+{
+    if (strcmp(path, "/dev/kfd") == 0)
+        return "kfd";
+    if (strcmp(path, "/dev/udmabuf") == 0)
+        return "udmabuf";
+    return strncmp(path, "/dev/dma_heap/", 14) == 0 ? "dma_heap" : NULL;
+}
+
 int probe_device(int fd, struct capture_probe *probe)
 {
     struct stat status;
@@ -55,6 +65,11 @@ int probe_device(int fd, struct capture_probe *probe)
     snprintf(probe->path, sizeof probe->path, "%.63s", path);
     if (S_ISCHR(status.st_mode) && (major(status.st_rdev) == DRM_MAJOR || strncmp(path, "/dev/dri/", 9) == 0))
         return probe_drm(fd, probe);
+    const char *other = S_ISCHR(status.st_mode) ? other_driver(path) : NULL;
+    if (other) {
+        strcpy(probe->driver, other);
+        return 1;
+    }
     bool soft = S_ISREG(status.st_mode) && strcmp(path, SOFTGPU_LINK) == 0;
     if (soft || (S_ISCHR(status.st_mode) && is_dxg_node(&status, path))) {
         probe->dxg = true;

@@ -42,6 +42,7 @@
 #define HERE(name, ...) ELEMENTS(IN, name, )
 #define EMBEDDED HERE
 #define INODE(name, ...) GA_TP_DEC(uint64_t, name)
+#define INODE_RETURNED INODE
 #define STR(name, ...) lttng_ust_field_string(name, r->name)
 #define WORDS(name, ...) lttng_ust_field_sequence_hex(uint64_t, name##_list, r->name##_list, uint32_t, r->name##_length)
 
