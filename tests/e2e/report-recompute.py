@@ -593,6 +593,55 @@ class Size(Grouped):
         return {"above": key[0], "up_to": key[1]}
 
 
+class Mapping(Observer):
+    """One entry a page: which mapping it is of."""
+
+    PAGE = 4096
+
+    def __init__(self):
+        self.pages, self.left, self.made, self.ended, self.peak = {}, {}, 0, 0, 0
+
+    def take(self, process, address, length, begin=None):
+        taken = None
+        for page in range(address // self.PAGE, (address + length + self.PAGE - 1) // self.PAGE):
+            mapping = self.pages.get((process, page))
+            if mapping is None or (begin is not None and self.left[mapping][1] > begin):
+                continue
+            taken = taken if taken is not None else mapping
+            del self.pages[process, page]
+            self.left[mapping][0] -= self.PAGE
+            if not self.left[mapping][0]:
+                del self.left[mapping]
+                self.ended += 1
+        return taken
+
+    def add(self, process, address, length, end):
+        pages = range(address // self.PAGE, (address + length + self.PAGE - 1) // self.PAGE)
+        self.made += 1
+        self.left[self.made] = [len(pages) * self.PAGE, end]
+        self.pages.update({(process, page): self.made for page in pages})
+        self.peak = max(self.peak, len(self.pages) * self.PAGE)
+
+    def call(self, call):
+        process, begin = call["process"], int(call["ts"])
+        end = begin + call["duration_ns"]
+        if call["ret"] == -1:
+            return
+        if call["event"] == "drm:munmap":
+            self.take(process, call["addr"], call["length"], begin)
+        elif call["event"] == "drm:mmap":
+            self.take(process, call["ret"], call["length"])
+            if int(call["file"], 16) or call["dma_buf"]:
+                self.add(process, call["ret"], call["length"], end)
+
+    def check(self, report):
+        expected = {"made": self.made, "ended": self.ended, "peak_bytes": self.peak, "at_end": len(self.left),
+                    "at_end_bytes": sum(left for left, _ in self.left.values())}
+        differences = compare(expected, {name: report[name] for name in expected}, "mapping")
+        left = sorted(left for left, _ in self.left.values())
+        return differences + ([] if left == sorted(entry["bytes"] for entry in report["left"]) else ["mapping: other sizes left"])
+
+
 class Alive(Observer):
     def __init__(self):
         self.entries = []
@@ -764,7 +813,8 @@ def follow(list_path, lives, analyses):
 def main(list_path, report_path):
     with open(report_path) as file:
         report = json.load(file)
-    analyses = {"summary": Summary(), "calls": Calls(), "device": Device(), "size": Size(), "surface": Surface(), "alive": Alive()}
+    analyses = {"summary": Summary(), "calls": Calls(), "device": Device(), "size": Size(), "surface": Surface(), "alive": Alive(),
+                "mapping": Mapping()}
     learning = Lives([], ({}, {}))
     follow(list_path, learning, [])
     lives = Lives(analyses.values(), (learning.late, learning.late_names))
