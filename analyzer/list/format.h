@@ -4,6 +4,7 @@
 
 #include "analyzer/list/walk.h"
 #include "analyzer/list/writer.h"
+#include "reader/mappings.h"
 
 enum list_blobs { LIST_BLOBS_HEX, LIST_BLOBS_HASH, LIST_BLOBS_NONE };
 
@@ -12,6 +13,8 @@ struct list {
     struct walk *walk;
     struct ga_reader *reader;
     enum list_blobs blobs;
+    struct ga_mappings mappings;
+    uint32_t mapped_handle; /* GEM handle of the mapping that this call made, or 0 */
     bool u64_string; /* jsonl: 64-bit integers as decimal strings */
 };
 

@@ -211,6 +211,8 @@ static int put_call(struct list *list, const struct ga_call *call)
         put_u64(list, call->header->device, false);
     }
     int result = walk_call(list->walk, call);
+    if (list->mapped_handle)
+        put_unsigned(list, "handle", list->mapped_handle);
     writer_bytes(&list->writer, "}\n", 2);
     return result;
 }

@@ -50,9 +50,21 @@ static bool wanted(const struct ga_row *row)
     return fnmatch(pattern, name, 0) == 0;
 }
 
+static int on_mapped(void *user, const struct ga_mapping *mapping, const struct ga_call *call)
+{
+    (void)call;
+    ((struct list *)user)->mapped_handle = mapping->handle;
+    return 0;
+}
+
 static int on_call(void *user, const struct ga_call *call)
 {
+    static const struct ga_mappings_ops mapping_ops = {.mapped = on_mapped};
     struct list *list = user;
+    list->mapped_handle = 0;
+    int followed = ga_mappings_call(&list->mappings, call, &mapping_ops, list);
+    if (followed < 0)
+        return followed;
     epoch_offset_ns = call->begin_ns - (int64_t)call->header->begin;
     if (!wanted(call->row))
         return 0;
@@ -126,6 +138,7 @@ static int run(int argc, char **argv)
         result = ga_reader_run(list.reader, &ops, &list, &error);
     int status = finish(&list, result, &error);
     walk_destroy(list.walk);
+    ga_mappings_release(&list.mappings);
     writer_release(&list.writer);
     ga_reader_close(list.reader);
     return status;

@@ -198,6 +198,10 @@ static int put_call(struct list *list, const struct ga_call *call)
     writer_text(writer, call->row->request);
     writer_char(writer, '(');
     int result = walk_call(list->walk, call);
+    if (list->mapped_handle) {
+        writer_text(writer, ", handle ");
+        writer_unsigned(writer, list->mapped_handle);
+    }
     put_result(list, call);
     return result;
 }

@@ -505,6 +505,57 @@ static void an_import_joins_the_memory_of_its_exporter(void **state)
     assert_ptr_equal(life->memory->maker, life);
 }
 
+/* PRIME gives a file one handle for a dma-buf however often it is imported, and one GEM_CLOSE ends it. */
+static void a_dma_buf_imported_twice_has_one_handle(void **state)
+{
+    struct run *run = *state;
+    FEED(made_dumb(MADE, ON_FILE(3, 1, 2), 1, 4096));
+    FEED(made_export(MADE, ON_FILE(3, 3, 4), 1, 555));
+    FEED(made_import(MADE, ON_FILE(4, 5, 6), 9, 555));
+    FEED(made_import(MADE, ON_FILE(4, 7, 8), 9, 555));
+    assert_int_equal(ga_lives_find(run->lives, 3, 1)->memory->handles, 2);
+    FEED(made_gem_close(MADE, ON_FILE(4, 9, 10), 9));
+    assert_null(ga_lives_find(run->lives, 4, 9));
+    assert_int_equal(ga_lives_find(run->lives, 3, 1)->memory->handles, 1);
+    FEED(made_gem_close(MADE, ON_FILE(4, 11, 12), 9)); /* a mistake: there is none any more */
+    expect(run, "+1#0 =1#0 +9#1 =9#1 -9#1@9freed ?9 ");
+}
+
+static void a_heaps_dma_buf_has_its_size(void **state)
+{
+    struct run *run = *state;
+    made_call(MADE, GA_ROW_drm_dma_heap_alloc, ON_FILE(3, 1, 2));
+    run->made.record.r_drm_dma_heap_alloc.len = 12288;
+    run->made.record.r_drm_dma_heap_alloc.dma_buf = 777;
+    FEED(&run->made.call);
+    expect(run, "");
+    FEED(made_import(MADE, ON_FILE(4, 3, 4), 2, 777));
+    assert_int_equal(ga_lives_find(run->lives, 4, 2)->size, 12288);
+    assert_int_equal(ga_lives_find(run->lives, 4, 2)->origin, GA_SIZE_IMPORTED);
+}
+
+static void kfd_handles(struct run *run, enum ga_row_id row, uint64_t handle, int64_t ns)
+{
+    made_call(MADE, row, ON_FILE(3, ns, ns + 1));
+    if (row == GA_ROW_drm_kfd_alloc_memory_of_gpu) {
+        run->made.record.r_drm_kfd_alloc_memory_of_gpu.handle = handle;
+        run->made.record.r_drm_kfd_alloc_memory_of_gpu.size = 4096;
+    } else {
+        run->made.record.r_drm_kfd_free_memory_of_gpu.handle = handle;
+    }
+    FEED(&run->made.call);
+}
+
+static void each_gpu_of_kfd_counts_its_own_handles(void **state)
+{
+    struct run *run = *state;
+    kfd_handles(run, GA_ROW_drm_kfd_alloc_memory_of_gpu, 0x1100000001, 1);
+    kfd_handles(run, GA_ROW_drm_kfd_alloc_memory_of_gpu, 0x2200000001, 3);
+    kfd_handles(run, GA_ROW_drm_kfd_free_memory_of_gpu, 0x1100000001, 5);
+    kfd_handles(run, GA_ROW_drm_kfd_free_memory_of_gpu, 0x2200000001, 7);
+    expect(run, "+1#0 +1#1 -1#0@5freed -1#1@7freed ");
+}
+
 static void a_handle_given_again_for_another_dma_buf_is_a_new_life(void **state)
 {
     struct run *run = *state;
@@ -654,6 +705,9 @@ int main(void)
         TEST(handles_of_files_do_not_mix),
         TEST(forked_processes_share_a_file),
         TEST(an_import_joins_the_memory_of_its_exporter),
+        TEST(a_dma_buf_imported_twice_has_one_handle),
+        TEST(a_heaps_dma_buf_has_its_size),
+        TEST(each_gpu_of_kfd_counts_its_own_handles),
         TEST(a_handle_given_again_for_another_dma_buf_is_a_new_life),
         TEST(gem_open_makes_a_new_handle_each_time),
         TEST(a_nested_call_and_the_one_around_it_are_one),
