@@ -56,7 +56,8 @@ static void kfd_memory_is_recorded(void **state)
     int kfd = device_open("kfd-1");
     struct kfd_alloc_memory_of_gpu alloc = {.va_addr = 0x7f0000000000, .size = 65536, .gpu_id = 0x12345, .flags = 1u << 31 | 1};
     assert_int_equal(hooked(kfd, AMDKFD_IOC_ALLOC_MEMORY_OF_GPU, &alloc), 0);
-    const struct ga_drm_kfd_alloc_memory_of_gpu *a = &event_find(GA_ROW_drm_kfd_alloc_memory_of_gpu, 0)->record.r_drm_kfd_alloc_memory_of_gpu;
+    const struct ga_drm_kfd_alloc_memory_of_gpu *a =
+        &event_find(GA_ROW_drm_kfd_alloc_memory_of_gpu, 0)->record.r_drm_kfd_alloc_memory_of_gpu;
     assert_int_equal(a->handle, 0x1234500000007);
     assert_int_equal(a->mmap_offset, 0x98000);
     assert_int_equal(a->size, 65536);
@@ -68,7 +69,8 @@ static void kfd_memory_is_recorded(void **state)
     const uint32_t gpus[] = {0x12345, 0x777};
     struct kfd_map_memory_to_gpu map = {.handle = alloc.handle, .device_ids_array_ptr = (uintptr_t)gpus, .n_devices = 2};
     assert_int_equal(hooked(kfd, AMDKFD_IOC_MAP_MEMORY_TO_GPU, &map), 0);
-    const struct ga_drm_kfd_map_memory_to_gpu *m = &event_find(GA_ROW_drm_kfd_map_memory_to_gpu, 0)->record.r_drm_kfd_map_memory_to_gpu;
+    const struct ga_drm_kfd_map_memory_to_gpu *m =
+        &event_find(GA_ROW_drm_kfd_map_memory_to_gpu, 0)->record.r_drm_kfd_map_memory_to_gpu;
     assert_int_equal(m->device_ids_array_ptr_length, 2);
     assert_int_equal(m->device_ids_array_ptr_list[1], 0x777);
     assert_int_equal(m->n_success_out, 2);

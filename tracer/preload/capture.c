@@ -191,7 +191,8 @@ static void end_results(struct capture_call *call, bool failed)
         if (shape_is_value(step) && capture_present(step, call->size, call->in.bytes, call))
             capture_end_value(step, &call->record, call->in.bytes, out, failed);
         else if (step->kind == GA_INODE && !failed)
-            shape_store_u64(&call->record, step->out, inode_of(step->one ? call->record.header.ret : (int32_t)shape_count(step, out, call->size)));
+            shape_store_u64(&call->record, step->out,
+                            inode_of(step->one ? call->record.header.ret : (int32_t)shape_count(step, out, call->size)));
     }
     if (call->shape->points)
         end_read(call, failed);
