@@ -390,7 +390,8 @@ void replay_drm_finish(struct replay_device *device, uint32_t lane, const struct
     memcpy(&create, device->requests.scratch[lane], sizeof create);
     if (ref && !outcome->failed)
         replay_set_value(&device->requests, ref->object,
-                         form == AS_CREATE_NATIVE ? replay_said_handle(device->dialect, device->requests.scratch[lane]) : create.handle);
+                         form == AS_CREATE_NATIVE ? replay_said_handle(device->dialect, device->requests.scratch[lane])
+                                                  : create.handle);
 }
 
 void replay_drm_end(struct replay_device *device)

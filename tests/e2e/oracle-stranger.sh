@@ -30,6 +30,7 @@ kinds = set(re.findall(r"^CALL\((\w+),", open(sys.argv[2]).read(), re.M))
 never = {"create_hw_context", "destroy_hw_context", "open_resource", "query_resource_info", "share_object_with_host"}
 made, done = ({call["event"].removeprefix("d3dkmt:") for call in calls if ok(call)}
               for ok in (lambda call: True, lambda call: not call["status"] >> 31))
-print("not made:", *sorted(kinds - made), "; succeeded or not against what is expected:", *sorted(kinds - never ^ done), file=sys.stderr)
+print("not made:", *sorted(kinds - made), "; succeeded or not against what is expected:",
+      *sorted(kinds - never ^ done), file=sys.stderr)
 sys.exit(kinds != made or kinds - never != done or not any(call["status"] >> 31 for call in calls))
 PY

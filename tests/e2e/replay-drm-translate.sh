@@ -54,7 +54,8 @@ python3 - <<'END' || fail "the sizes"
 import json
 def calls(path):
     return [json.loads(line) for line in open(path)]
-amdgpu = [c['size'] if 'size' in c else c['in']['bo_size'] for c in calls('a.jsonl') if c['event'] in ('drm:amdgpu_gem_create', 'drm:amdgpu_gem_userptr')]
+amdgpu = [c['size'] if 'size' in c else c['in']['bo_size'] for c in calls('a.jsonl')
+          if c['event'] in ('drm:amdgpu_gem_create', 'drm:amdgpu_gem_userptr')]
 nouveau = [c for c in calls('b.jsonl') if c['event'] == 'drm:nouveau_gem_new'][-len(amdgpu):]  # before them, places were tried
 assert [c['info']['size'] for c in nouveau] == amdgpu, (amdgpu, nouveau)
 assert [c['info']['domain'] for c in nouveau][:3] == [20, 2, 10], nouveau  # the first is what amdgpu caches

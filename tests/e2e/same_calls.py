@@ -20,7 +20,8 @@ KINDS = ('hResource', 'hSyncObject', 'hHwContext', 'hContext')
 NAMES = {'phAllocationList': 'hAllocation', 'AllocationList': 'hAllocation', 'HandleList': 'hAllocation',
          'WrittenPrimaries': 'hAllocation', 'HistoryBufferArray': 'hAllocation', 'pResources': 'hResource', 'bo_handle': 'handle',
          'hHwQueueProgressFence': 'hSyncObject', 'hFenceObject': 'hSyncObject', 'BroadcastContextArray': 'hContext',
-         'BroadcastContext': 'hContext', 'BroadcastHwQueueArray': 'hHwQueue', 'ObjectHandleArray': KINDS, 'hHwContext': KINDS, 'new_ctx_id': 'ctx_id',
+         'BroadcastContext': 'hContext', 'BroadcastHwQueueArray': 'hHwQueue', 'ObjectHandleArray': KINDS, 'hHwContext': KINDS,
+         'new_ctx_id': 'ctx_id',
          'new_list_handle': 'list_handle', 'bo_list_handle': 'list_handle', 'obj': 'handle'}
 ADDRESSES = {'pAllocationInfo', 'pAllocationInfo2', 'pOpenAllocationInfo', 'pOpenAllocationInfo2', 'pSystemMem',
              'addr_ptr', 'offset', 'FenceValueCPUVirtualAddress', 'pData',
