@@ -20,6 +20,9 @@ assert len(mapped) == int(sys.argv[1]), (len(mapped), sys.argv[1])
 assert all(call["ret"] == -1 or call["handle"] for call in mapped), "a mapping without its handle"
 PY
     gpualloc report --json "$trace" >report.json
-    assert_eq "$seen" "$(json "['mapping']['made']" report.json)" "$node: mappings in the report"
-    assert_eq 0 "$(json "['mapping']['at_end']" report.json)" "$node: mappings left"
+    python3 - "$seen" <<'PY' || fail "$node: $(cat report.json)"
+import json, sys
+mapping = json.load(open("report.json"))["mapping"]
+assert mapping["made"] == mapping["ended"] == int(sys.argv[1]) and mapping["at_end"] == 0, mapping
+PY
 done
