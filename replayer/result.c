@@ -183,6 +183,7 @@ static struct json_object *run_of(const struct replay_statistics *s, uint32_t r)
     json_object_object_add(run, "skipped", skipped_of(s->outcomes[r]));
     add_count(run, "differs", s->differs[r]);
     add_count(run, "remapped", s->remapped[r]);
+    add_count(run, "out_of_memory", s->exhausted[r]);
     add_count(run, "order_violations", s->violations[r]);
     const struct replay_figures *figures = &s->figures[(size_t)r * s->kind_count];
     const struct replay_figures *resident = &s->resident[(size_t)r * s->kind_count];
@@ -414,12 +415,13 @@ static void print_header(const struct replay_report *report, FILE *out)
 static void print_fidelity(const struct replay_report *report, FILE *out)
 {
     const struct replay_statistics *s = report->statistics;
-    uint64_t issued = 0, differs = 0, violations = 0, remapped = 0, skipped[REPLAY_SKIPS] = {0}, translated = 0, all = 0;
+    uint64_t issued = 0, differs = 0, violations = 0, remapped = 0, exhausted = 0, skipped[REPLAY_SKIPS] = {0}, translated = 0, all = 0;
     for (uint32_t r = 0; r < s->run_count; r++) {
         issued += s->outcomes[r][REPLAY_ISSUED];
         differs += s->differs[r];
         violations += s->violations[r];
         remapped += s->remapped[r];
+        exhausted += s->exhausted[r];
         for (int skip = 1; skip < REPLAY_SKIPS; skip++) {
             skipped[skip] += s->outcomes[r][skip];
             all += s->outcomes[r][skip];
@@ -431,6 +433,9 @@ static void print_fidelity(const struct replay_report *report, FILE *out)
     fprintf(out, "a run: %s issued, %s of them translated, %s skipped; %s answered otherwise than recorded, %s out of order\n",
             ga_count(issued / runs).text, ga_count(translated).text, ga_count(all / runs).text, ga_count(differs / runs).text,
             ga_count(violations).text);
+    if (exhausted)
+        fprintf(out, "  out of memory %s: creates for which the device had none left; at most %s were alive in the recording\n",
+                ga_count((exhausted + runs - 1) / runs).text, ga_bytes(report->session->plan->peak_bytes).text);
     if (remapped)
         fprintf(out, "  remapped %s: their GPU address is not to be had here, and another was taken\n",
                 ga_count((remapped + runs - 1) / runs).text);

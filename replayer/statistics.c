@@ -139,11 +139,13 @@ int replay_statistics_init(struct replay_statistics *s, const struct replay_plan
     s->figures = calloc((size_t)runs * s->kind_count + 1, sizeof *s->figures);
     s->resident = calloc((size_t)runs * s->kind_count + 1, sizeof *s->resident);
     s->remapped = calloc(runs + 1u, sizeof *s->remapped);
+    s->exhausted = calloc(runs + 1u, sizeof *s->exhausted);
     s->wall_ns = calloc(runs + 1u, sizeof *s->wall_ns);
     s->outcomes = calloc(runs + 1u, sizeof *s->outcomes);
     s->differs = calloc(runs + 1u, sizeof *s->differs);
     s->violations = calloc(runs + 1u, sizeof *s->violations);
-    return s->figures && s->resident && s->remapped && s->wall_ns && s->outcomes && s->differs && s->violations ? 0 : -ENOMEM;
+    return s->figures && s->resident && s->remapped && s->exhausted && s->wall_ns && s->outcomes && s->differs && s->violations ? 0
+                                                                                                                        : -ENOMEM;
 }
 
 /* Takes a sample's figure, or false: the call was not issued, or not answered as recorded. */
@@ -183,6 +185,13 @@ static void sort_out(struct replay_statistics *s, const struct replay_plan *plan
     }
 }
 
+/* The device had no memory left for what the call makes. */
+static bool exhausted(const struct replay_call *call, const struct replay_sample *sample)
+{
+    bool creates = call->row && call->row->effect.kind == GA_EFFECT_CREATE && !call->failed;
+    return creates && !sample->skip && sample->failed && (sample->error == ENOMEM || sample->error == ENOSPC);
+}
+
 void replay_statistics_add(struct replay_statistics *s, const struct replay_plan *plan, const struct replay_run *run)
 {
     uint32_t r = s->run_count++;
@@ -192,6 +201,7 @@ void replay_statistics_add(struct replay_statistics *s, const struct replay_plan
         s->outcomes[r][run->samples[c].skip]++;
         s->differs[r] += run->samples[c].differs;
         s->remapped[r] += run->samples[c].remapped;
+        s->exhausted[r] += exhausted(&plan->calls[c], &run->samples[c]);
     }
     uint32_t *ends = calloc(s->kind_count + 1u, sizeof *ends);
     if (!ends)
@@ -209,6 +219,7 @@ void replay_statistics_release(struct replay_statistics *s)
     free(s->figures);
     free(s->resident);
     free(s->remapped);
+    free(s->exhausted);
     free(s->wall_ns);
     free(s->outcomes);
     free(s->differs);

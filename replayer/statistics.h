@@ -28,6 +28,7 @@ struct replay_statistics {
     uint64_t *wall_ns;               /* [run] */
     uint64_t (*outcomes)[REPLAY_SKIPS]; /* [run]: calls issued, and skipped by reason */
     uint64_t *differs, *violations, *remapped; /* [run] */
+    uint64_t *exhausted; /* [run]: creates that the device had no memory for, where the recording's had */
     uint32_t run_count, run_room;
     uint32_t *kind_of;               /* by call */
     uint32_t *scratch;

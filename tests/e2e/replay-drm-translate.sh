@@ -60,3 +60,13 @@ nouveau = [c for c in calls('b.jsonl') if c['event'] == 'drm:nouveau_gem_new'][-
 assert [c['info']['size'] for c in nouveau] == amdgpu, (amdgpu, nouveau)
 assert [c['info']['domain'] for c in nouveau][:3] == [20, 2, 10], nouveau  # the first is what amdgpu caches
 END
+
+# too little memory: it is said, the run goes on, and all is freed; more than the device has is named before the run
+rm -f fake.log
+GPUALLOC_FAKE_DRM_BYTES=300000 expect_status 0 $fake gpualloc replay T0 --device ${node[0]} --json small.json
+expect_stdout 'out of memory [1-9][0-9]*: creates for which the device had none left'
+python3 -c "
+import json
+run = json.load(open('small.json'))['runs'][0]
+assert run['out_of_memory'] > 0 and run['skipped']['absent'] > 0 and run['order_violations'] == 0, run" || fail "the small device's result"
+! grep -v 'exit with 0 files and 0 dma-bufs open\|^closed ' fake.log || fail "small: something was left open"
