@@ -3,306 +3,604 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <json-c/json.h>
-
 #include "base/units.h"
 
-/* Fewer runs a side than this cannot show a difference at COMPARE_ALPHA: 2 / C(8, 4) is 0.029. */
-enum { RUNS_LEAST = 4 };
+/* A drift or a mode is worth a word from this share of the median. */
+#define WORTH_A_WORD 0.01
+/* Trends are looked for on every row and side: rarely seen where there is none. */
+#define TREND_P 0.01
+
+const char *const compare_verdict_names[] = {[COMPARE_UNDECIDED] = "undecided", [COMPARE_SAME] = "same", [COMPARE_FASTER] = "faster",
+                                             [COMPARE_SLOWER] = "slower", [COMPARE_REGRESSED] = "regressed"};
+static const char *const side_names[] = {[COMPARE_BASE] = "base", [COMPARE_NEW] = "new"};
 
 static int by_value(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
+    return (x > y) - (x < y);
 }
 
-/* The values that are there; returns how many. */
-static uint32_t present(const double *values, uint32_t count, double *out)
+static int by_time(const void *a, const void *b)
 {
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < count; i++)
-        if (!isnan(values[i]))
-            out[n++] = values[i];
-    return n;
+    const struct replay_result *x = a, *y = b;
+    return strcmp(x->time, y->time);
 }
 
-static double spread(const double *sorted, size_t count, double median)
-{
-    return median > 0 ? (replay_quantile(sorted, count, 0.75) - replay_quantile(sorted, count, 0.25)) / 2 / median : 0;
-}
+/* --- what may be compared ------------------------------------------------------------------------------------------------- */
 
-/* Sorts both. */
-static struct compare_row compare_values(double *base, uint32_t base_count, double *next, uint32_t next_count)
+static int check_pair(const struct replay_result *first, const struct replay_result *other, struct ga_error *error)
 {
-    struct compare_row row = {.base_runs = base_count, .next_runs = next_count};
-    row.p = replay_mann_whitney(base, base_count, next, next_count);
-    row.base = replay_median(base, base_count);
-    row.next = replay_median(next, next_count);
-    row.base_spread = spread(base, base_count, row.base);
-    row.next_spread = spread(next, next_count, row.next);
-    row.change = row.base > 0 ? row.next / row.base - 1 : 0;
-    return row;
-}
-
-static const struct replay_result_kind *find(const struct replay_result *result, const struct replay_result_kind *kind)
-{
-    for (uint32_t k = 0; k < result->kind_count; k++)
-        if (result->kinds[k].size_class == kind->size_class && result->kinds[k].failed == kind->failed &&
-            strcmp(result->kinds[k].name, kind->name) == 0)
-            return &result->kinds[k];
-    return NULL;
-}
-
-static int check(const struct replay_result *base, const struct replay_result *next, struct ga_error *error)
-{
-    if (strcmp(base->mode, next->mode) != 0)
+    if (strcmp(first->mode, other->mode) != 0)
         return ga_error_set(error, EINVAL, "one result is %s and the other %s: their calls are different requests, so their times "
-                                           "say nothing about each other", base->mode, next->mode);
-    if (strcmp(base->order, next->order) != 0)
-        return ga_error_set(error, EINVAL, "one result is of --order %s and the other of --order %s", base->order, next->order);
-    if (strcmp(base->plan, next->plan) != 0)
+                                           "say nothing about each other", first->mode, other->mode);
+    const struct {
+        const char *option, *first, *other;
+    } settings[] = {{"order", first->order, other->order}, {"speed", first->speed, other->speed},
+                    {"populate", first->populate, other->populate}, {"state", first->state, other->state}};
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+        if (strcmp(settings[i].first, settings[i].other) != 0)
+            return ga_error_set(error, EINVAL, "one result is of --%s %s and the other of --%s %s", settings[i].option,
+                                settings[i].first, settings[i].option, settings[i].other);
+    if (strcmp(first->plan, other->plan) != 0)
         return ga_error_set(error, EINVAL, "the results are of different traces (plan %s and %s): replay one trace twice",
-                            base->plan, next->plan);
+                            first->plan, other->plan);
     return 0;
 }
 
-/* Geometric mean over the rows of a run's medians; NaN when the run lacks one. */
-static double geomean_of_run(const struct comparison *c, const struct replay_result *result, uint32_t run)
+static int check(const struct comparison *c, struct ga_error *error)
 {
-    double sum = 0;
-    for (uint32_t r = 0; r < c->row_count; r++) {
-        double median = find(result, c->rows[r].kind)->medians[run];
-        if (!(median > 0))
-            return NAN;
-        sum += log(median);
-    }
-    return c->row_count ? exp(sum / c->row_count) : NAN;
+    const struct replay_result *first = c->sides[COMPARE_BASE].results;
+    for (int side = 0; side < COMPARE_SIDES; side++)
+        for (uint32_t r = 0; r < c->sides[side].count; r++) {
+            const struct replay_result *other = &c->sides[side].results[r];
+            int result = check_pair(first, other, error);
+            if (result < 0)
+                return other->path ? ga_error_prefix(error, result, "%s", other->path) : result;
+        }
+    return 0;
 }
 
-static uint32_t geomeans(const struct comparison *c, const struct replay_result *result, double *values)
+/* --- units ----------------------------------------------------------------------------------------------------------------- */
+
+/* Whether an earlier result of this side is of the same boot. */
+static bool boot_seen(const struct compare_side *side, uint32_t r)
+{
+    for (uint32_t i = 0; i < r; i++)
+        if (!side->results[i].by_boot && strcmp(side->results[i].boot_id, side->results[r].boot_id) == 0)
+            return true;
+    return false;
+}
+
+static bool same_kernel(const struct replay_result *a, const struct replay_result *b)
+{
+    return strcmp(a->kernel, b->kernel) == 0 && strcmp(a->kernel_version, b->kernel_version) == 0;
+}
+
+/* Across kernels, and where a side has several boots, runs of one boot are not independent. */
+static void choose_unit(struct comparison *c)
+{
+    bool one_kernel = true;
+    for (int side = 0; side < COMPARE_SIDES; side++) {
+        const struct compare_side *s = &c->sides[side];
+        for (uint32_t r = 0; r < s->count; r++) {
+            c->runs[side] += s->results[r].run_count;
+            c->boots[side] += s->results[r].by_boot ? s->results[r].run_count : !boot_seen(s, r);
+            one_kernel &= same_kernel(&s->results[r], c->sides[COMPARE_BASE].results);
+        }
+    }
+    c->by_boot = !one_kernel || c->boots[COMPARE_BASE] > 1 || c->boots[COMPARE_NEW] > 1;
+}
+
+/* A metric's value in one run of a result; NaN when it has none. */
+typedef double metric_value(const struct comparison *c, const void *what, const struct replay_result *result, uint32_t run);
+
+/* Values of all runs of a boot, or of one result when boot is null, appended at values; NaN left out. */
+static uint32_t collect(const struct comparison *c, const struct replay_result *result, metric_value *metric, const void *what,
+                        double *values)
 {
     uint32_t count = 0;
     for (uint32_t run = 0; run < result->run_count; run++) {
-        double value = geomean_of_run(c, result, run);
+        double value = metric(c, what, result, run);
         if (!isnan(value))
             values[count++] = value;
     }
     return count;
 }
 
-static int by_p(const void *a, const void *b)
+/* The side's units; values has room for its runs twice. */
+static uint32_t units_of(const struct comparison *c, const struct compare_side *side, metric_value *metric, const void *what,
+                         double *values)
 {
-    const struct compare_row *const *x = a, *const *y = b;
-    return (*x)->p < (*y)->p ? -1 : (*x)->p > (*y)->p;
+    uint32_t units = 0;
+    for (uint32_t r = 0; r < side->count; r++) {
+        if (!c->by_boot || side->results[r].by_boot) {
+            units += collect(c, &side->results[r], metric, what, values + units);
+            continue;
+        }
+        if (boot_seen(side, r))
+            continue;
+        uint32_t runs = 0;
+        for (uint32_t i = r; i < side->count; i++)
+            if (!side->results[i].by_boot && strcmp(side->results[i].boot_id, side->results[r].boot_id) == 0)
+                runs += collect(c, &side->results[i], metric, what, values + units + runs);
+        if (runs) {
+            values[units] = replay_median(values + units, runs);
+            units++;
+        }
+    }
+    return units;
 }
 
-/* Benjamini-Hochberg: of the rows in order of p, all up to the last whose p is at most its share of alpha. */
-static int correct_for_number(struct comparison *c)
+/* --- a row ----------------------------------------------------------------------------------------------------------------- */
+
+/* The last third of the values over the first, when they have a trend. */
+static double drift_of(const struct compare_sample *s)
 {
-    struct compare_row **sorted = calloc(c->row_count + 1u, sizeof *sorted);
-    if (!sorted)
+    uint32_t third = s->count / 3;
+    if (s->count < 8 || replay_trend_p(s->values, s->count) >= TREND_P)
+        return 0;
+    double *part = malloc(third * sizeof *part);
+    if (!part)
+        return 0;
+    memcpy(part, s->values, third * sizeof *part);
+    double first = replay_median(part, third);
+    memcpy(part, s->values + s->count - third, third * sizeof *part);
+    double last = replay_median(part, third);
+    free(part);
+    return first > 0 && fabs(last / first - 1) >= WORTH_A_WORD ? last / first - 1 : 0;
+}
+
+static int describe_sample(struct compare_sample *s)
+{
+    s->sorted = malloc((s->count + 1u) * sizeof *s->sorted);
+    if (!s->sorted)
         return -ENOMEM;
-    for (uint32_t r = 0; r < c->row_count; r++)
-        sorted[r] = &c->rows[r];
-    qsort(sorted, c->row_count, sizeof *sorted, by_p);
-    uint32_t last = c->row_count;
-    while (last && sorted[last - 1]->p > COMPARE_ALPHA * last / c->row_count)
-        last--;
-    for (uint32_t r = 0; r < last; r++)
-        sorted[r]->significant = true;
-    free(sorted);
+    memcpy(s->sorted, s->values, s->count * sizeof *s->sorted);
+    s->median = replay_median(s->sorted, s->count);
+    s->interval = replay_median_interval(s->sorted, s->count);
+    for (uint32_t i = 0; i < s->count; i++)
+        s->outliers += replay_is_outlier(s->sorted, s->count, s->values[i]);
+    s->drift = drift_of(s);
+    s->modes = replay_modes_of(s->sorted, s->count);
+    if (s->modes.low_count && s->modes.high < s->modes.low * (1 + WORTH_A_WORD))
+        s->modes = (struct replay_modes){0};
     return 0;
 }
 
-static uint32_t count_outliers(const struct replay_result *result, double *values)
+/* The interval of the change: of the logarithms' shift. Logarithms are in place of sorted values, and then values again. */
+static struct replay_interval change_interval(struct compare_sample *base, struct compare_sample *next)
 {
-    memcpy(values, result->wall_ns, result->run_count * sizeof *values);
-    qsort(values, result->run_count, sizeof *values, by_value);
-    double low = replay_quantile(values, result->run_count, 0.25), high = replay_quantile(values, result->run_count, 0.75);
-    uint32_t outliers = 0;
-    for (uint32_t r = 0; result->run_count >= RUNS_LEAST && r < result->run_count; r++)
-        outliers += values[r] > high + 3 * (high - low) || values[r] < low - 3 * (high - low);
-    return outliers;
-}
-
-static void compare_kinds(struct comparison *c, const struct replay_result *base, const struct replay_result *next, double *a,
-                          double *b)
-{
-    for (uint32_t k = 0; k < base->kind_count; k++) {
-        const struct replay_result_kind *mine = &base->kinds[k], *other = find(next, mine);
-        uint32_t n = present(mine->medians, base->run_count, a), m = other ? present(other->medians, next->run_count, b) : 0;
-        if (!n || !m) {
-            c->base_only++;
-            continue;
-        }
-        c->rows[c->row_count] = compare_values(a, n, b, m);
-        c->rows[c->row_count++].kind = mine;
+    struct compare_sample *both[] = {base, next};
+    struct replay_interval none = {NAN, NAN};
+    for (int side = 0; side < COMPARE_SIDES; side++)
+        if (!both[side]->count || !(both[side]->sorted[0] > 0))
+            return none;
+    for (int side = 0; side < COMPARE_SIDES; side++)
+        for (uint32_t i = 0; i < both[side]->count; i++)
+            both[side]->sorted[i] = log(both[side]->sorted[i]);
+    struct replay_interval shift = replay_shift_interval(base->sorted, base->count, next->sorted, next->count);
+    for (int side = 0; side < COMPARE_SIDES; side++) {
+        memcpy(both[side]->sorted, both[side]->values, both[side]->count * sizeof(double));
+        qsort(both[side]->sorted, both[side]->count, sizeof(double), by_value);
     }
-    for (uint32_t k = 0; k < next->kind_count; k++)
-        c->next_only += !find(base, &next->kinds[k]);
+    return isnan(shift.low) ? none : (struct replay_interval){expm1(shift.low), expm1(shift.high)};
 }
 
-int compare_results(struct comparison *c, const struct replay_result *base, const struct replay_result *next, double threshold,
-                    struct ga_error *error)
+/* Fills the row's samples and its test. */
+static int measure_row(const struct comparison *c, struct compare_row *row, metric_value *metric, const void *what)
 {
-    *c = (struct comparison){0};
-    int result = check(base, next, error);
+    struct compare_sample *base = &row->sides[COMPARE_BASE], *next = &row->sides[COMPARE_NEW];
+    for (int side = 0; side < COMPARE_SIDES; side++) {
+        struct compare_sample *s = &row->sides[side];
+        s->values = malloc((2u * c->runs[side] + 1) * sizeof *s->values);
+        if (!s->values)
+            return -ENOMEM;
+        s->count = units_of(c, &c->sides[side], metric, what, s->values);
+        int result = describe_sample(s);
+        if (result < 0)
+            return result;
+    }
+    row->p = row->corrected = replay_mann_whitney(base->values, base->count, next->values, next->count);
+    row->change = base->median > 0 ? next->median / base->median - 1 : 0;
+    row->interval = change_interval(base, next);
+    return 0;
+}
+
+static void release_row(struct compare_row *row)
+{
+    for (int side = 0; side < COMPARE_SIDES; side++) {
+        free(row->sides[side].values);
+        free(row->sides[side].sorted);
+    }
+}
+
+static double value_of_row(const struct comparison *c, const void *what, const struct replay_result *result, uint32_t run)
+{
+    const struct compare_row *row = what;
+    const struct replay_result_kind *kind = replay_result_find(result, row->name, row->size_class, row->failed);
+    return kind ? replay_result_value(result, kind, c->options.figure, run) : NAN;
+}
+
+/* --- all rows -------------------------------------------------------------------------------------------------------------- */
+
+static bool has_row(const struct comparison *c, const struct replay_result_kind *kind)
+{
+    for (uint32_t r = 0; r < c->row_count; r++)
+        if (c->rows[r].size_class == kind->size_class && c->rows[r].failed == kind->failed && strcmp(c->rows[r].name, kind->name) == 0)
+            return true;
+    return false;
+}
+
+/* Whether an earlier kind of the side, or of the base, is the same: each is looked at once. */
+static bool kind_seen(const struct comparison *c, int side, uint32_t r, const struct replay_result_kind *kind)
+{
+    for (int s = 0; s <= side; s++)
+        for (uint32_t i = 0; i < (s < side ? c->sides[s].count : r); i++)
+            if (replay_result_find(&c->sides[s].results[i], kind->name, kind->size_class, kind->failed))
+                return true;
+    return false;
+}
+
+static int add_row(struct comparison *c, const struct replay_result_kind *kind)
+{
+    struct compare_row *row = &c->rows[c->row_count];
+    *row = (struct compare_row){.name = kind->name, .size_class = kind->size_class, .failed = kind->failed};
+    int result = measure_row(c, row, value_of_row, row);
+    if (result == 0 && row->sides[COMPARE_BASE].count && row->sides[COMPARE_NEW].count) {
+        c->row_count++;
+        return 0;
+    }
+    release_row(row);
+    c->one_sided++;
+    return result;
+}
+
+static int find_rows(struct comparison *c)
+{
+    size_t room = 1;
+    for (int side = 0; side < COMPARE_SIDES; side++)
+        for (uint32_t r = 0; r < c->sides[side].count; r++)
+            room += c->sides[side].results[r].kind_count;
+    c->rows = calloc(room, sizeof *c->rows);
+    if (!c->rows)
+        return -ENOMEM;
+    for (int side = 0; side < COMPARE_SIDES; side++)
+        for (uint32_t r = 0; r < c->sides[side].count; r++)
+            for (uint32_t k = 0; k < c->sides[side].results[r].kind_count; k++) {
+                const struct replay_result_kind *kind = &c->sides[side].results[r].kinds[k];
+                int result = has_row(c, kind) || kind_seen(c, side, r, kind) ? 0 : add_row(c, kind);
+                if (result < 0)
+                    return result;
+            }
+    return 0;
+}
+
+/* Smallest p that any row of these sizes can give. */
+static double least_p(const struct compare_row *row)
+{
+    return replay_least_p(row->sides[COMPARE_BASE].count, row->sides[COMPARE_NEW].count);
+}
+
+static int correct_for_number(struct comparison *c)
+{
+    double *p = calloc(2u * c->row_count + 1, sizeof *p);
+    if (!p)
+        return -ENOMEM;
+    for (uint32_t r = 0; r < c->row_count; r++)
+        p[r] = c->rows[r].p;
+    int result = replay_holm(p, c->row_count, p + c->row_count);
+    for (uint32_t r = 0; result == 0 && r < c->row_count; r++) {
+        c->rows[r].corrected = p[c->row_count + r];
+        c->rows[r].significant = c->rows[r].corrected < COMPARE_ALPHA;
+    }
+    free(p);
+    return result;
+}
+
+/* --- the primary metric ---------------------------------------------------------------------------------------------------- */
+
+/* Geometric mean over the rows (of a call kind, when one is named) of a run's values. */
+static double geomean_of_run(const struct comparison *c, const void *kind, const struct replay_result *result, uint32_t run)
+{
+    double sum = 0, count = 0;
+    for (uint32_t r = 0; r < c->row_count; r++) {
+        if (kind && strcmp(kind, c->rows[r].name) != 0)
+            continue;
+        double value = value_of_row(c, &c->rows[r], result, run);
+        if (!(value > 0))
+            return NAN;
+        sum += log(value);
+        count++;
+    }
+    return count > 0 ? exp(sum / count) : NAN;
+}
+
+static double wall_of_run(const struct comparison *c, const void *what, const struct replay_result *result, uint32_t run)
+{
+    (void)c, (void)what;
+    return result->wall_ns[run];
+}
+
+static int measure_primary(struct comparison *c, struct ga_error *error)
+{
+    const char *metric = c->options.metric;
+    c->primary.name = metric;
+    int result;
+    if (strcmp(metric, "wall") == 0) {
+        result = measure_row(c, &c->primary, wall_of_run, NULL);
+    } else if (strcmp(metric, "geomean") == 0) {
+        result = measure_row(c, &c->primary, geomean_of_run, NULL);
+    } else {
+        bool known = false;
+        for (uint32_t r = 0; r < c->row_count; r++)
+            known |= strcmp(c->rows[r].name, metric) == 0;
+        if (!known)
+            return ga_error_set(error, EINVAL, "--metric %s: no such kind of call on both sides; it can be geomean, wall, or a kind: "
+                                "%s%s", metric, c->rows[0].name, c->row_count > 1 ? ", …" : "");
+        result = measure_row(c, &c->primary, geomean_of_run, metric);
+    }
+    return result < 0 ? ga_error_errno(error, -result, "compare") : 0;
+}
+
+static bool undecided(struct comparison *c)
+{
+    const struct compare_sample *base = &c->primary.sides[COMPARE_BASE], *next = &c->primary.sides[COMPARE_NEW];
+    const char *unit = c->by_boot ? "boot" : "run";
+    if (!base->count || !next->count)
+        snprintf(c->because, sizeof c->because, "no run of one side has all of the metric's kinds of calls");
+    else if (c->by_boot && base->count == 1 && next->count == 1)
+        snprintf(c->because, sizeof c->because,
+                 "one boot a side: what differs may be the boot, not the kernel; replay in 4 boots or more of each "
+                 "(docs/compare-kernels.md)");
+    else if (least_p(&c->primary) >= COMPARE_ALPHA)
+        snprintf(c->because, sizeof c->because, "%u and %u %ss are too few to show any difference; 4 a side at least, better 10",
+                 base->count, next->count, unit);
+    return *c->because;
+}
+
+static void decide(struct comparison *c)
+{
+    if (undecided(c)) {
+        for (uint32_t r = 0; r < c->row_count; r++)
+            c->rows[r].significant = false;
+        return;
+    }
+    struct compare_row *p = &c->primary;
+    p->significant = p->p < COMPARE_ALPHA;
+    c->verdict = !p->significant || p->change == 0 ? COMPARE_SAME
+                 : p->change < 0                   ? COMPARE_FASTER
+                 : p->change > c->options.threshold ? COMPARE_REGRESSED
+                                                    : COMPARE_SLOWER;
+}
+
+/* --- what is said besides -------------------------------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 2, 3))) static int warn(struct comparison *c, const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    char **warnings = realloc(c->warnings, (c->warning_count + 1u) * sizeof *warnings);
+    if (!warnings)
+        return -ENOMEM;
+    c->warnings = warnings;
+    warnings[c->warning_count] = strdup(text);
+    return warnings[c->warning_count] ? (c->warning_count++, 0) : -ENOMEM;
+}
+
+static const char *fact_of(const struct replay_result *result, const char *name)
+{
+    for (uint32_t f = 0; f < result->fact_count; f++)
+        if (strcmp(result->facts[f].name, name) == 0)
+            return result->facts[f].value;
+    return strcmp(name, "driver_version") == 0 && *result->driver_version ? result->driver_version : "not told";
+}
+
+/* What all results of a side say of a fact, each text once. The caller frees it. */
+static char *values_of(const struct compare_side *side, const char *name)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    for (uint32_t r = 0; out && r < side->count; r++) {
+        bool seen = false;
+        for (uint32_t i = 0; i < r && !seen; i++)
+            seen = strcmp(fact_of(&side->results[i], name), fact_of(&side->results[r], name)) == 0;
+        if (!seen)
+            fprintf(out, "%s%s", r ? "; " : "", fact_of(&side->results[r], name));
+    }
+    if (out)
+        fclose(out);
+    return text;
+}
+
+/* Changes all the time, or is said elsewhere. */
+static bool is_passing(const char *name)
+{
+    static const char *const passing[] = {"time", "load", "boot_id", "boots", "gpu_hidden_processes", "gpu_vram_used_bytes"};
+    for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
+        if (strcmp(name, passing[i]) == 0)
+            return true;
+    return false;
+}
+
+static int compare_fact(struct comparison *c, const char *name)
+{
+    for (uint32_t d = 0; d < c->difference_count; d++)
+        if (strcmp(c->differences[d].name, name) == 0)
+            return 0;
+    const char *first = fact_of(c->sides[COMPARE_BASE].results, name);
+    bool same = true;
+    for (int side = 0; side < COMPARE_SIDES; side++)
+        for (uint32_t r = 0; r < c->sides[side].count; r++)
+            same &= strcmp(first, fact_of(&c->sides[side].results[r], name)) == 0;
+    if (same || is_passing(name))
+        return 0;
+    struct compare_difference *differences = realloc(c->differences, (c->difference_count + 1u) * sizeof *differences);
+    if (!differences)
+        return -ENOMEM;
+    c->differences = differences;
+    struct compare_difference *d = &differences[c->difference_count++];
+    *d = (struct compare_difference){.name = name};
+    for (int side = 0; side < COMPARE_SIDES; side++)
+        if (!(d->values[side] = values_of(&c->sides[side], name)))
+            return -ENOMEM;
+    return 0;
+}
+
+static int compare_environments(struct comparison *c)
+{
+    int result = compare_fact(c, "driver_version");
+    for (int side = 0; result == 0 && side < COMPARE_SIDES; side++)
+        for (uint32_t r = 0; result == 0 && r < c->sides[side].count; r++)
+            for (uint32_t f = 0; result == 0 && f < c->sides[side].results[r].fact_count; f++)
+                result = compare_fact(c, c->sides[side].results[r].facts[f].name);
+    return result;
+}
+
+/* Facts that spoil a measurement wherever they stand: the value that is harmless, and what to say of others. */
+static const struct {
+    const char *name, *harmless, *text;
+} spoilers[] = {
+    {"debug_options", "none", "the kernel has debug options, its times are not those of a kernel in use"},
+    {"tracing", "none", "tracing was switched on, and is part of the times"},
+    {"power", "mains", "on battery: clocks are held down"},
+    {"gpu_other_clients", "0", "other programs had the GPU open"},
+};
+
+static int warn_of_spoilers(struct comparison *c, const char *side, const struct compare_side *results)
+{
+    int result = 0;
+    for (size_t s = 0; result == 0 && s < sizeof spoilers / sizeof *spoilers; s++)
+        for (uint32_t r = 0; r < results->count; r++) {
+            const char *value = fact_of(&results->results[r], spoilers[s].name);
+            if (strcmp(value, "not told") == 0 || strcmp(value, spoilers[s].harmless) == 0)
+                continue;
+            result = warn(c, "%s: %s (%s: %s)", side, spoilers[s].text, spoilers[s].name, value);
+            break;
+        }
+    double most = 0;
+    for (uint32_t r = 0; r < results->count; r++)
+        most = fmax(most, strtod(fact_of(&results->results[r], "load"), NULL) /
+                              fmax(1, strtod(fact_of(&results->results[r], "cpus"), NULL)));
+    /* Our own replay is a load of its lanes, one or a few. */
+    return result == 0 && most > 1 ? warn(c, "%s: the machine was busy (load %.1f a CPU)", side, most) : result;
+}
+
+static int warn_of_answers(struct comparison *c, const char *side, const struct compare_side *results)
+{
+    double issued = 0, differs = 0, violations = 0;
+    for (uint32_t r = 0; r < results->count; r++) {
+        issued += results->results[r].issued;
+        differs += results->results[r].differs;
+        violations += results->results[r].violations;
+    }
+    int result = violations > 0 ? warn(c, "%s: %.0f calls began before what they depend on", side, violations) : 0;
+    if (result == 0 && differs > 0.01 * issued)
+        result = warn(c, "%s: %.1f%% of the calls were answered otherwise than recorded, and are in no figure", side,
+                      100 * differs / issued);
+    return result;
+}
+
+static int warn_of_sample(struct comparison *c, const char *side, const char *row, const struct compare_sample *s)
+{
+    const char *unit = c->by_boot ? "boots" : "runs";
+    int result = 0;
+    if (s->outliers)
+        result = warn(c, "%s: %s: %u of %u %s far from the others: something else was going on", side, row, s->outliers, s->count,
+                      unit);
+    if (result == 0 && s->drift != 0)
+        result = warn(c, "%s: %s: drifts: the last third of the %s is %.1f%% %s than the first", side, row, unit, fabs(s->drift) * 100,
+                      s->drift > 0 ? "slower" : "faster");
+    if (result == 0 && s->modes.low_count)
+        result = warn(c, "%s: %s: two modes, the median is between or in one of them: %zu %s near %s, %zu near %s", side, row,
+                      s->modes.low_count, unit, ga_duration(s->modes.low).text, s->modes.high_count, ga_duration(s->modes.high).text);
+    return result;
+}
+
+static int warn_of_rows(struct comparison *c)
+{
+    for (uint32_t r = 0; r <= c->row_count; r++) {
+        const struct compare_row *row = r ? &c->rows[r - 1] : &c->primary;
+        char name[128], text[192];
+        compare_row_name(row, name, sizeof name);
+        snprintf(text, sizeof text, "%s%s%s", name, row->size_class ? " " : "", replay_size_class_text(row->size_class).text);
+        for (int side = 0; side < COMPARE_SIDES; side++)
+            if (warn_of_sample(c, side_names[side], text, &row->sides[side]) < 0)
+                return -ENOMEM;
+    }
+    return 0;
+}
+
+static int warn_of_all(struct comparison *c)
+{
+    const struct replay_result *base = c->sides[COMPARE_BASE].results, *next = c->sides[COMPARE_NEW].results;
+    int result = 0;
+    if (*base->boot_id && strcmp(base->boot_id, next->boot_id) == 0 && !same_kernel(base, next))
+        result = warn(c, "the kernels differ within one boot: one of the files was edited");
+    else if (!c->by_boot && strcmp(base->boot_id, next->boot_id) != 0)
+        result = warn(c, "the sides are of two boots: what differs between boots of one kernel counts as a difference");
+    if (result == 0 && base->software + next->software)
+        result = warn(c, "%s made of software: no hardware was measured", base->software && next->software ? "both sides are"
+                      : base->software ? "base is" : "new is");
+    if (result == 0 && c->one_sided)
+        result = warn(c, "%u kinds of calls are on one side only and are left out", c->one_sided);
+    if (result == 0 && c->verdict != COMPARE_UNDECIDED && c->row_count && least_p(c->rows) * c->row_count >= COMPARE_ALPHA)
+        result = warn(c, "%u rows with so few %ss: no row alone can be significant", c->row_count, c->by_boot ? "boot" : "run");
+    for (int side = 0; result == 0 && side < COMPARE_SIDES; side++) {
+        result = warn_of_spoilers(c, side_names[side], &c->sides[side]);
+        result = result < 0 ? result : warn_of_answers(c, side_names[side], &c->sides[side]);
+    }
+    return result < 0 ? result : warn_of_rows(c);
+}
+
+/* --- the whole ------------------------------------------------------------------------------------------------------------- */
+
+int compare_results(struct comparison *c, const struct compare_side *base, const struct compare_side *next,
+                    const struct compare_options *options, struct ga_error *error)
+{
+    *c = (struct comparison){.options = *options, .sides = {*base, *next}};
+    if (!base->count || !next->count)
+        return ga_error_set(error, EINVAL, "a side without results");
+    int result = check(c, error);
     if (result < 0)
         return result;
-    c->rows = calloc(base->kind_count + 1u, sizeof *c->rows);
-    double *a = calloc(base->run_count + 1u, sizeof *a), *b = calloc(next->run_count + 1u, sizeof *b);
-    result = c->rows && a && b ? 0 : ga_error_errno(error, ENOMEM, "compare");
-    if (result == 0) {
-        compare_kinds(c, base, next, a, b);
-        if (!c->row_count)
-            result = ga_error_set(error, EINVAL, "the results have no kind of call in common");
-    }
-    if (result == 0 && correct_for_number(c) < 0)
-        result = ga_error_errno(error, ENOMEM, "compare");
-    if (result == 0) {
-        uint32_t n = geomeans(c, base, a), m = geomeans(c, next, b);
-        c->primary = compare_values(a, n, b, m);
-        c->primary.significant = c->primary.p < COMPARE_ALPHA;
-        c->one_boot = strcmp(base->kernel, next->kernel) != 0 && (!base->by_boot || !next->by_boot);
-        c->regressed = !c->one_boot && c->primary.significant && c->primary.change > threshold;
-        c->outliers = count_outliers(base, a) + count_outliers(next, b);
-    }
-    free(a);
-    free(b);
-    return result;
+    for (int side = 0; side < COMPARE_SIDES; side++)
+        qsort(c->sides[side].results, c->sides[side].count, sizeof *c->sides[side].results, by_time);
+    choose_unit(c);
+    if (find_rows(c) < 0)
+        return ga_error_errno(error, ENOMEM, "compare");
+    if (!c->row_count)
+        return ga_error_set(error, EINVAL, "the results have no kind of call in common");
+    result = measure_primary(c, error);
+    if (result < 0)
+        return result;
+    if (correct_for_number(c) < 0)
+        return ga_error_errno(error, ENOMEM, "compare");
+    decide(c);
+    if (compare_environments(c) < 0 || warn_of_all(c) < 0)
+        return ga_error_errno(error, ENOMEM, "compare");
+    return 0;
 }
 
 void comparison_release(struct comparison *c)
 {
-    free(c->rows);
-    *c = (struct comparison){0};
-}
-
-/* Pads by columns: µ, ± and ≤ are several bytes each. */
-static void pad(FILE *out, const char *text, int width)
-{
-    int columns = 0;
-    for (const char *c = text; *c; c++)
-        columns += (*c & 0xc0) != 0x80;
-    fprintf(out, "%s%*s", text, width > columns ? width - columns : 0, "");
-}
-
-static void print_row(const struct compare_row *row, const char *name, const char *size, FILE *out)
-{
-    char text[64];
-    pad(out, name, 28);
-    pad(out, size, 12);
-    snprintf(text, sizeof text, "%s ± %.0f%%", ga_duration(row->base).text, row->base_spread * 100);
-    pad(out, text, 18);
-    snprintf(text, sizeof text, "%s ± %.0f%%", ga_duration(row->next).text, row->next_spread * 100);
-    pad(out, text, 18);
-    if (row->significant)
-        snprintf(text, sizeof text, "%+.1f%%", row->change * 100);
-    else
-        snprintf(text, sizeof text, "~");
-    fprintf(out, "%8s (p=%.3f n=%u+%u)\n", text, row->p, row->base_runs, row->next_runs);
-}
-
-void comparison_print(const struct comparison *c, const struct replay_result *base, const struct replay_result *next,
-                      double threshold, FILE *out)
-{
-    char text[512];
-    replay_result_describe(base, text, sizeof text);
-    fprintf(out, "base: %s\n", text);
-    replay_result_describe(next, text, sizeof text);
-    fprintf(out, "new:  %s\n\n", text);
-    pad(out, "call", 28);
-    pad(out, "size", 12);
-    pad(out, "base", 18);
-    fprintf(out, "new\n");
-    for (uint32_t r = 0; r < c->row_count; r++) {
-        char name[64];
-        snprintf(name, sizeof name, "%s%s", c->rows[r].kind->name, c->rows[r].kind->failed ? " (fails)" : "");
-        print_row(&c->rows[r], name, replay_size_class_text(c->rows[r].kind->size_class).text, out);
-    }
-    print_row(&c->primary, "geomean", "", out);
-    fputc('\n', out);
-    if (c->base_only || c->next_only)
-        fprintf(out, "%u kinds of calls are in one result only and are left out\n", c->base_only + c->next_only);
-    if (c->outliers)
-        fprintf(out, "%u runs took much longer or shorter than the others: something else was going on\n", c->outliers);
-    if (base->run_count < RUNS_LEAST || next->run_count < RUNS_LEAST)
-        fprintf(out, base->by_boot && next->by_boot ? "too few boots to show a difference: 4 or more, on both sides\n"
-                                                    : "too few runs to show a difference: 'replay --runs 5' or more, on both sides\n");
-    if (*base->boot_id && strcmp(base->boot_id, next->boot_id) == 0 && strcmp(base->kernel, next->kernel) != 0)
-        fprintf(out, "the kernels differ within one boot: one of the files was edited\n");
-    if (c->one_boot)
-        fprintf(out, "no verdict: the kernels differ and runs of one boot say little of another; replay in several boots of each "
-                     "(docs/compare-kernels.md)\n");
-    else if (c->regressed)
-        fprintf(out, "regressed: the geomean is %.1f%% slower, more than %.1f%%\n", c->primary.change * 100, threshold * 100);
-    else
-        fprintf(out, "no regression of more than %.1f%%\n", threshold * 100);
-}
-
-static struct json_object *row_object(const struct compare_row *row)
-{
-    struct json_object *object = json_object_new_object();
-    if (row->kind) {
-        json_object_object_add(object, "kind", json_object_new_string(row->kind->name));
-        json_object_object_add(object, "size_class", json_object_new_uint64(row->kind->size_class));
-        json_object_object_add(object, "failed", json_object_new_boolean(row->kind->failed));
-    }
-    json_object_object_add(object, "base_ns", json_object_new_double(row->base));
-    json_object_object_add(object, "new_ns", json_object_new_double(row->next));
-    json_object_object_add(object, "base_spread", json_object_new_double(row->base_spread));
-    json_object_object_add(object, "new_spread", json_object_new_double(row->next_spread));
-    json_object_object_add(object, "change", json_object_new_double(row->change));
-    json_object_object_add(object, "p", json_object_new_double(row->p));
-    json_object_object_add(object, "base_runs", json_object_new_uint64(row->base_runs));
-    json_object_object_add(object, "new_runs", json_object_new_uint64(row->next_runs));
-    json_object_object_add(object, "significant", json_object_new_boolean(row->significant));
-    return object;
-}
-
-static struct json_object *side_object(const struct replay_result *result)
-{
-    struct json_object *object = json_object_new_object();
-    json_object_object_add(object, "backend", json_object_new_string(result->backend));
-    json_object_object_add(object, "node", json_object_new_string(result->node));
-    json_object_object_add(object, "driver", json_object_new_string(result->driver));
-    json_object_object_add(object, "software", json_object_new_boolean(result->software));
-    json_object_object_add(object, "kernel", json_object_new_string(result->kernel));
-    json_object_object_add(object, "boot_id", json_object_new_string(result->boot_id));
-    json_object_object_add(object, "by_boot", json_object_new_boolean(result->by_boot));
-    json_object_object_add(object, "runs", json_object_new_uint64(result->run_count));
-    return object;
-}
-
-char *comparison_json(const struct comparison *c, const struct replay_result *base, const struct replay_result *next,
-                      double threshold)
-{
-    struct json_object *root = json_object_new_object(), *rows = json_object_new_array();
-    json_object_object_add(root, "schema_version", json_object_new_int(1));
-    json_object_object_add(root, "base", side_object(base));
-    json_object_object_add(root, "new", side_object(next));
-    json_object_object_add(root, "plan", json_object_new_string(base->plan));
-    json_object_object_add(root, "mode", json_object_new_string(base->mode));
     for (uint32_t r = 0; r < c->row_count; r++)
-        json_object_array_add(rows, row_object(&c->rows[r]));
-    json_object_object_add(root, "rows", rows);
-    json_object_object_add(root, "primary", row_object(&c->primary));
-    json_object_object_add(root, "threshold", json_object_new_double(threshold));
-    json_object_object_add(root, "outliers", json_object_new_uint64(c->outliers));
-    json_object_object_add(root, "one_sided_kinds", json_object_new_uint64(c->base_only + c->next_only));
-    json_object_object_add(root, "verdict", json_object_new_boolean(!c->one_boot));
-    json_object_object_add(root, "regressed", json_object_new_boolean(c->regressed));
-    const char *json = json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
-                                                                JSON_C_TO_STRING_NOSLASHESCAPE);
-    size_t size = strlen(json);
-    char *text = malloc(size + 2);
-    if (text) {
-        memcpy(text, json, size);
-        memcpy(text + size, "\n", 2);
-    }
-    json_object_put(root);
-    return text;
+        release_row(&c->rows[r]);
+    release_row(&c->primary);
+    free(c->rows);
+    for (uint32_t d = 0; d < c->difference_count; d++)
+        for (int side = 0; side < COMPARE_SIDES; side++)
+            free(c->differences[d].values[side]);
+    free(c->differences);
+    for (uint32_t w = 0; w < c->warning_count; w++)
+        free(c->warnings[w]);
+    free(c->warnings);
+    *c = (struct comparison){0};
 }

@@ -9,7 +9,7 @@
 #include "replayer/statistics.h"
 
 #define REPLAY_RESULT_VERSION 1
-enum { REPLAY_RESULT_RUNS_MAX = 100000, REPLAY_RESULT_KINDS_MAX = 100000 };
+enum { REPLAY_RESULT_RUNS_MAX = 100000, REPLAY_RESULT_KINDS_MAX = 8192, REPLAY_RESULT_FACTS_MAX = 256 };
 
 struct replay_report {
     const char *trace;
@@ -24,26 +24,45 @@ int replay_result_write(const struct replay_report *report, const char *path, st
 /* A table for people. */
 void replay_result_print(const struct replay_report *report, FILE *out);
 
-/* A result read back: what compare needs. */
+/* Figures of a kind in one run that can be compared. */
+enum replay_figure { REPLAY_P50, REPLAY_MEAN, REPLAY_P90, REPLAY_P99, REPLAY_P999, REPLAY_MAX, REPLAY_FIGURES };
+/* "p50", …; null after the last. As an array for tables of options. */
+extern const char *const replay_figure_names[REPLAY_FIGURES + 1];
+
+/* A result read back: what compare needs. Texts are without control characters. */
 struct replay_result_kind {
     char *name;
     uint64_t size_class;
     bool failed;
-    double *medians; /* ns, one a run; NaN where the run has none of this kind */
+    double *values; /* ns, [figure][run]; NaN where the run has none of this kind */
+};
+struct replay_fact {
+    char *name, *value; /* of "system": "governor", "performance"; bytes are rounded for people */
 };
 struct replay_result {
-    char *trace, *backend, *mode, *order, *node, *driver, *kernel, *boot_id, *plan;
+    char *path; /* null: parsed from memory */
+    char *trace, *backend, *mode, *order, *speed, *populate, *state, *node, *driver, *driver_version;
+    char *kernel, *kernel_version, *boot_id, *plan, *time;
     bool software, by_boot; /* by_boot: each run is a boot of its own (system.boots) */
     struct replay_result_kind *kinds;
     double *wall_ns; /* one a run */
     uint32_t kind_count, run_count;
+    double issued, differs, violations; /* calls, of all runs */
+    struct replay_fact *facts;
+    uint32_t fact_count;
 };
+static inline double replay_result_value(const struct replay_result *result, const struct replay_result_kind *kind,
+                                         enum replay_figure figure, uint32_t run)
+{
+    return kind->values[(size_t)figure * result->run_count + run];
+}
+/* Null when the result has none. */
+const struct replay_result_kind *replay_result_find(const struct replay_result *result, const char *name, uint64_t size_class,
+                                                    bool failed);
 /* "-" is stdin. Release it also after a failure. */
 int replay_result_read(struct replay_result *result, const char *path, struct ga_error *error);
 int replay_result_parse(struct replay_result *result, const char *text, size_t size, struct ga_error *error);
 void replay_result_release(struct replay_result *result);
-/* "dxg on /dev/dxg (softgpu, made of software)". */
-void replay_result_describe(const struct replay_result *result, char *text, size_t size);
 
 /* Writes text to path through a temporary file beside it, so that the file is never half-written; "-" is stdout. */
 int replay_write_file(const char *path, const char *text, struct ga_error *error);

@@ -6,9 +6,17 @@
 
 #include <json-c/json.h>
 
+#include "base/units.h"
+#include "base/utf8.h"
 #include "replayer/result.h"
 
-enum { FILE_MAX = 512 * 1024 * 1024, DEPTH_MAX = 16 };
+enum { FILE_MAX = 512 * 1024 * 1024, DEPTH_MAX = 16, FACT_LENGTH = 200 };
+
+const char *const replay_figure_names[] = {[REPLAY_P50] = "p50",     [REPLAY_MEAN] = "mean", [REPLAY_P90] = "p90",
+                                           [REPLAY_P99] = "p99",     [REPLAY_P999] = "p99.9", [REPLAY_MAX] = "max",
+                                           [REPLAY_FIGURES] = NULL};
+static const char *const figure_members[] = {[REPLAY_P50] = "p50_ns", [REPLAY_MEAN] = "mean_ns",   [REPLAY_P90] = "p90_ns",
+                                             [REPLAY_P99] = "p99_ns", [REPLAY_P999] = "p99_9_ns", [REPLAY_MAX] = "max_ns"};
 
 static struct json_object *member(struct json_object *of, const char *name, enum json_type type)
 {
@@ -29,29 +37,37 @@ static double number(struct json_object *of, const char *name)
     return isfinite(result) && result >= 0 ? result : NAN;
 }
 
+/* A file's text reaches terminals: it gives them no commands. */
+static char *clean_copy(const char *text)
+{
+    char *copy = ga_utf8_clean(text);
+    for (char *c = copy; c && *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = '?';
+    return copy;
+}
+
 static int copy_text(char **to, struct json_object *of, const char *name, bool required, struct ga_error *error)
 {
     struct json_object *value = member(of, name, json_type_string);
     if (!value && required)
         return ga_error_set(error, EINVAL, "it has no \"%s\"", name);
-    *to = strdup(value ? json_object_get_string(value) : "");
+    *to = clean_copy(value ? json_object_get_string(value) : "");
     return *to ? 0 : ga_error_errno(error, ENOMEM, "result");
 }
 
-static struct replay_result_kind *find_kind(struct replay_result *result, struct json_object *kind, struct ga_error *error)
+const struct replay_result_kind *replay_result_find(const struct replay_result *result, const char *name, uint64_t size_class,
+                                                    bool failed)
 {
-    struct json_object *name = member(kind, "kind", json_type_string), *class = member(kind, "size_class", json_type_int);
-    if (!name || !class) {
-        ga_error_set(error, EINVAL, "a kind of a run has no \"kind\" or \"size_class\"");
-        return NULL;
-    }
-    uint64_t size_class = json_object_get_uint64(class);
-    bool failed = json_object_get_boolean(member(kind, "failed", json_type_boolean));
-    for (uint32_t k = 0; k < result->kind_count; k++) {
-        struct replay_result_kind *known = &result->kinds[k];
-        if (known->size_class == size_class && known->failed == failed && strcmp(known->name, json_object_get_string(name)) == 0)
-            return known;
-    }
+    for (uint32_t k = 0; k < result->kind_count; k++)
+        if (result->kinds[k].size_class == size_class && result->kinds[k].failed == failed && strcmp(result->kinds[k].name, name) == 0)
+            return &result->kinds[k];
+    return NULL;
+}
+
+static struct replay_result_kind *add_kind(struct replay_result *result, const char *name, uint64_t size_class, bool failed,
+                                           struct ga_error *error)
+{
     if (result->kind_count == REPLAY_RESULT_KINDS_MAX) {
         ga_error_set(error, E2BIG, "it has more than %d kinds of calls", REPLAY_RESULT_KINDS_MAX);
         return NULL;
@@ -59,17 +75,34 @@ static struct replay_result_kind *find_kind(struct replay_result *result, struct
     struct replay_result_kind *kinds = realloc(result->kinds, (result->kind_count + 1u) * sizeof *kinds);
     if (kinds) {
         result->kinds = kinds;
-        kinds[result->kind_count] = (struct replay_result_kind){.name = strdup(json_object_get_string(name)),
-                                                                .size_class = size_class, .failed = failed,
-                                                                .medians = calloc(result->run_count, sizeof(double))};
+        size_t values = (size_t)REPLAY_FIGURES * result->run_count;
         struct replay_result_kind *added = &kinds[result->kind_count++];
-        for (uint32_t r = 0; added->medians && r < result->run_count; r++)
-            added->medians[r] = NAN;
-        if (added->name && added->medians)
+        *added = (struct replay_result_kind){.name = strdup(name), .size_class = size_class, .failed = failed,
+                                             .values = calloc(values, sizeof(double))};
+        for (size_t i = 0; added->values && i < values; i++)
+            added->values[i] = NAN;
+        if (added->name && added->values)
             return added;
     }
     ga_error_errno(error, ENOMEM, "result");
     return NULL;
+}
+
+/* The kind that this object of a run is of; made when it is the first. */
+static struct replay_result_kind *kind_of(struct replay_result *result, struct json_object *object, struct ga_error *error)
+{
+    struct json_object *name = member(object, "kind", json_type_string), *class = member(object, "size_class", json_type_int);
+    if (!name || !class) {
+        ga_error_set(error, EINVAL, "a kind of a run has no \"kind\" or \"size_class\"");
+        return NULL;
+    }
+    char *clean = clean_copy(json_object_get_string(name));
+    bool failed = json_object_get_boolean(member(object, "failed", json_type_boolean));
+    struct replay_result_kind *kind = NULL;
+    if (clean && !(kind = (struct replay_result_kind *)replay_result_find(result, clean, json_object_get_uint64(class), failed)))
+        kind = add_kind(result, clean, json_object_get_uint64(class), failed, error);
+    free(clean);
+    return kind;
 }
 
 static int parse_run(struct replay_result *result, uint32_t r, struct json_object *run, struct ga_error *error)
@@ -80,10 +113,56 @@ static int parse_run(struct replay_result *result, uint32_t r, struct json_objec
         return ga_error_set(error, EINVAL, "run %u has no \"wall_ns\" or \"kinds\"", r + 1);
     for (size_t k = 0; k < json_object_array_length(kinds); k++) {
         struct json_object *object = json_object_array_get_idx(kinds, k);
-        struct replay_result_kind *kind = find_kind(result, object, error);
+        struct replay_result_kind *kind = kind_of(result, object, error);
         if (!kind)
             return -EINVAL;
-        kind->medians[r] = number(object, "p50_ns");
+        for (int figure = 0; figure < REPLAY_FIGURES; figure++)
+            kind->values[(size_t)figure * result->run_count + r] = number(object, figure_members[figure]);
+    }
+    result->issued += fmax(0, number(run, "issued"));
+    result->differs += fmax(0, number(run, "differs"));
+    result->violations += fmax(0, number(run, "order_violations"));
+    return 0;
+}
+
+static const char *text_of(struct json_object *array, size_t place)
+{
+    struct json_object *element = json_object_array_get_idx(array, place);
+    return element ? json_object_get_string(element) : "null";
+}
+
+/* A fact as people read it; null stays "not told", so that it differs from what is told. */
+static char *fact_text(const char *name, struct json_object *value)
+{
+    char text[FACT_LENGTH] = "not told";
+    size_t length = strlen(name), used = 0;
+    if (value && length > 6 && strcmp(name + length - 6, "_bytes") == 0)
+        snprintf(text, sizeof text, "%s", ga_bytes(json_object_get_uint64(value)).text);
+    else if (value && json_object_is_type(value, json_type_array) && json_object_array_length(value) == 0)
+        snprintf(text, sizeof text, "none");
+    else if (value && json_object_is_type(value, json_type_array))
+        for (size_t i = 0; i < json_object_array_length(value) && used < sizeof text; i++)
+            used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", i ? ", " : "", text_of(value, i));
+    else if (value)
+        snprintf(text, sizeof text, "%s", *json_object_get_string(value) ? json_object_get_string(value) : "none");
+    return clean_copy(text);
+}
+
+static int parse_facts(struct replay_result *result, struct json_object *system, struct ga_error *error)
+{
+    result->facts = calloc(REPLAY_RESULT_FACTS_MAX, sizeof *result->facts);
+    if (!result->facts)
+        return ga_error_errno(error, ENOMEM, "result");
+    if (!system)
+        return 0;
+    json_object_object_foreach(system, name, value)
+    {
+        if (result->fact_count == REPLAY_RESULT_FACTS_MAX)
+            return ga_error_set(error, E2BIG, "its \"system\" has more than %d members", REPLAY_RESULT_FACTS_MAX);
+        struct replay_fact *fact = &result->facts[result->fact_count++];
+        *fact = (struct replay_fact){clean_copy(name), fact_text(name, value)};
+        if (!fact->name || !fact->value)
+            return ga_error_errno(error, ENOMEM, "result");
     }
     return 0;
 }
@@ -127,8 +206,11 @@ static int parse_root(struct replay_result *result, struct json_object *root, st
         {&result->trace, root, "trace", true},      {&result->backend, root, "backend", true},
         {&result->mode, root, "mode", true},        {&result->plan, plan, "hash", true},
         {&result->order, plan, "order", true},      {&result->node, device, "node", true},
-        {&result->driver, device, "driver", true},  {&result->kernel, system, "kernel", false},
-        {&result->boot_id, system, "boot_id", false},
+        {&result->driver, device, "driver", true},  {&result->driver_version, device, "driver_version", false},
+        {&result->kernel, system, "kernel", false}, {&result->kernel_version, system, "kernel_version", false},
+        {&result->boot_id, system, "boot_id", false}, {&result->time, system, "time", false},
+        {&result->speed, root, "speed", false},     {&result->populate, root, "populate", false},
+        {&result->state, root, "state", false},
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         int status = copy_text(texts[i].to, texts[i].of, texts[i].name, texts[i].required, error);
@@ -137,7 +219,8 @@ static int parse_root(struct replay_result *result, struct json_object *root, st
     }
     result->by_boot = member(system, "boots", json_type_array) != NULL;
     result->software = json_object_get_boolean(member(device, "software", json_type_boolean));
-    return parse_runs(result, root, error);
+    int status = parse_facts(result, system, error);
+    return status < 0 ? status : parse_runs(result, root, error);
 }
 
 int replay_result_parse(struct replay_result *result, const char *text, size_t size, struct ga_error *error)
@@ -196,28 +279,30 @@ int replay_result_read(struct replay_result *result, const char *path, struct ga
         ga_error_errno(error, -status, "%s", path);
     else if ((status = replay_result_parse(result, text, size, error)) < 0)
         ga_error_prefix(error, status, "%s", path);
+    if (status == 0 && !(result->path = clean_copy(path)))
+        status = ga_error_errno(error, ENOMEM, "%s", path);
     free(text);
     return status;
 }
 
 void replay_result_release(struct replay_result *result)
 {
-    char *texts[] = {result->trace, result->backend, result->mode, result->order, result->node,
-                     result->driver, result->kernel, result->boot_id, result->plan};
+    char *texts[] = {result->path,     result->trace,  result->backend, result->mode,           result->order,
+                     result->speed,    result->populate, result->state, result->node,           result->driver,
+                     result->driver_version, result->kernel, result->kernel_version, result->boot_id, result->plan,
+                     result->time};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         free(texts[i]);
     for (uint32_t k = 0; k < result->kind_count; k++) {
         free(result->kinds[k].name);
-        free(result->kinds[k].medians);
+        free(result->kinds[k].values);
     }
+    for (uint32_t f = 0; f < result->fact_count; f++) {
+        free(result->facts[f].name);
+        free(result->facts[f].value);
+    }
+    free(result->facts);
     free(result->kinds);
     free(result->wall_ns);
     *result = (struct replay_result){0};
-}
-
-void replay_result_describe(const struct replay_result *result, char *text, size_t size)
-{
-    snprintf(text, size, "%s%s%s, driver %s%s, kernel %s, %u %s%s", result->backend, *result->node ? " on " : "", result->node,
-             result->driver, result->software ? " (software, no hardware)" : "", *result->kernel ? result->kernel : "unknown",
-             result->run_count, result->by_boot ? "boot" : "run", result->run_count == 1 ? "" : "s");
 }

@@ -9,8 +9,6 @@
 
 #include "base/units.h"
 
-enum { EXACT_MAX = 20 }; /* runs a side up to which p is exact */
-
 static int by_value(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -225,74 +223,4 @@ void replay_statistics_release(struct replay_statistics *s)
     free(s->differs);
     free(s->violations);
     *s = (struct replay_statistics){0};
-}
-
-struct ranked {
-    double value;
-    bool of_a;
-};
-
-static int by_rank(const void *a, const void *b)
-{
-    return by_value(&((const struct ranked *)a)->value, &((const struct ranked *)b)->value);
-}
-
-/* Probability that U is at most u when all orders are equally likely: counts orders by U, adding one run after the other. */
-static double exact_below(size_t n, size_t m, size_t u)
-{
-    enum { SIDE = EXACT_MAX + 1, US = EXACT_MAX * EXACT_MAX + 1 };
-    double (*ways)[US] = calloc(SIDE * SIDE, sizeof *ways);
-    if (!ways)
-        return 1;
-    for (size_t i = 0; i <= n; i++)
-        for (size_t j = 0; j <= m; j++)
-            for (size_t k = 0; k <= i * j; k++) {
-                /* the largest is one of a, and is above all j of b; or one of b, above none of them */
-                double from_a = i && k >= j ? ways[(i - 1) * SIDE + j][k - j] : 0;
-                double from_b = j && k <= i * (j - 1) ? ways[i * SIDE + j - 1][k] : 0;
-                ways[i * SIDE + j][k] = i + j == 0 ? 1 : (i == 0 || j == 0) ? (k == 0) : from_a + from_b;
-            }
-    double below = 0, all = 0;
-    for (size_t k = 0; k <= n * m; k++) {
-        all += ways[n * SIDE + m][k];
-        below += k <= u ? ways[n * SIDE + m][k] : 0;
-    }
-    free(ways);
-    return below / all;
-}
-
-static double normal_p(double u, double n, double m, double ties)
-{
-    double all = n + m;
-    double deviation = sqrt(n * m / 12 * (all + 1 - ties / (all * (all - 1))));
-    if (!(deviation > 0))
-        return 1;
-    double distance = fabs(u - n * m / 2) - 0.5;
-    return distance <= 0 ? 1 : erfc(distance / deviation / sqrt(2));
-}
-
-double replay_mann_whitney(const double *a, size_t n, const double *b, size_t m)
-{
-    struct ranked *all = n && m ? calloc(n + m, sizeof *all) : NULL;
-    if (!all)
-        return 1;
-    for (size_t i = 0; i < n; i++)
-        all[i] = (struct ranked){a[i], true};
-    for (size_t i = 0; i < m; i++)
-        all[n + i] = (struct ranked){b[i], false};
-    qsort(all, n + m, sizeof *all, by_rank);
-    double ranks = 0, ties = 0;
-    for (size_t i = 0, next; i < n + m; i = next) {
-        for (next = i + 1; next < n + m && all[next].value == all[i].value; next++)
-            ;
-        double same = (double)(next - i);
-        ties += same * same * same - same;
-        for (size_t j = i; j < next; j++)
-            ranks += all[j].of_a ? (double)(i + next + 1) / 2 : 0;
-    }
-    free(all);
-    double u = ranks - (double)n * (double)(n + 1) / 2, other = (double)n * (double)m - u;
-    if (ties > 0 || n > EXACT_MAX || m > EXACT_MAX)
-        return normal_p(u, (double)n, (double)m, ties);
-    return fmin(1, 2 * exact_below(n, m, (size_t)fmin(u, other)));
 }

@@ -47,8 +47,5 @@ double replay_median(double *values, size_t count);
 struct replay_figures replay_figures_of(uint32_t *latencies, size_t count);
 /* "≤ 64 KiB", or "" for no class. */
 struct ga_text replay_size_class_text(uint64_t size_class);
-/* Two-sided p of the Mann-Whitney U test that a and b are of one distribution: exact below 20 runs each without ties, else the
-   normal approximation with correction for ties and continuity. 1 when there is nothing to test. */
-double replay_mann_whitney(const double *a, size_t count_a, const double *b, size_t count_b);
 
 #endif

@@ -136,8 +136,18 @@ static int value_error(const struct ga_verb *verb, const struct ga_option *optio
     return usage_error(verb, what, *value ? value : "empty");
 }
 
+/* Where the first "--" stands that is no option's value of its own; argc when there is none, or it means nothing special. */
+static int separator(const struct ga_verb *verb, int argc, char **argv)
+{
+    int place = 1;
+    while (verb->keeps_separator && place < argc && strcmp(argv[place], "--") != 0)
+        place++;
+    return verb->keeps_separator ? place : argc;
+}
+
 int ga_verb_main(const struct ga_verb *verb, int argc, char **argv)
 {
+    int ours = separator(verb, argc, argv);
     struct option longs[OPTIONS_MAX + 2] = {0};
     char letters[2 * OPTIONS_MAX + 8] = "+:h";
     size_t count = 0, used = strlen(letters);
@@ -156,7 +166,7 @@ int ga_verb_main(const struct ga_verb *verb, int argc, char **argv)
     longs[count] = (struct option){"help", no_argument, NULL, 'h'};
     optind = 0;
     opterr = 0;
-    for (int c; (c = getopt_long(argc, argv, letters, longs, NULL)) != -1;) {
+    for (int c; (c = getopt_long(ours, argv, letters, longs, NULL)) != -1;) {
         if (c == 'h') {
             ga_verb_help(verb);
             return GA_EXIT_OK;

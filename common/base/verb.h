@@ -42,6 +42,7 @@ struct ga_verb {
     const struct ga_option *options;
     int min_args, max_args;  /* arguments besides options; max -1: any number */
     bool starts_program;     /* own failures exit 125, 126, 127 */
+    bool keeps_separator;    /* arguments come in two lists: the first "--" is handed to run as an argument, and ends the options */
     int (*run)(int argc, char **argv); /* the arguments that are no options; returns the exit status */
 };
 

@@ -44,7 +44,16 @@ fi
 
 # Results
 bad 1 'no-such.json' gpualloc compare no-such.json r.json
-bad 2 'too few arguments' gpualloc compare r.json
+bad 2 'too few arguments' gpualloc compare
+bad 2 'put -- between' gpualloc compare r.json
+bad 2 'put -- between' gpualloc compare r.json r.json r.json
+bad 2 'put -- between' gpualloc compare -- r.json
+bad 2 'put -- between' gpualloc compare r.json --
+bad 2 'threshold cannot be negative' gpualloc compare --threshold -1 r.json r.json
+bad 2 '--figure is one of p50, mean, ' gpualloc compare --figure p42 r.json r.json
+bad 1 '--metric dance: no such kind of call' gpualloc compare --metric dance r.json r.json
+bad 1 'empty: a folder without results' gpualloc compare r.json empty
+bad 1 'no/such/x.html' gpualloc compare --html no/such/x.html r.json r.json
 echo '{"schema_version": 1' >cut.json
 bad 1 'cut.json: it is cut short' gpualloc compare r.json cut.json
 echo 'nonsense' >none.json

@@ -1,4 +1,4 @@
-/* Comparisons: medians over runs, significance corrected for the number of rows, the verdict, and what is refused. */
+/* Comparisons: units, significance corrected for the number of rows, the verdict, what is said besides, and what is refused. */
 #include <errno.h>
 #include <math.h>
 #include <setjmp.h>
@@ -13,56 +13,49 @@
 
 #include "replayer/compare.h"
 
-/* A result of runs whose median of "create" is create[run], and of "destroy" 100 ns. */
-static struct replay_result result_of(const char *mode, const char *plan, const double *create, size_t runs)
+enum { KINDS = 8, RUNS = 40 };
+
+/* A result to be: runs whose median of "create" is create[run], of "destroy" 100 ns, of more kinds what values says. */
+struct made {
+    const char *mode, *plan, *kernel, *boot, *time, *system; /* system: more members, with a comma before each */
+    const double *create;
+    double (*more)[RUNS]; /* kinds "kind0", …, instead of create and destroy */
+    uint32_t kinds, runs;
+};
+
+static struct replay_result result_of(const struct made *made)
 {
-    char text[8192];
-    int used = snprintf(text, sizeof text,
-                        "{\"schema_version\": 1, \"trace\": \"T\", \"backend\": \"null\", \"mode\": \"%s\","
-                        "\"plan\": {\"hash\": \"%s\", \"order\": \"memory\"}, \"device\": {\"node\": \"\", \"driver\": \"null\"},"
-                        "\"system\": {\"kernel\": \"6.1\"}, \"runs\": [",
-                        mode, plan);
-    for (size_t r = 0; r < runs; r++)
-        used += snprintf(text + used, sizeof text - (size_t)used,
-                         "%s{\"wall_ns\": %zu, \"kinds\": [{\"kind\": \"create\", \"size_class\": 4096, \"p50_ns\": %f},"
-                         "{\"kind\": \"destroy\", \"size_class\": 0, \"failed\": false, \"p50_ns\": 100}]}",
-                         r ? "," : "", 1000 + r, create[r]);
-    snprintf(text + used, sizeof text - (size_t)used, "]}");
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    fprintf(out, "{\"schema_version\": 1, \"trace\": \"T\", \"backend\": \"dxg\", \"mode\": \"%s\","
+                 "\"plan\": {\"hash\": \"%s\", \"order\": \"memory\"}, \"device\": {\"node\": \"\", \"driver\": \"x\"},"
+                 "\"system\": {\"kernel\": \"%s\", \"boot_id\": \"%s\", \"time\": \"%s\"%s}, \"runs\": [",
+            made->mode ? made->mode : "verbatim", made->plan ? made->plan : "1", made->kernel ? made->kernel : "6.1",
+            made->boot ? made->boot : "b", made->time ? made->time : "", made->system ? made->system : "");
+    for (uint32_t r = 0; r < made->runs; r++) {
+        fprintf(out, "%s{\"wall_ns\": %u, \"issued\": 10, \"differs\": 0, \"kinds\": [", r ? "," : "", 1000 + r % 3);
+        for (uint32_t k = 0; k < made->kinds; k++)
+            fprintf(out, "%s{\"kind\": \"kind%u\", \"size_class\": 4096, \"p50_ns\": %f}", k ? "," : "", k, made->more[k][r]);
+        if (!made->kinds)
+            fprintf(out, "{\"kind\": \"create\", \"size_class\": 4096, \"p50_ns\": %f, \"max_ns\": %f},"
+                         "{\"kind\": \"destroy\", \"size_class\": 0, \"failed\": false, \"p50_ns\": 100, \"max_ns\": 100}",
+                    made->create[r], 5000 - made->create[r]);
+        fputs("]}", out);
+    }
+    fputs("]}", out);
+    fclose(out);
     struct replay_result result;
     struct ga_error error = {""};
-    if (replay_result_parse(&result, text, strlen(text), &error) < 0)
+    if (replay_result_parse(&result, text, size, &error) < 0)
         fail_msg("%s", error.text);
+    free(text);
     return result;
 }
 
-static const double base_values[] = {1000, 1010, 990, 1005, 995};
-static const double slow_values[] = {2000, 2020, 1980, 2010, 1990};
-
-/* Runs of one boot of one kernel against those of another: a change, and no verdict. Boots that are runs have one. */
-static void kernels_are_judged_by_boots(void **state)
-{
-    (void)state;
-    struct replay_result base = result_of("verbatim", "1", base_values, 5), slow = result_of("verbatim", "1", slow_values, 5);
-    struct comparison c;
-    struct ga_error error;
-    slow.kernel[0] = '5';
-    assert_int_equal(compare_results(&c, &base, &slow, 0.05, &error), 0);
-    assert_true(c.primary.significant);
-    assert_true(c.one_boot);
-    assert_false(c.regressed);
-    comparison_release(&c);
-    base.by_boot = true;
-    assert_int_equal(compare_results(&c, &base, &slow, 0.05, &error), 0);
-    assert_true(c.one_boot);
-    comparison_release(&c);
-    slow.by_boot = true;
-    assert_int_equal(compare_results(&c, &base, &slow, 0.05, &error), 0);
-    assert_false(c.one_boot);
-    assert_true(c.regressed);
-    comparison_release(&c);
-    replay_result_release(&base);
-    replay_result_release(&slow);
-}
+static const struct compare_options usual = {.threshold = 0.05, .metric = "geomean"};
+static const double base_values[] = {1000, 1010, 990, 1005, 995, 1001, 999, 1002, 998, 1003};
+static const double slow_values[] = {2000, 2020, 1980, 2010, 1990, 2001, 1999, 2002, 1998, 2003};
 
 static void near(double value, double expected)
 {
@@ -70,83 +63,352 @@ static void near(double value, double expected)
         fail_msg("%.12g is not %.12g", value, expected);
 }
 
-static void twice_as_slow_is_a_regression(void **state)
-{
-    (void)state;
-    struct replay_result base = result_of("verbatim", "1", base_values, 5), slow = result_of("verbatim", "1", slow_values, 5);
+/* Two results compared, which are freed by done(). */
+struct pair {
+    struct replay_result base, next;
     struct comparison c;
     struct ga_error error;
-    assert_int_equal(compare_results(&c, &base, &slow, 0.05, &error), 0);
-    assert_int_equal(c.row_count, 2);
-    near(c.rows[0].base, 1000);
-    near(c.rows[0].next, 2000);
-    near(c.rows[0].change, 1);
-    near(c.rows[0].p, 2.0 / 252);
-    assert_true(c.rows[0].significant);
-    near(c.rows[1].p, 1);
-    assert_false(c.rows[1].significant);
-    near(c.primary.change, sqrt(2) - 1); /* of two rows, one twice as slow */
-    assert_true(c.regressed);
+    int status;
+};
+
+static void compare_made(struct pair *pair, const struct made *base, const struct made *next, const struct compare_options *options)
+{
+    pair->base = result_of(base);
+    pair->next = result_of(next);
+    pair->status = compare_results(&pair->c, &(struct compare_side){&pair->base, 1}, &(struct compare_side){&pair->next, 1}, options,
+                                   &pair->error);
+}
+
+static void done(struct pair *pair)
+{
+    comparison_release(&pair->c);
+    replay_result_release(&pair->base);
+    replay_result_release(&pair->next);
+}
+
+static bool warned(const struct comparison *c, const char *words)
+{
+    for (uint32_t w = 0; w < c->warning_count; w++)
+        if (strstr(c->warnings[w], words))
+            return true;
+    return false;
+}
+
+static char *text_of(const struct comparison *c, void (*print)(const struct comparison *, FILE *))
+{
     char *text = NULL;
     size_t size;
     FILE *out = open_memstream(&text, &size);
-    comparison_print(&c, &base, &slow, 0.05, out);
+    print(c, out);
     fclose(out);
-    assert_non_null(strstr(text, "1 µs ± 0%         2 µs ± 0%          +100.0% (p=0.008 n=5+5)"));
-    assert_non_null(strstr(text, "~ (p=1.000 n=5+5)"));
-    assert_non_null(strstr(text, "regressed: the geomean is 41.4% slower, more than 5.0%"));
-    free(text);
-    comparison_release(&c);
-    assert_int_equal(compare_results(&c, &base, &slow, 0.5, &error), 0);
-    assert_false(c.regressed); /* allowed */
-    comparison_release(&c);
-    assert_int_equal(compare_results(&c, &slow, &base, 0.05, &error), 0);
-    assert_true(c.primary.significant);
-    assert_false(c.regressed); /* faster */
-    comparison_release(&c);
-    replay_result_release(&base);
-    replay_result_release(&slow);
+    return text;
 }
 
-static void few_runs_show_nothing(void **state)
+static void twice_as_slow_is_a_regression(void **state)
 {
     (void)state;
-    struct replay_result base = result_of("verbatim", "1", base_values, 3), slow = result_of("verbatim", "1", slow_values, 3);
+    struct made base = {.create = base_values, .runs = 5}, slow = {.create = slow_values, .runs = 5};
+    struct pair pair;
+    compare_made(&pair, &base, &slow, &usual);
+    assert_int_equal(pair.status, 0);
+    const struct comparison *c = &pair.c;
+    assert_int_equal(c->row_count, 2);
+    near(c->rows[0].sides[COMPARE_BASE].median, 1000);
+    near(c->rows[0].sides[COMPARE_NEW].median, 2000);
+    near(c->rows[0].change, 1);
+    near(c->rows[0].p, 2.0 / 252);
+    near(c->rows[0].corrected, 4.0 / 252); /* of two rows */
+    assert_true(c->rows[0].significant);
+    near(c->rows[1].p, 1);
+    assert_false(c->rows[1].significant);
+    near(c->primary.change, sqrt(2) - 1); /* of two rows, one twice as slow */
+    assert_true(c->primary.interval.low > 0.4 && c->primary.interval.high < 0.43);
+    assert_int_equal(c->verdict, COMPARE_REGRESSED);
+    char *text = text_of(c, comparison_print);
+    assert_non_null(strstr(text, "1 µs ± ∞          2 µs ± ∞           +100.0% (p=0.016 n=5+5)"));
+    assert_non_null(strstr(text, "~ (p=1.000 n=5+5)"));
+    assert_non_null(strstr(text, "regressed: the geomean of medians is 41.4% slower, more than 5.0% (p=0.008, 95% interval +4"));
+    free(text);
+    done(&pair);
+    compare_made(&pair, &base, &slow, &(struct compare_options){.threshold = 0.5, .metric = "geomean"});
+    assert_int_equal(pair.c.verdict, COMPARE_SLOWER); /* allowed */
+    done(&pair);
+    compare_made(&pair, &slow, &base, &usual);
+    assert_int_equal(pair.c.verdict, COMPARE_FASTER);
+    done(&pair);
+}
+
+static void metric_is_what_was_named(void **state)
+{
+    (void)state;
+    struct made base = {.create = base_values, .runs = 10}, slow = {.create = slow_values, .runs = 10};
+    struct pair pair;
+    compare_made(&pair, &base, &slow, &(struct compare_options){.threshold = 0.05, .metric = "create"});
+    near(pair.c.primary.change, 2000.5 / 1000.5 - 1);
+    assert_int_equal(pair.c.verdict, COMPARE_REGRESSED);
+    done(&pair);
+    compare_made(&pair, &base, &slow, &(struct compare_options){.threshold = 0.05, .metric = "destroy"});
+    assert_int_equal(pair.c.verdict, COMPARE_SAME);
+    done(&pair);
+    compare_made(&pair, &base, &slow, &(struct compare_options){.threshold = 0.05, .metric = "wall"});
+    near(pair.c.primary.sides[COMPARE_BASE].median, 1001);
+    assert_int_equal(pair.c.verdict, COMPARE_SAME);
+    done(&pair);
+    compare_made(&pair, &base, &slow, &(struct compare_options){.threshold = 0.05, .metric = "create", .figure = REPLAY_MAX});
+    near(pair.c.primary.sides[COMPARE_NEW].median, 2999.5);
+    assert_int_equal(pair.c.verdict, COMPARE_FASTER);
+    done(&pair);
+    compare_made(&pair, &base, &slow, &(struct compare_options){.threshold = 0.05, .metric = "dance"});
+    assert_int_equal(pair.status, -EINVAL);
+    assert_non_null(strstr(pair.error.text, "--metric dance: no such kind of call on both sides"));
+    done(&pair);
+}
+
+static void few_runs_give_no_verdict(void **state)
+{
+    (void)state;
+    struct pair pair;
+    compare_made(&pair, &(struct made){.create = base_values, .runs = 3}, &(struct made){.create = slow_values, .runs = 3}, &usual);
+    assert_int_equal(pair.status, 0);
+    assert_int_equal(pair.c.verdict, COMPARE_UNDECIDED);
+    char *text = text_of(&pair.c, comparison_print);
+    assert_non_null(strstr(text, "no verdict: the geomean of medians changed by +41.4%, but 3 and 3 runs are too few"));
+    free(text);
+    done(&pair);
+}
+
+/* Files of a side: each of its own boot and kernel, with runs around a value. */
+static uint32_t make_boots(struct replay_result *results, uint32_t count, const char *kernel, double value)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        double runs[10];
+        char boot[32];
+        for (int r = 0; r < 10; r++)
+            runs[r] = value + i * 3 + r;
+        snprintf(boot, sizeof boot, "%s-%u", kernel, i);
+        results[i] = result_of(&(struct made){.create = runs, .runs = 10, .kernel = kernel, .boot = boot});
+    }
+    return count;
+}
+
+static void across_kernels_the_boot_is_the_unit(void **state)
+{
+    (void)state;
+    for (uint32_t boots = 1; boots <= 5; boots += 4) {
+        struct replay_result base[5], next[5];
+        make_boots(base, boots, "6.1", 1000);
+        make_boots(next, boots, "6.12", 2000);
+        struct comparison c;
+        struct ga_error error;
+        const struct compare_side sides[] = {{base, boots}, {next, boots}};
+        assert_int_equal(compare_results(&c, &sides[0], &sides[1], &usual, &error), 0);
+        assert_true(c.by_boot);
+        assert_int_equal(c.rows[0].sides[COMPARE_BASE].count, boots);
+        assert_int_equal(c.runs[COMPARE_NEW], boots * 10);
+        char *text = text_of(&c, comparison_print);
+        if (boots == 1) { /* the change is shown, and no verdict */
+            assert_int_equal(c.verdict, COMPARE_UNDECIDED);
+            assert_null(strstr(text, "p="));
+            assert_non_null(strstr(text, "+99.6%"));
+            assert_non_null(strstr(text, "no verdict: the geomean of medians changed by +41.3%, but one boot a side"));
+        } else {
+            near(c.rows[0].sides[COMPARE_BASE].median, 1000 + 2 * 3 + 4.5);
+            assert_int_equal(c.verdict, COMPARE_REGRESSED);
+            assert_non_null(strstr(text, "n=5+5"));
+        }
+        assert_int_equal(c.difference_count, 1);
+        assert_string_equal(c.differences[0].name, "kernel");
+        free(text);
+        comparison_release(&c);
+        for (uint32_t i = 0; i < boots; i++) {
+            replay_result_release(&base[i]);
+            replay_result_release(&next[i]);
+        }
+    }
+}
+
+static void files_of_a_side_are_one_sample_in_the_order_of_time(void **state)
+{
+    (void)state;
+    const double late[] = {5, 6}, early[] = {1, 2};
+    struct replay_result base[] = {result_of(&(struct made){.create = late, .runs = 2, .time = "2026-02-01T00:00:00Z"}),
+                                   result_of(&(struct made){.create = early, .runs = 2, .time = "2026-01-01T00:00:00Z"})},
+                         next = result_of(&(struct made){.create = base_values, .runs = 10});
     struct comparison c;
     struct ga_error error;
-    assert_int_equal(compare_results(&c, &base, &slow, 0.05, &error), 0);
-    assert_false(c.regressed);
-    assert_false(c.primary.significant);
+    assert_int_equal(compare_results(&c, &(struct compare_side){base, 2}, &(struct compare_side){&next, 1}, &usual, &error), 0);
+    const double expected[] = {1, 2, 5, 6};
+    assert_int_equal(c.rows[0].sides[COMPARE_BASE].count, 4);
+    assert_memory_equal(c.rows[0].sides[COMPARE_BASE].values, expected, sizeof expected);
     comparison_release(&c);
-    replay_result_release(&base);
-    replay_result_release(&slow);
+    replay_result_release(&base[0]);
+    replay_result_release(&base[1]);
+    replay_result_release(&next);
+}
+
+static void differences_and_what_spoils_are_named(void **state)
+{
+    (void)state;
+    struct pair pair;
+    compare_made(&pair,
+                 &(struct made){.create = base_values, .runs = 10,
+                                .system = ",\"governor\": \"performance\", \"debug_options\": [], \"load\": \"0.1\", \"cpus\": 4,"
+                                          "\"tracing\": null, \"memory_bytes\": 8000000000"},
+                 &(struct made){.create = base_values, .runs = 10,
+                                .system = ",\"governor\": \"powersave\", \"debug_options\": [\"KASAN\", \"LOCKDEP\"], \"load\": \"9\","
+                                          "\"cpus\": 4, \"tracing\": [\"ftrace: tracer function\"], \"memory_bytes\": 8000000001"},
+                 &usual);
+    assert_int_equal(pair.c.difference_count, 3); /* not load, nor a byte of memory */
+    assert_string_equal(pair.c.differences[0].name, "governor");
+    assert_string_equal(pair.c.differences[0].values[COMPARE_BASE], "performance");
+    assert_string_equal(pair.c.differences[0].values[COMPARE_NEW], "powersave");
+    assert_true(warned(&pair.c, "new: the kernel has debug options, its times are not those of a kernel in use (debug_options: KASAN, "
+                                "LOCKDEP)"));
+    assert_true(warned(&pair.c, "new: tracing was switched on, and is part of the times (tracing: ftrace: tracer function)"));
+    assert_true(warned(&pair.c, "new: the machine was busy (load 2.2 a CPU)"));
+    assert_false(warned(&pair.c, "base: the"));
+    void (*const forms[])(const struct comparison *, FILE *) = {comparison_print, comparison_markdown, comparison_html};
+    for (size_t i = 0; i < 3; i++) {
+        char *text = text_of(&pair.c, forms[i]);
+        assert_non_null(strstr(text, "governor"));
+        assert_non_null(strstr(text, "powersave"));
+        assert_non_null(strstr(text, "LOCKDEP"));
+        free(text);
+    }
+    done(&pair);
+}
+
+static void outliers_drift_and_modes_are_named(void **state)
+{
+    (void)state;
+    const double outlier[] = {1000, 1001, 999, 1002, 998, 1003, 997, 1001, 9000, 1000},
+                 drift[] = {1000, 1011, 1020, 1033, 1040, 1051, 1063, 1070, 1084, 1090},
+                 modes[] = {1000, 1501, 1001, 1500, 999, 1499, 1002, 1502, 1000, 1498};
+    struct pair pair;
+    compare_made(&pair, &(struct made){.create = outlier, .runs = 10}, &(struct made){.create = drift, .runs = 10}, &usual);
+    assert_true(warned(&pair.c, "base: create ≤ 4 KiB: 1 of 10 runs far from the others"));
+    assert_true(warned(&pair.c, "new: create ≤ 4 KiB: drifts: the last third of the runs is 7.2% slower than the first"));
+    assert_false(warned(&pair.c, "two modes"));
+    done(&pair);
+    compare_made(&pair, &(struct made){.create = modes, .runs = 10}, &(struct made){.create = base_values, .runs = 10}, &usual);
+    assert_true(warned(&pair.c, "base: create ≤ 4 KiB: two modes, the median is between or in one of them: 5 runs near 1 µs, "
+                                "5 near 1.50 µs"));
+    assert_false(warned(&pair.c, "drifts"));
+    done(&pair);
+}
+
+/* A generator of our own, so that the numbers are the same everywhere. */
+static uint64_t seed;
+static double uniform(void)
+{
+    seed = seed * 6364136223846793005 + 1442695040888963407;
+    return ((double)(seed >> 11) + 0.5) / 9007199254740992.0;
+}
+static double normal(void)
+{
+    return sqrt(-2 * log(uniform())) * cos(2 * 3.14159265358979 * uniform());
+}
+
+struct tally {
+    int primary, any_row, named;
+};
+
+/* Pairs of results with ten runs a side whose kinds vary by 2 % from run to run; of next, kind 3 is slower by so much, or all are. */
+static struct tally compare_many(int trials, double one_slower, double all_slower)
+{
+    struct tally tally = {0};
+    for (int t = 0; t < trials; t++) {
+        double values[2][KINDS][RUNS];
+        for (int side = 0; side < 2; side++)
+            for (int k = 0; k < KINDS; k++)
+                for (int r = 0; r < 10; r++)
+                    values[side][k][r] = 1000 * (k + 1) * (1 + 0.02 * normal()) *
+                                         (side ? (1 + all_slower) * (k == 3 ? 1 + one_slower : 1) : 1);
+        struct pair pair;
+        compare_made(&pair, &(struct made){.more = values[0], .kinds = KINDS, .runs = 10},
+                     &(struct made){.more = values[1], .kinds = KINDS, .runs = 10}, &usual);
+        assert_int_equal(pair.status, 0);
+        bool any = false;
+        for (uint32_t r = 0; r < pair.c.row_count; r++)
+            any |= pair.c.rows[r].significant && strcmp(pair.c.rows[r].name, "kind3") != 0;
+        tally.primary += pair.c.primary.significant;
+        tally.named += pair.c.rows[3].significant && pair.c.rows[3].change > 0;
+        tally.any_row += any || pair.c.rows[3].significant;
+        done(&pair);
+    }
+    return tally;
+}
+
+static void false_alarms_are_at_most_one_in_twenty(void **state)
+{
+    (void)state;
+    seed = 2026;
+    struct tally tally = compare_many(1000, 0, 0);
+    print_message("A/A, 1000 pairs: primary significant %d, any of %d rows %d\n", tally.primary, KINDS, tally.any_row);
+    assert_in_range(tally.primary, 30, 50); /* 4.3 %: the exact test of 10 and 10 has no level nearer to 5 */
+    assert_in_range(tally.any_row, 0, 50);
+}
+
+static void what_is_planted_is_found_and_named(void **state)
+{
+    (void)state;
+    seed = 1;
+    struct tally tally = compare_many(300, 0.1, 0);
+    print_message("one kind 10%% slower, 300 pairs: named %d\n", tally.named);
+    assert_in_range(tally.named, 297, 300);
+    tally = compare_many(300, 0, 0.05);
+    print_message("all 5%% slower, 300 pairs: found %d\n", tally.primary);
+    assert_in_range(tally.primary, 297, 300);
 }
 
 static void what_cannot_be_compared_is_refused(void **state)
 {
     (void)state;
-    struct replay_result base = result_of("verbatim", "1", base_values, 5), dumb = result_of("dumb", "1", slow_values, 5),
-                         other = result_of("verbatim", "2", slow_values, 5);
-    struct comparison c;
-    struct ga_error error;
-    assert_int_equal(compare_results(&c, &base, &dumb, 0.05, &error), -EINVAL);
-    assert_non_null(strstr(error.text, "one result is verbatim and the other dumb"));
-    comparison_release(&c);
-    assert_int_equal(compare_results(&c, &base, &other, 0.05, &error), -EINVAL);
-    assert_non_null(strstr(error.text, "different traces"));
-    comparison_release(&c);
-    replay_result_release(&base);
-    replay_result_release(&dumb);
-    replay_result_release(&other);
+    struct made base = {.create = base_values, .runs = 5}, dumb = {.mode = "dumb", .create = slow_values, .runs = 5},
+                other = {.plan = "2", .create = slow_values, .runs = 5};
+    struct pair pair;
+    compare_made(&pair, &base, &dumb, &usual);
+    assert_int_equal(pair.status, -EINVAL);
+    assert_non_null(strstr(pair.error.text, "one result is verbatim and the other dumb"));
+    done(&pair);
+    compare_made(&pair, &base, &other, &usual);
+    assert_int_equal(pair.status, -EINVAL);
+    assert_non_null(strstr(pair.error.text, "different traces"));
+    done(&pair);
+}
+
+/* What a stranger's file says reaches a terminal, a page and Markdown as text. */
+static void texts_of_a_file_are_only_text(void **state)
+{
+    (void)state;
+    struct pair pair;
+    compare_made(&pair, &(struct made){.create = base_values, .runs = 5},
+                 &(struct made){.create = base_values, .runs = 5, .system = ",\"<script>\": \"\\u001b[2J<b>|\""}, &usual);
+    char *text = text_of(&pair.c, comparison_print), *page = text_of(&pair.c, comparison_html);
+    assert_null(strchr(text, 27));
+    assert_non_null(strstr(text, "differs: <script>: not told | ?[2J<b>|"));
+    assert_null(strstr(page, "<script>:"));
+    assert_null(strstr(page, "<b>|"));
+    assert_non_null(strstr(page, "&lt;script&gt;"));
+    free(text);
+    free(page);
+    done(&pair);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(twice_as_slow_is_a_regression),
-        cmocka_unit_test(kernels_are_judged_by_boots),
-        cmocka_unit_test(few_runs_show_nothing),
+        cmocka_unit_test(metric_is_what_was_named),
+        cmocka_unit_test(few_runs_give_no_verdict),
+        cmocka_unit_test(across_kernels_the_boot_is_the_unit),
+        cmocka_unit_test(files_of_a_side_are_one_sample_in_the_order_of_time),
+        cmocka_unit_test(differences_and_what_spoils_are_named),
+        cmocka_unit_test(outliers_drift_and_modes_are_named),
+        cmocka_unit_test(false_alarms_are_at_most_one_in_twenty),
+        cmocka_unit_test(what_is_planted_is_found_and_named),
         cmocka_unit_test(what_cannot_be_compared_is_refused),
+        cmocka_unit_test(texts_of_a_file_are_only_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

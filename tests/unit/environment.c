@@ -56,8 +56,8 @@ static void what_is_not_told_is_null(void **state)
 {
     (void)state;
     struct json_object *e = replay_environment_at(root, NULL);
-    const char *const names[] = {"governor", "debug_options", "tracing", "kernel_options", "power",
-                                 "numa_nodes", "transparent_hugepages"};
+    const char *const names[] = {"governor", "debug_options", "tracing", "kernel_options", "power", "numa_nodes",
+                                 "transparent_hugepages"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         assert_true(json_object_object_get_ex(e, names[i], NULL));
         expect(e, names[i], "null");

@@ -1,4 +1,4 @@
-/* Quantiles, and the Mann-Whitney test against published and brute-force values. */
+/* Statistics of a run: quantiles, figures of latencies, kinds. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,60 +34,6 @@ static void figures_of_known_latencies(void **state)
     double even[] = {4, 1, 3, 2};
     near(replay_median(even, 4), 2.5, 0);
     assert_int_equal(replay_figures_of(latencies, 0).n, 0);
-}
-
-/* Two-sided p from all ways to choose which values are a's. */
-static double brute_force(const double *all, int n, int m)
-{
-    double observed = 0;
-    for (int i = 0; i < n; i++)
-        for (int j = n; j < n + m; j++)
-            observed += all[i] > all[j];
-    double centre = n * m / 2.0, extreme = 0, ways = 0;
-    for (unsigned mask = 0; mask < 1u << (n + m); mask++) {
-        if (__builtin_popcount(mask) != n)
-            continue;
-        double u = 0;
-        for (int i = 0; i < n + m; i++)
-            for (int j = 0; j < n + m; j++)
-                u += (mask >> i & 1) && !(mask >> j & 1) && all[i] > all[j];
-        ways++;
-        extreme += fabs(u - centre) >= fabs(observed - centre) - 1e-9;
-    }
-    return extreme / ways;
-}
-
-static void exact_p_equals_enumeration(void **state)
-{
-    (void)state;
-    srand(7);
-    for (int n = 1; n <= 6; n++)
-        for (int m = 1; m <= 6; m++)
-            for (int round = 0; round < 3; round++) {
-                double all[12];
-                for (int i = 0; i < n + m; i++)
-                    all[i] = rand() + i * 1e-6 + (i < n ? round * 3e8 : 0);
-                near(replay_mann_whitney(all, (size_t)n, all + n, (size_t)m), brute_force(all, n, m), 1e-9);
-            }
-}
-
-static void p_of_known_samples(void **state)
-{
-    (void)state;
-    double low[] = {1, 2, 3, 4, 5}, high[] = {6, 7, 8, 9, 10}, same[] = {3, 3, 3, 3, 3};
-    near(replay_mann_whitney(low, 5, high, 5), 2.0 / 252, 1e-12); /* the p=0.008 of n=5+5 */
-    near(replay_mann_whitney(high, 5, low, 5), 2.0 / 252, 1e-12);
-    near(replay_mann_whitney(low, 1, high, 1), 1, 0);
-    near(replay_mann_whitney(low, 0, high, 5), 1, 0);
-    near(replay_mann_whitney(same, 5, same, 5), 1, 0);
-    double a[30], b[30];
-    for (int i = 0; i < 30; i++) {
-        a[i] = 2 * i;
-        b[i] = 2 * i + 21;
-    }
-    /* U = 190; z = (|190 - 450| - 0.5) / sqrt(30 * 30 * 61 / 12) */
-    near(replay_mann_whitney(a, 30, b, 30), erfc(259.5 / sqrt(4575) / sqrt(2)), 2e-2);
-    assert_true(replay_mann_whitney(a, 30, b, 30) < 0.001);
 }
 
 static void kinds_are_apart(void **state)
@@ -130,8 +76,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(figures_of_known_latencies),
-        cmocka_unit_test(exact_p_equals_enumeration),
-        cmocka_unit_test(p_of_known_samples),
         cmocka_unit_test(kinds_are_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

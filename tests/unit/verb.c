@@ -43,9 +43,9 @@ static int note(int argc, char **argv)
     return 42;
 }
 
-static const struct ga_verb plain = {"plain", "Shows", "[options] TRACE", NULL, options, 1, 2, false, note};
-static const struct ga_verb starter = {"starter", "Starts", "-- PROGRAM", NULL, options, 1, -1, true, note};
-static const struct ga_verb bare = {"bare", "Has no options", "", NULL, NULL, 0, 0, false, note};
+static const struct ga_verb plain = {"plain", "Shows", "[options] TRACE", NULL, options, 1, 2, false, false, note};
+static const struct ga_verb starter = {"starter", "Starts", "-- PROGRAM", NULL, options, 1, -1, true, false, note};
+static const struct ga_verb bare = {"bare", "Has no options", "", NULL, NULL, 0, 0, false, false, note};
 
 /* What the verb wrote to a stream while it ran. */
 static char output[8192];
