@@ -17,7 +17,8 @@ r = json.load(open(sys.argv[1]))
 calls = [json.loads(line) for line in open('T.jsonl')]
 created = sum(c['event'] == 'd3dkmt:create_allocation' and not c['status'] & 0x80000000 for c in calls)
 assert r['schema_version'] == 1 and r['backend'] == 'dxg' and r['mode'] == 'verbatim'
-assert r['device'] == {'node': '/dev/dxg', 'driver': 'softgpu', 'driver_version': '', 'software': True}
+device = {'node': '/dev/dxg', 'driver': 'softgpu', 'driver_version': '', 'software': True}
+assert device.items() <= r['device'].items(), r['device']
 assert r['system']['boot_id'] and r['system']['kernel']
 assert len(r['runs']) == 2
 for run in r['runs']:

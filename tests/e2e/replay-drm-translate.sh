@@ -68,5 +68,6 @@ expect_stdout 'out of memory [1-9][0-9]*: creates for which the device had none 
 python3 -c "
 import json
 run = json.load(open('small.json'))['runs'][0]
-assert run['out_of_memory'] > 0 and run['skipped']['absent'] > 0 and run['order_violations'] == 0, run" || fail "the small device's result"
+assert run['out_of_memory'] > 0 and run['skipped']['absent'] > 0 and run['order_violations'] == 0, run" ||
+    fail "the small device's result"
 ! grep -v 'exit with 0 files and 0 dma-bufs open\|^closed ' fake.log || fail "small: something was left open"
