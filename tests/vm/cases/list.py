@@ -15,7 +15,7 @@ def main():
     verdict.status(folder, "scene")
     listed = tracing.listed(folder / "trace")
     oracle.compare(oracle.load(folder / "log.jsonl"), listed, verdict)
-    oracle.compare_order(listed, verdict)
+    oracle.compare_order(tracing.listed(folder / "trace", mappings=True), verdict)
     return verdict.finish()
 
 

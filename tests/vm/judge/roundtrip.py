@@ -1,7 +1,7 @@
 """Two lists of calls, equal up to what a kernel chooses anew: handles, names, descriptors, addresses, times."""
 
 # Members that hold an address or a number that means nothing but to the device.
-CHOSEN = {"offset", "addr_ptr", "res_handle", "fd"}
+CHOSEN = {"offset", "addr", "addr_ptr", "res_handle", "fd"}
 TIMES_AND_PLACES = {"ts", "duration_ns", "process", "pid", "tid", "thread", "call", "file", "device", "marks"}
 
 

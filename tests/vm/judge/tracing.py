@@ -12,15 +12,29 @@ def gpualloc(*arguments):
     return done.stdout
 
 
-def listed(trace):
-    return [json.loads(line) for line in gpualloc("list", "--format", "jsonl", trace).splitlines()]
+# A program's mappings are in a recording, too. Clients do not log them, strace is not asked for them, and a replay makes none.
+MAPPINGS = {"drm:mmap", "drm:munmap", "drm:mremap"}
 
 
-# Requests that replay does not issue: they make and end nothing. Commands are not in a trace, and nothing waits for them.
-NOT_ISSUED = {"VIRTGPU_EXECBUFFER", "VIRTGPU_WAIT", "VIRTGPU_TRANSFER_TO_HOST", "VIRTGPU_TRANSFER_FROM_HOST", "VIRTGPU_GETPARAM",
-              "VIRTGPU_GET_CAPS", "VIRTGPU_CONTEXT_INIT"}
+def listed(trace, mappings=False):
+    """The requests of a trace, or all its calls."""
+    lines = (json.loads(line) for line in gpualloc("list", "--format", "jsonl", trace).splitlines())
+    return [line for line in lines if mappings or line["event"] not in MAPPINGS]
+
+
+# Requests that replay does not issue: commands are not in a trace.
+NOT_ISSUED = {"VIRTGPU_EXECBUFFER"}
 
 
 def issued(calls):
     """Those of the calls that a replay issues."""
     return [call for call in calls if call["request"] not in NOT_ISSUED]
+
+
+def without_waits(calls):
+    return [call for call in calls if call["request"] != "VIRTGPU_WAIT"]
+
+
+def hasty(calls):
+    """Waits that found a buffer still in use, because of commands that replay does not submit: there they succeed."""
+    return [call for call in calls if call["request"] == "VIRTGPU_WAIT" and call["ret"] == -1]
