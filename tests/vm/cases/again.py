@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""again.py RESULTS DRIVER: a recording of the replay is the recording that was replayed, up to what the kernel chose anew
-to requests that replay does not issue, and to waits, which find nothing in use."""
+"""again.py RESULTS DRIVER: a recording of the replay is the recording that was replayed, up to what the kernel chose anew,
+to requests that replay does not issue, and to waits, which find the device busy or not."""
 
 import sys
 from pathlib import Path

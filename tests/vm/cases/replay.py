@@ -30,7 +30,8 @@ def judge_result(verdict, result, calls, arguments):
         verdict.equal(result["plan"]["calls"], run["issued"] + sum(run["skipped"].values()), "calls issued or accounted for")
         if not arguments.on:
             verdict.equal({"commands": left_out} if left_out else {}, run["skipped"], "skipped calls")
-            verdict.equal(len(tracing.hasty(calls)), run["differs"], "calls with another outcome: waits for what is not submitted")
+            waits = len(tracing.waits(calls))
+            verdict.check(run["differs"] <= waits, f"{run['differs']} calls with another outcome, of {waits} waits for the device")
 
 
 def judge_objects(verdict, folder, calls, lanes, arguments):
