@@ -92,14 +92,14 @@ static inline void shape_store_u32(void *record, uint16_t offset, uint32_t value
 /* Once, before the first call is captured. */
 void shape_init(void);
 
-/* Room for any interface structure. */
+/* Room for any interface structure; as bytes, since some end in an array without a size. */
 union shape_abi {
     char bytes[1];
     uint64_t align;
 #define FLAG_NAMES(...)
 #define EVENT(...)
-#define CALL(event, request, number, structure, ...) structure GA_JOIN(s_, GA_PROVIDER, event);
-#define ELEMENT(event, structure, ...) structure GA_JOIN(s_, GA_PROVIDER, event);
+#define CALL(event, request, number, structure, ...) char GA_JOIN(s_, GA_PROVIDER, event)[sizeof(structure)];
+#define ELEMENT(event, structure, ...) char GA_JOIN(s_, GA_PROVIDER, event)[sizeof(structure)];
 #include "schema/all.inc"
 #include "schema/undef.inc"
 };
