@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""pairs.py RESULTS: a buffer of each device is offered to each other device, as a dma-buf. Who takes whose is the kernel's affair;
-every answer is in the recording, and what went from one to the other has one inode number."""
+"""pairs.py RESULTS: a buffer of each device is offered to each other device but radeon, as a dma-buf. Who takes whose is the
+kernel's affair; every answer is in the recording, and what went from one to the other has one inode number."""
 
 import sys
 from pathlib import Path

@@ -57,7 +57,7 @@ static void close_handle(int fd, uint32_t handle)
         die("GEM_CLOSE");
 }
 
-/* pairs: a buffer of each device is offered to each other one. */
+/* pairs: a buffer of each device is offered to each other one, but to those with a dash before their name. */
 static void offer(int from, int to)
 {
     struct drm_prime_handle export = {.flags = DRM_CLOEXEC | DRM_RDWR, .fd = -1}, import = {0};
@@ -76,10 +76,10 @@ static void pairs(char **nodes, int count)
 {
     int fds[16];
     for (int i = 0; i < count; i++)
-        fds[i] = open_node(nodes[i]);
+        fds[i] = open_node(nodes[i] + (*nodes[i] == '-'));
     for (int from = 0; from < count; from++)
         for (int to = 0; to < count; to++)
-            if (to != from)
+            if (to != from && *nodes[to] != '-')
                 offer(fds[from], fds[to]);
 }
 
@@ -272,7 +272,7 @@ int main(int argc, char **argv)
     else if (argc == 3 && strcmp(argv[1], "stray") == 0)
         stray(argv[2]);
     else {
-        fprintf(stderr, "usage: drm_edges fill NODE MIB | pairs NODE NODE… | pass NODE | stray NODE\n");
+        fprintf(stderr, "usage: drm_edges fill NODE MIB | pairs [-]NODE [-]NODE… | pass NODE | stray NODE\n");
         return 2;
     }
     return 0;
