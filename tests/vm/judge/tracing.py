@@ -31,6 +31,11 @@ def issued(calls):
     return [call for call in calls if call["request"] not in NOT_ISSUED]
 
 
+def without_own_questions(calls):
+    """Those of a replay's recording that it does not ask for itself before it begins: how much memory the card has."""
+    return [call for call in calls if call["request"] != "RADEON_GEM_INFO"]
+
+
 def without_waits(calls):
     return [call for call in calls if call["request"] != "VIRTGPU_WAIT"]
 
