@@ -37,6 +37,7 @@ MOMENTARY = {'CurrentUsage', 'timeout', 'timeout_ns', 'timeout_nsec', 'timeout_n
 LEFT_OUT = ADDRESSES | DESCRIPTORS | MOMENTARY
 CREATE_RESOURCE = 1
 MAPPINGS = {'drm:mmap', 'drm:munmap', 'drm:mremap'}  # a replay maps by its own choice (--populate)
+QUESTIONS = {'drm:radeon_gem_info'}  # and asks how much memory a card has
 
 
 class Names:
@@ -141,9 +142,9 @@ def failed(call):
     return bool(call['status'] & 0x80000000) if 'status' in call else call['ret'] == -1
 
 
-def read(path):
+def read(path, left_out=MAPPINGS):
     calls = [as_ioctl(json.loads(line)) for line in open(path)]
-    calls = [c for c in calls if c['event'] not in MAPPINGS]
+    calls = [c for c in calls if c['event'] not in left_out]
     return sorted((c for c in calls if c.get('errno') != 4), key=lambda c: int(c['ts']))  # what EINTR interrupted is repeated
 
 
@@ -221,7 +222,7 @@ def difference(a, b):
 
 def main():
     a = [call for call in read(sys.argv[1]) if call['event'] not in sys.argv[3:]]
-    b = read(sys.argv[2])
+    b = read(sys.argv[2], MAPPINGS | QUESTIONS)
     order_a, order_b = threads_of(a), threads_of(b)
     if len(order_a) != len(order_b):
         sys.exit(f'{len(order_a)} threads, and {len(order_b)} in the second')

@@ -19,7 +19,8 @@ def main():
     verdict.status(folder, "replay")
     result = json.loads((folder / "replay.json").read_text())
     verdict.equal(("dxg", "verbatim"), (result["backend"], result["mode"]), "backend and mode")
-    verdict.equal({"node": "/dev/dxg", "driver": "softgpu", "driver_version": "", "software": True}, result["device"], "device")
+    verdict.equal({"node": "/dev/dxg", "driver": "softgpu", "driver_version": "", "software": True, "never_run_on_hardware": False},
+                  result["device"], "device")
     verdict.equal(3, len(result["runs"]), "runs")
     for run in result["runs"]:
         verdict.equal((result["plan"]["calls"], {}, 0, 0),
