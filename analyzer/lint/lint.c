@@ -500,12 +500,12 @@ static int on_closed(void *user, struct ga_object *object, enum ga_life_end how,
 {
     struct lint *lint = user;
     int result = 0;
-    for (size_t i = 0; lint_families()[i] && !result; i++)
+    for (size_t i = 0; object->row && lint_families()[i] && !result; i++)
         if (lint_families()[i]->closed)
             result = lint_families()[i]->closed(lint, lint->states[i], object, how, call);
     free(object->user);
     object->user = NULL;
-    if (how == GA_END_NOT || how == GA_END_LOST || result < 0)
+    if (!object->row || how == GA_END_NOT || how == GA_END_LOST || result < 0)
         return result;
     struct lint_dead dead = make_dead(object->process, lint_what_object(object), how, object->died_ns, call);
     return bury(lint, &dead);

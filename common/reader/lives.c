@@ -216,7 +216,7 @@ static int end_shown(struct ga_lives *lives, struct object *object, enum ga_life
     }
     shown->died_ns = ns > shown->born_ns ? ns : shown->born_ns;
     objects_remove(&lives->objects, object);
-    int result = shown->row && lives->ops.closed ? lives->ops.closed(lives->user, shown, how, call) : 0;
+    int result = (shown->row || shown->user) && lives->ops.closed ? lives->ops.closed(lives->user, shown, how, call) : 0;
     free(object);
     return result;
 }

@@ -70,9 +70,9 @@ static int listed(struct lint *lint, struct state *state, const struct ga_call *
 
 static int seal(const struct lint_name *name)
 {
-    struct lint_object *kept = name->object ? lint_object(name->object) : NULL;
     if (!name->object || name->object->kind != GA_OBJECT_RESOURCE)
         return 0;
+    struct lint_object *kept = lint_object(name->object);
     if (!kept)
         return -ENOMEM;
     kept->sealed = true;
