@@ -739,7 +739,7 @@ static void drm_size(const struct ga_call *call, struct ga_life *life)
 static void size_from_past(const struct ga_lives *lives, struct object *object)
 {
     uint64_t *past = ga_map_get(&lives->past, object->life.dma_buf, 0);
-    if (past && object->life.dma_buf && object->life.origin == GA_SIZE_UNKNOWN) {
+    if (past && *past && object->life.dma_buf && object->life.origin == GA_SIZE_UNKNOWN) {
         object->life.size = *past;
         object->life.origin = GA_SIZE_IMPORTED;
     }

@@ -121,7 +121,8 @@ struct ga_known {
 
 struct ga_lives_ops {
     /* An object that is no allocation began (before the allocations that the same call made); it ended, after all that it owned.
-       Those made before the recording (row null) are not told, but for the end of one with a user. how: GA_END_FREED by its own destroy, GA_END_OWNER with what it belongs to.
+       Those made before the recording (row null) are not told, but for the end of one with a user. how: GA_END_FREED by its own
+       destroy, GA_END_OWNER with what it belongs to.
        Optional. */
     int (*opened)(void *user, struct ga_object *object, const struct ga_call *call);
     int (*closed)(void *user, struct ga_object *object, enum ga_life_end how, const struct ga_call *call);
