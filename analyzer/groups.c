@@ -7,19 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/utf8.h"
 #include "table.h"
 
 static struct group *group_new(struct groups *groups, struct group_key key)
 {
-    if (groups->count == groups->room) {
-        size_t room = groups->room ? groups->room * 2 : 16;
-        struct group **list = realloc(groups->list, room * sizeof *list);
-        if (!list)
-            return NULL;
-        groups->list = list;
-        groups->room = room;
-    }
+    if (ga_array_room(&groups->list, &groups->room, groups->count + 1, sizeof *groups->list) < 0)
+        return NULL;
     struct group *group = calloc(1, sizeof *group);
     if (!group)
         return NULL;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/utf8.h"
 
 enum { COLUMNS_MAX = 24 };
@@ -51,14 +52,8 @@ void table_cell(struct table *table, const char *format, ...)
 {
     if (!table)
         return;
-    if (table->cell_count == table->room) {
-        size_t room = table->room ? table->room * 2 : 64;
-        char **cells = realloc(table->cells, room * sizeof *cells);
-        if (!cells)
-            return;
-        table->cells = cells;
-        table->room = room;
-    }
+    if (ga_array_room(&table->cells, &table->room, table->cell_count + 1, sizeof *table->cells) < 0)
+        return;
     char *text = NULL;
     va_list list;
     va_start(list, format);

@@ -12,6 +12,7 @@
 #include <xxhash.h>
 
 #include "abi/query_text.h"
+#include "base/array.h"
 #include "base/map.h"
 #include "replayer/plan_builder.h"
 
@@ -57,21 +58,6 @@ uint32_t replay_fence_place(const struct ga_row *row)
 
 const char *replay_call_name(const struct replay_call *call) { return call->row ? call->row->event : "close"; }
 
-int replay_room(void *array, size_t *room, size_t count, size_t size)
-{
-    if (count <= *room)
-        return 0;
-    size_t bigger = *room ? *room * 2 : 64;
-    while (bigger < count)
-        bigger *= 2;
-    void *memory = realloc(*(void **)array, bigger * size);
-    if (!memory)
-        return -ENOMEM;
-    *(void **)array = memory;
-    *room = bigger;
-    return 0;
-}
-
 /* A pass over one call: where its image stands, and what came out. */
 struct pass {
     struct replay_plan *plan;
@@ -95,7 +81,7 @@ static int image_extend(struct pass *p, size_t size, uint32_t *place)
     size = (size + 7) & ~(size_t)7;
     if (plan->images_size + size > REPLAY_PLAN_BYTES_MAX)
         return -E2BIG;
-    if (replay_room(&plan->images, &p->b->image_room, plan->images_size + size, 1) < 0)
+    if (ga_array_room(&plan->images, &p->b->image_room, plan->images_size + size, 1) < 0)
         return -ENOMEM;
     memset(plan->images + plan->images_size, 0, size);
     *place = p->out->image_size;
@@ -115,7 +101,7 @@ static void image_store(struct pass *p, uint32_t place, uint64_t value, unsigned
 static int add_ref(struct pass *p, const struct replay_reference *reference, uint32_t place, unsigned width, uint64_t recorded)
 {
     struct replay_plan *plan = p->plan;
-    if (plan->ref_count == CALLS_MAX || replay_room(&plan->refs, &p->b->ref_room, plan->ref_count + 1u, sizeof *plan->refs) < 0)
+    if (plan->ref_count == CALLS_MAX || ga_array_room(&plan->refs, &p->b->ref_room, plan->ref_count + 1u, sizeof *plan->refs) < 0)
         return -ENOMEM;
     plan->refs[plan->ref_count++] = (struct replay_ref){
         .recorded = recorded, .place = place, .object = REPLAY_NONE, .kind = reference->kind, .role = reference->role,
@@ -128,7 +114,7 @@ static int add_relocation(struct pass *p, uint32_t place, enum replay_target_kin
 {
     struct replay_plan *plan = p->plan;
     if (plan->relocation_count == CALLS_MAX ||
-        replay_room(&plan->relocations, &p->b->relocation_room, plan->relocation_count + 1u, sizeof *plan->relocations) < 0)
+        ga_array_room(&plan->relocations, &p->b->relocation_room, plan->relocation_count + 1u, sizeof *plan->relocations) < 0)
         return -ENOMEM;
     plan->relocations[plan->relocation_count++] =
         (struct replay_relocation){.place = place, .target = target, .kind = (uint8_t)kind};
@@ -211,7 +197,7 @@ static const struct wait_limit *find_limit(const struct ga_row *row, const struc
 static int supply_memory(struct pass *p, uint32_t place, uint64_t address, uint64_t size)
 {
     struct replay_plan *plan = p->plan;
-    if (replay_room(&plan->memories, &p->b->memory_room, plan->memory_count + 1u, sizeof *plan->memories) < 0)
+    if (ga_array_room(&plan->memories, &p->b->memory_room, plan->memory_count + 1u, sizeof *plan->memories) < 0)
         return -ENOMEM;
     if (!size || size > UINT64_MAX / 4)
         size = PAGE;
@@ -308,8 +294,8 @@ static int64_t find_blob(struct pass *p, uint64_t hash)
         return -ENOENT;
     if (plan->data_size + size > REPLAY_PLAN_BYTES_MAX)
         return -E2BIG;
-    if (replay_room(&plan->data, &p->b->data_room, plan->data_size + size, 1) < 0 ||
-        replay_room(&plan->blobs, &p->b->blob_room, plan->blob_count + 1u, sizeof *plan->blobs) < 0 ||
+    if (ga_array_room(&plan->data, &p->b->data_room, plan->data_size + size, 1) < 0 ||
+        ga_array_room(&plan->blobs, &p->b->blob_room, plan->blob_count + 1u, sizeof *plan->blobs) < 0 ||
         ga_map_set(&p->b->blobs, hash, text != NULL, plan->blob_count) < 0)
         return -ENOMEM;
     char *copy = (char *)plan->data + plan->data_size;
@@ -558,7 +544,7 @@ static int find_lane(struct replay_plan *plan, const struct ga_call_header *head
     }
     if (plan->lane_count == REPLAY_LANES_MAX)
         return -EMFILE;
-    if (replay_room(&plan->lanes, &b->lane_room, plan->lane_count + 1u, sizeof *plan->lanes) < 0 ||
+    if (ga_array_room(&plan->lanes, &b->lane_room, plan->lane_count + 1u, sizeof *plan->lanes) < 0 ||
         ga_map_set(&b->lanes, header->process, header->thread, plan->lane_count) < 0)
         return -ENOMEM;
     plan->lanes[plan->lane_count] =
@@ -584,7 +570,7 @@ static int find_file(struct replay_plan *plan, uint64_t id, uint32_t *file)
         return 0;
     }
     uint32_t object = replay_plan_new_object(plan, REPLAY_FILE);
-    if (object == REPLAY_NONE || replay_room(&plan->files, &b->file_room, plan->file_count + 1u, sizeof *plan->files) < 0 ||
+    if (object == REPLAY_NONE || ga_array_room(&plan->files, &b->file_room, plan->file_count + 1u, sizeof *plan->files) < 0 ||
         ga_map_set(&b->files, id, 0, plan->file_count) < 0)
         return -ENOMEM;
     plan->objects[object].recorded = id;
@@ -607,7 +593,7 @@ static int hold_file(struct replay_plan_builder *b, uint64_t process, uint64_t f
 uint32_t replay_plan_new_object(struct replay_plan *plan, enum replay_object_kind kind)
 {
     if (plan->object_count == CALLS_MAX ||
-        replay_room(&plan->objects, &plan->builder->object_room, plan->object_count + 1u, sizeof *plan->objects) < 0)
+        ga_array_room(&plan->objects, &plan->builder->object_room, plan->object_count + 1u, sizeof *plan->objects) < 0)
         return REPLAY_NONE;
     plan->objects[plan->object_count] = (struct replay_object){
         .kind = (uint8_t)kind, .owner = REPLAY_NONE, .maker = REPLAY_NONE, .memory = plan->object_count};
@@ -629,7 +615,7 @@ static int new_call(struct replay_plan *plan, struct replay_call **out)
     struct replay_plan_builder *b = plan->builder;
     if ((b->options.max_calls && plan->call_count >= b->options.max_calls) || plan->call_count == CALLS_MAX)
         return -EFBIG;
-    if (replay_room(&plan->calls, &b->call_room, plan->call_count + 1u, sizeof *plan->calls) < 0)
+    if (ga_array_room(&plan->calls, &b->call_room, plan->call_count + 1u, sizeof *plan->calls) < 0)
         return -ENOMEM;
     *out = &plan->calls[plan->call_count];
     **out = (struct replay_call){.arrival = plan->call_count, .file = REPLAY_NONE, .lane = REPLAY_NONE, .queue = REPLAY_NONE,

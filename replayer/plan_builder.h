@@ -18,8 +18,6 @@ struct replay_plan_builder {
     int error; /* of the first thing that went wrong inside a call */
 };
 
-/* Makes room for count entries of size bytes in *array, doubling. 0 or -ENOMEM. */
-int replay_room(void *array, size_t *room, size_t count, size_t size);
 /* A new object, all of it zeros but kind; its number, or REPLAY_NONE without memory. */
 uint32_t replay_plan_new_object(struct replay_plan *plan, enum replay_object_kind kind);
 /* Sorts the calls, resolves handles to objects, finds lanes' orders and dependencies. Needs a builder. */

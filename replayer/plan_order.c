@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/units.h"
 #include "replayer/plan_walk.h"
 
@@ -61,7 +62,7 @@ static int by_time(const void *a, const void *b)
 static int add_edge_unreduced(struct walk *w, uint32_t call, uint32_t on)
 {
     const struct replay_call *other = &w->plan->calls[on];
-    if (replay_room(&w->edges, &w->edge_room, w->edge_count + 1, sizeof *w->edges) < 0 || w->edge_count == INT32_MAX)
+    if (ga_array_room(&w->edges, &w->edge_room, w->edge_count + 1, sizeof *w->edges) < 0 || w->edge_count == INT32_MAX)
         return -ENOMEM;
     w->edges[w->edge_count++] = (struct edge){call, {other->lane, other->sequence}};
     return 0;
@@ -85,7 +86,7 @@ int walk_add_edge(struct walk *w, uint32_t call, uint32_t on)
 static int new_life(struct walk *w)
 {
     while (w->life_count < w->plan->object_count) {
-        if (replay_room(&w->lives, &w->life_room, w->life_count + 1, sizeof *w->lives) < 0)
+        if (ga_array_room(&w->lives, &w->life_room, w->life_count + 1, sizeof *w->lives) < 0)
             return -ENOMEM;
         w->lives[w->life_count++] =
             (struct life){.first_user = REPLAY_NONE, .first_child = REPLAY_NONE, .next_sibling = REPLAY_NONE, .space = REPLAY_NONE,
@@ -135,7 +136,7 @@ static int note_user(struct walk *w, uint32_t object, uint32_t call)
                 w->users[u].call = call;
             continue;
         }
-        if (replay_room(&w->users, &w->user_room, w->user_count + 1, sizeof *w->users) < 0 || w->user_count == INT32_MAX)
+        if (ga_array_room(&w->users, &w->user_room, w->user_count + 1, sizeof *w->users) < 0 || w->user_count == INT32_MAX)
             return -ENOMEM;
         w->users[w->user_count] = (struct user){lane, call, w->lives[object].first_user};
         w->lives[object].first_user = (uint32_t)w->user_count++;

@@ -5,11 +5,12 @@
  */
 #include <errno.h>
 
+#include "base/array.h"
 #include "replayer/plan_walk.h"
 
 int walk_shared_add(struct walk *w, uint32_t object)
 {
-    if (replay_room(&w->shares, &w->share_room, w->share_count + 1, sizeof *w->shares) < 0)
+    if (ga_array_room(&w->shares, &w->share_room, w->share_count + 1, sizeof *w->shares) < 0)
         return -ENOMEM;
     struct share *share = &w->shares[w->share_count++];
     *share = (struct share){.object = object};

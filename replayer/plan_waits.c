@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "replayer/plan_walk.h"
 
 enum { LOOK_BACK = 4096 }; /* signals of one fence that are looked at for one wait */
@@ -19,7 +20,7 @@ static int add_paging(struct walk *w, uint32_t object, uint32_t number, uint32_t
             w->pagings[p].call = number; /* a queue's fence counts up */
             return 0;
         }
-    if (replay_room(&w->pagings, &w->paging_room, w->paging_count + 1, sizeof *w->pagings) < 0 || w->paging_count == INT32_MAX)
+    if (ga_array_room(&w->pagings, &w->paging_room, w->paging_count + 1, sizeof *w->pagings) < 0 || w->paging_count == INT32_MAX)
         return -ENOMEM;
     w->pagings[w->paging_count] = (struct paging){number, queue, w->lives[object].pagings};
     w->lives[object].pagings = (uint32_t)w->paging_count++;
@@ -28,7 +29,7 @@ static int add_paging(struct walk *w, uint32_t object, uint32_t number, uint32_t
 
 static int add_pair(struct edge **edges, size_t *room, size_t *count, uint32_t call, uint32_t on)
 {
-    if (replay_room(edges, room, *count + 1, sizeof **edges) < 0 || *count == INT32_MAX)
+    if (ga_array_room(edges, room, *count + 1, sizeof **edges) < 0 || *count == INT32_MAX)
         return -ENOMEM;
     (*edges)[(*count)++] = (struct edge){call, {.sequence = on}};
     return 0;
@@ -209,7 +210,7 @@ static int satisfied(struct walk *w, struct wait *wait, uint32_t by)
 
 static int add_signal(struct walk *w, uint32_t memory, uint64_t value, uint32_t call)
 {
-    if (replay_room(&w->signals, &w->signal_room, w->signal_count + 1, sizeof *w->signals) < 0 || w->signal_count == INT32_MAX)
+    if (ga_array_room(&w->signals, &w->signal_room, w->signal_count + 1, sizeof *w->signals) < 0 || w->signal_count == INT32_MAX)
         return -ENOMEM;
     w->signals[w->signal_count] = (struct signal){value, call, w->lives[memory].signals};
     w->lives[memory].signals = (uint32_t)w->signal_count++;
@@ -251,7 +252,7 @@ static int wait_for_one(struct walk *w, uint32_t number, uint32_t wait, uint32_t
     }
     if (by != REPLAY_NONE)
         return satisfied(w, &w->waits[wait], by);
-    if (replay_room(&w->pending, &w->pending_room, w->pending_count + 1, sizeof *w->pending) < 0 || w->pending_count == INT32_MAX)
+    if (ga_array_room(&w->pending, &w->pending_room, w->pending_count + 1, sizeof *w->pending) < 0 || w->pending_count == INT32_MAX)
         return -ENOMEM;
     w->pending[w->pending_count] = (struct pending){value, wait, w->lives[memory].waits};
     w->lives[memory].waits = (uint32_t)w->pending_count++;
@@ -284,7 +285,7 @@ static int add_waits(struct walk *w, uint32_t number, const struct fence_use *us
     const struct ga_member *flags = ga_row_member(call->row, "Flags");
     if (call->skip || !blocks(plan, call) || names_stranger(plan, call))
         return 0;
-    if (replay_room(&w->waits, &w->wait_room, w->wait_count + 1, sizeof *w->waits) < 0 || w->wait_count == INT32_MAX)
+    if (ga_array_room(&w->waits, &w->wait_room, w->wait_count + 1, sizeof *w->waits) < 0 || w->wait_count == INT32_MAX)
         return -ENOMEM;
     uint32_t wait = (uint32_t)w->wait_count++;
     bool from_cpu = fence_uses[0].row == ga_row_id(call->row);

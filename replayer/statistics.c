@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/units.h"
 
 static int by_value(const void *a, const void *b)
@@ -109,13 +110,8 @@ static int find_kinds(struct replay_statistics *s, const struct replay_plan *pla
             k++;
         if (k < s->kind_count)
             continue;
-        if (k == room) {
-            room = room ? room * 2 : 32;
-            struct replay_kind *kinds = realloc(s->kinds, room * sizeof *kinds);
-            if (!kinds)
-                return -ENOMEM;
-            s->kinds = kinds;
-        }
+        if (ga_array_room(&s->kinds, &room, s->kind_count + 1u, sizeof *s->kinds) < 0)
+            return -ENOMEM;
         s->kinds[s->kind_count++] = kind;
     }
     qsort(s->kinds, s->kind_count, sizeof *s->kinds, by_kind);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "analyzer/table.h"
+#include "base/array.h"
 
 struct entry {
     uint64_t process, surface, size, device, create_call;
@@ -30,14 +31,8 @@ static int died(void *user, const struct ga_life *life, enum ga_life_end how, co
     if (how != GA_END_NOT)
         return 0;
     state->imported += life->imported;
-    if (state->count == state->room) {
-        size_t room = state->room ? state->room * 2 : 16;
-        struct entry *entries = reallocarray(state->entries, room, sizeof *entries);
-        if (!entries)
-            return -ENOMEM;
-        state->entries = entries;
-        state->room = room;
-    }
+    if (ga_array_room(&state->entries, &state->room, state->count + 1, sizeof *state->entries) < 0)
+        return -ENOMEM;
     state->entries[state->count++] = (struct entry){.process = life->process,
                                                     .surface = life->surface,
                                                     .size = life->size,

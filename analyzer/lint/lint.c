@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/map.h"
 
 #define FAMILY(name) extern const struct lint_family lint_family_##name;
@@ -219,14 +220,8 @@ static bool is_enabled(const struct lint *lint, const struct lint_rule *rule)
 
 static struct lint_group *add_group(struct lint *lint, const struct lint_rule *rule)
 {
-    if (lint->count == lint->room) {
-        size_t room = lint->room ? lint->room * 2 : 64;
-        struct lint_group **list = reallocarray(lint->list, room, sizeof *list);
-        if (!list)
-            return NULL;
-        lint->list = list;
-        lint->room = room;
-    }
+    if (ga_array_room(&lint->list, &lint->room, lint->count + 1, sizeof *lint->list) < 0)
+        return NULL;
     struct lint_group *group = calloc(1, sizeof *group);
     if (!group)
         return NULL;
@@ -288,14 +283,9 @@ static uint64_t space_of(enum ga_object_kind kind, uint32_t handle)
 
 static int bury(struct lint *lint, const struct lint_dead *dead)
 {
-    if (lint->dead_count == lint->dead_room && lint->dead_room < DEAD_MAX) {
-        size_t room = lint->dead_room ? lint->dead_room * 2 : 256;
-        struct lint_dead *list = reallocarray(lint->dead_list, room, sizeof *list);
-        if (!list)
-            return -ENOMEM;
-        lint->dead_list = list;
-        lint->dead_room = room;
-    }
+    if (lint->dead_count < DEAD_MAX &&
+        ga_array_room(&lint->dead_list, &lint->dead_room, lint->dead_count + 1, sizeof *lint->dead_list) < 0)
+        return -ENOMEM;
     uint64_t key = space_of(dead->kind, dead->handle), *place = ga_map_get(&lint->dead, dead->scope, key);
     size_t index = place ? (size_t)*place : lint->dead_count % lint->dead_room;
     if (!place) {

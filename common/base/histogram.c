@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+
 enum { OCTAVE_BITS = 6, OCTAVE = 1 << OCTAVE_BITS };
 
 static unsigned octave_shift(uint64_t value)
@@ -38,14 +40,8 @@ int ga_histogram_add(struct ga_histogram *histogram, uint64_t value)
     uint32_t step = step_of(value);
     size_t place = place_of(histogram, step);
     if (place == histogram->used || histogram->steps[place].step != step) {
-        if (histogram->used == histogram->room) {
-            size_t room = histogram->room ? histogram->room * 2 : 4;
-            struct ga_histogram_step *steps = realloc(histogram->steps, room * sizeof *steps);
-            if (!steps)
-                return -ENOMEM;
-            histogram->steps = steps;
-            histogram->room = room;
-        }
+        if (ga_array_room(&histogram->steps, &histogram->room, histogram->used + 1, sizeof *histogram->steps) < 0)
+            return -ENOMEM;
         struct ga_histogram_step *gap = &histogram->steps[place];
         memmove(gap + 1, gap, (histogram->used++ - place) * sizeof *gap);
         *gap = (struct ga_histogram_step){step, 0, value, value};

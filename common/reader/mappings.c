@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "schema/records.h"
 
 enum { PAGE = 4096 };
@@ -34,14 +35,8 @@ static size_t place_of(const struct ga_mappings *m, uint64_t process, uint64_t a
 
 static int piece_insert(struct ga_mappings *m, size_t place, struct ga_mapping_piece piece)
 {
-    if (m->count == m->room) {
-        size_t room = m->room ? m->room * 2 : 64;
-        struct ga_mapping_piece *pieces = reallocarray(m->pieces, room, sizeof *pieces);
-        if (!pieces)
-            return -ENOMEM;
-        m->pieces = pieces;
-        m->room = room;
-    }
+    if (ga_array_room(&m->pieces, &m->room, m->count + 1, sizeof *m->pieces) < 0)
+        return -ENOMEM;
     memmove(&m->pieces[place + 1], &m->pieces[place], (m->count++ - place) * sizeof *m->pieces);
     m->pieces[place] = piece;
     return 0;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/map.h"
 
 enum { PENDING = 259 /* STATUS_PENDING */ };
@@ -99,14 +100,8 @@ static int await(struct ga_paging *paging, const struct ga_paging_wait *wait)
         return -ENOMEM;
     if (queue->value >= wait->value) /* another thread saw it before this call's event came */
         return ready(paging, wait, queue->after_ns, queue->by_ns);
-    if (queue->count == queue->room) {
-        size_t room = queue->room ? queue->room * 2 : 8;
-        struct ga_paging_wait *waits = reallocarray(queue->waits, room, sizeof *waits);
-        if (!waits)
-            return -ENOMEM;
-        queue->waits = waits;
-        queue->room = room;
-    }
+    if (ga_array_room(&queue->waits, &queue->room, queue->count + 1, sizeof *queue->waits) < 0)
+        return -ENOMEM;
     queue->waits[queue->count++] = *wait;
     return 0;
 }
