@@ -221,13 +221,12 @@ long softgpu_query_adapter_info(struct softgpu_call *call, void *structure)
     struct D3DKMT_QUERYADAPTERINFO *args = structure;
     if (args->PrivateDriverDataSize == 0 || args->PrivateDriverDataSize > QUERY_SIZE_MAX)
         return -EINVAL;
-    uint32_t index = softgpu_object_find(call->gpu, call->place, SOFTGPU_ADAPTER, args->hAdapter);
-    if (!index)
-        return -EINVAL;
-    if (call->gpu->removed)
-        return -ENODEV;
+    uint32_t index;
+    long result = softgpu_live_find(call, SOFTGPU_ADAPTER, args->hAdapter, &index);
+    if (result)
+        return result;
     void *answer = call->gpu->scratch;
-    long result = softgpu_read(call, answer, (uintptr_t)args->pPrivateDriverData, args->PrivateDriverDataSize);
+    result = softgpu_read(call, answer, (uintptr_t)args->pPrivateDriverData, args->PrivateDriverDataSize);
     if (result)
         return result;
     for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
@@ -236,7 +235,7 @@ long softgpu_query_adapter_info(struct softgpu_call *call, void *structure)
         result = softgpu_status_result(answers[i].answer(call->gpu, call->gpu->objects[index].adapter, answer));
         return result ? result : softgpu_write(call, (uintptr_t)args->pPrivateDriverData, answer, answers[i].size);
     }
-    return softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER); /* a type, or a size for it, that the host doesn't know */
+    return softgpu_invalid(); /* a type, or a size for it, that the host doesn't know */
 }
 
 long softgpu_query_video_memory_info(struct softgpu_call *call, void *structure)
@@ -244,13 +243,12 @@ long softgpu_query_video_memory_info(struct softgpu_call *call, void *structure)
     struct D3DKMT_QUERYVIDEOMEMORYINFO *args = structure;
     if (args->hProcess != 0) /* another process's */
         return -EINVAL;
-    uint32_t index = softgpu_object_find(call->gpu, call->place, SOFTGPU_ADAPTER, args->hAdapter);
-    if (!index)
-        return -EINVAL;
-    if (call->gpu->removed)
-        return -ENODEV;
+    uint32_t index;
+    long result = softgpu_live_find(call, SOFTGPU_ADAPTER, args->hAdapter, &index);
+    if (result)
+        return result;
     if (args->MemorySegmentGroup > 1 || args->PhysicalAdapterIndex != 0)
-        return softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
+        return softgpu_invalid();
     int segment = args->MemorySegmentGroup == 0 ? SEGMENT_LOCAL : SEGMENT_SYSTEM;
     uint8_t adapter = call->gpu->objects[index].adapter;
     args->Budget = softgpu_budget(call->gpu, call->place, adapter, segment);

@@ -410,11 +410,10 @@ long softgpu_destroy_allocation(struct softgpu_call *call, void *structure)
     long result = softgpu_read(call, handles, (uintptr_t)args->phAllocationList, args->AllocationCount * sizeof *handles);
     if (result)
         return result;
-    uint32_t device = softgpu_object_find(call->gpu, call->place, SOFTGPU_DEVICE, args->hDevice);
-    if (!device)
-        return -EINVAL;
-    if (call->gpu->removed)
-        return -ENODEV;
+    uint32_t device;
+    result = softgpu_live_find(call, SOFTGPU_DEVICE, args->hDevice, &device);
+    if (result)
+        return result;
     if (args->AllocationCount)
         return destroy_listed(call, device, handles, args->AllocationCount);
     uint32_t resource = softgpu_object_find(call->gpu, call->place, SOFTGPU_RESOURCE, args->hResource);

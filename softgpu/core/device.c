@@ -25,11 +25,10 @@ static long destroy(struct softgpu_call *call, enum softgpu_type type, D3DKMT_HA
 long softgpu_create_device(struct softgpu_call *call, void *structure)
 {
     struct D3DKMT_CREATEDEVICE *args = structure;
-    uint32_t adapter = softgpu_object_find(call->gpu, call->place, SOFTGPU_ADAPTER, args->hAdapter);
-    if (!adapter)
-        return -EINVAL;
-    if (call->gpu->removed)
-        return -ENODEV;
+    uint32_t adapter;
+    long result = softgpu_live_find(call, SOFTGPU_ADAPTER, args->hAdapter, &adapter);
+    if (result)
+        return result;
     uint32_t index = softgpu_object_create(call->gpu, SOFTGPU_DEVICE, call->place, 0, call->gpu->objects[adapter].adapter);
     return index ? give_handle(call, index, offsetof(struct D3DKMT_CREATEDEVICE, hDevice)) : -ENOMEM;
 }
@@ -62,7 +61,7 @@ long softgpu_get_device_state(struct softgpu_call *call, void *structure)
         args->PageFaultState.FaultedVirtualAddress = 0;
         break;
     default: /* the states of presenting: nothing is presented here */
-        return softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
+        return softgpu_invalid();
     }
     return softgpu_write(call, call->argument, args, sizeof *args);
 }
@@ -70,19 +69,18 @@ long softgpu_get_device_state(struct softgpu_call *call, void *structure)
 long softgpu_create_context_virtual(struct softgpu_call *call, void *structure)
 {
     struct D3DKMT_CREATECONTEXTVIRTUAL *args = structure;
-    uint32_t device = softgpu_object_find(call->gpu, call->place, SOFTGPU_DEVICE, args->hDevice);
-    if (!device)
-        return -EINVAL;
-    if (call->gpu->removed)
-        return -ENODEV;
+    uint32_t device;
+    long result = softgpu_live_find(call, SOFTGPU_DEVICE, args->hDevice, &device);
+    if (result)
+        return result;
     if (args->PrivateDriverDataSize > DXG_BUS_PACKET_SIZE)
         return -EINVAL;
     /* The driver leaves the private data as it is; it must be there all the same. */
-    long result = softgpu_read(call, call->gpu->scratch, (uintptr_t)args->pPrivateDriverData, args->PrivateDriverDataSize);
+    result = softgpu_read(call, call->gpu->scratch, (uintptr_t)args->pPrivateDriverData, args->PrivateDriverDataSize);
     if (result)
         return result;
     if (args->NodeOrdinal != 0)
-        return softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
+        return softgpu_invalid();
     uint8_t adapter = call->gpu->objects[device].adapter;
     uint32_t index = softgpu_object_create(call->gpu, SOFTGPU_CONTEXT, call->place, device, adapter);
     call->gpu->objects[index].note = args->Flags; /* of index 0 nothing is read */
@@ -99,13 +97,12 @@ long softgpu_create_paging_queue(struct softgpu_call *call, void *structure)
 {
     struct D3DKMT_CREATEPAGINGQUEUE *args = structure;
     struct softgpu *gpu = call->gpu;
-    uint32_t device = softgpu_object_find(gpu, call->place, SOFTGPU_DEVICE, args->hDevice);
-    if (!device)
-        return -EINVAL;
-    if (gpu->removed)
-        return -ENODEV;
+    uint32_t device;
+    long result = softgpu_live_find(call, SOFTGPU_DEVICE, args->hDevice, &device);
+    if (result)
+        return result;
     if (args->PhysicalAdapterIndex != 0)
-        return softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
+        return softgpu_invalid();
     if (!call->memory->fence_address)
         return softgpu_status_result((uint32_t)STATUS_NOT_SUPPORTED);
     uint8_t adapter = gpu->objects[device].adapter;
@@ -113,7 +110,7 @@ long softgpu_create_paging_queue(struct softgpu_call *call, void *structure)
     if (!queue)
         return -ENOMEM;
     uint32_t sync = softgpu_object_create(gpu, SOFTGPU_SYNC, call->place, queue, adapter);
-    long result = sync ? 0 : -ENOMEM;
+    result = sync ? 0 : -ENOMEM;
     if (sync) {
         size_t offset = sync * sizeof(uint64_t);
         *(uint64_t *)(void *)((char *)gpu + SOFTGPU_FENCES_OFFSET + offset) = 0;

@@ -43,7 +43,7 @@ static uint32_t content_of(const struct softgpu_call *call, uint32_t allocation)
 static long check_host(const struct softgpu_call *call, const struct D3DKMT_LOCK2 *args, uint32_t allocation, uint32_t device)
 {
     if (args->Flags || softgpu_object_device(call->gpu, allocation) != device || call->gpu->objects[allocation].offered)
-        return softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
+        return softgpu_invalid();
     return call->memory->map ? 0 : softgpu_status_result((uint32_t)STATUS_NOT_SUPPORTED);
 }
 
@@ -79,12 +79,11 @@ long softgpu_lock2(struct softgpu_call *call, void *structure)
         allocation->locks += result == 0 && allocation->mapped;
         return result;
     }
-    uint32_t device = softgpu_object_find(gpu, call->place, SOFTGPU_DEVICE, args->hDevice);
-    if (!device)
-        return -EINVAL;
-    if (gpu->removed)
-        return -ENODEV;
-    long result = check_host(call, args, index, device);
+    uint32_t device;
+    long result = softgpu_live_find(call, SOFTGPU_DEVICE, args->hDevice, &device);
+    if (result)
+        return result;
+    result = check_host(call, args, index, device);
     return result ? result : map_content(call, index);
 }
 
@@ -112,15 +111,14 @@ long softgpu_invalidate_cache(struct softgpu_call *call, void *structure)
 {
     struct D3DKMT_INVALIDATECACHE *args = structure;
     struct softgpu *gpu = call->gpu;
-    uint32_t device = softgpu_object_find(gpu, call->place, SOFTGPU_DEVICE, args->hDevice);
-    if (!device)
-        return -EINVAL;
-    if (gpu->removed)
-        return -ENODEV;
+    uint32_t device;
+    long result = softgpu_live_find(call, SOFTGPU_DEVICE, args->hDevice, &device);
+    if (result)
+        return result;
     uint32_t index = softgpu_object_find(gpu, call->place, SOFTGPU_ALLOCATION, args->hAllocation);
     uint64_t size = gpu->objects[index].size;
     if (!index || softgpu_object_device(gpu, index) != device || args->Offset > size || args->Length > size - args->Offset)
-        return softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
+        return softgpu_invalid();
     return 0; /* memory here is coherent */
 }
 

@@ -13,11 +13,6 @@
 
 enum { LOST_CONTENT = 1, MAY_DECOMMIT = 2 }; /* bits of an allocation's `lost` */
 
-static long invalid(void)
-{
-    return softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
-}
-
 /* Takes the bytes of an allocation out of its segment; it keeps its size. */
 static void give_up(struct softgpu_call *call, uint32_t index)
 {
@@ -66,7 +61,7 @@ static long add_resource(const struct softgpu *gpu, struct named *named, uint32_
 {
     for (uint32_t i = gpu->objects[resource].children; i; i = gpu->objects[i].next) {
         if (named->count == SOFTGPU_LIST_MAX)
-            return invalid();
+            return softgpu_invalid();
         named->indexes[named->count++] = i;
     }
     return 0;
@@ -83,7 +78,7 @@ static long read_named(struct softgpu_call *call, struct named *named, uint32_t 
         uint32_t index = softgpu_object_find(gpu, call->place, resources ? SOFTGPU_RESOURCE : SOFTGPU_ALLOCATION, handles[i]);
         named->firsts[i] = named->count;
         if (!index || (resources ? gpu->objects[index].parent : softgpu_object_device(gpu, index)) != device)
-            result = invalid();
+            result = softgpu_invalid();
         else if (resources)
             result = add_resource(gpu, named, index);
         else
@@ -121,18 +116,17 @@ long softgpu_offer_allocations(struct softgpu_call *call, void *structure)
     struct named named;
     if (check_lists(args->NumAllocations, args->pResources, args->HandleList))
         return -EINVAL;
-    uint32_t device = softgpu_object_find(gpu, call->place, SOFTGPU_DEVICE, args->hDevice);
-    if (!device)
-        return -EINVAL;
-    if (gpu->removed)
-        return -ENODEV;
-    long result = read_named(call, &named, device, args->pResources, args->HandleList, args->NumAllocations);
+    uint32_t device;
+    long result = softgpu_live_find(call, SOFTGPU_DEVICE, args->hDevice, &device);
+    if (result)
+        return result;
+    result = read_named(call, &named, device, args->pResources, args->HandleList, args->NumAllocations);
     if (result)
         return result;
     uint32_t flags = D3DKMT_OFFER_FLAGS_OfferImmediately | D3DKMT_OFFER_FLAGS_AllowDecommit;
     if (args->Priority < D3DKMT_OFFER_PRIORITY_LOW || args->Priority > D3DKMT_OFFER_PRIORITY_AUTO || args->Flags & ~flags ||
         !all_may(gpu, &named, true))
-        return invalid();
+        return softgpu_invalid();
     for (uint32_t i = 0; i < named.count; i++) {
         struct softgpu_object *allocation = &gpu->objects[named.indexes[i]];
         allocation->offered = (uint8_t)args->Priority;
@@ -216,12 +210,11 @@ long softgpu_reclaim_allocations2(struct softgpu_call *call, void *structure)
     struct named named;
     if (check_lists(args->NumAllocations, args->pResources, args->HandleList))
         return -EINVAL;
-    uint32_t queue = softgpu_object_find(gpu, call->place, SOFTGPU_PAGING_QUEUE, args->hPagingQueue);
-    if (!queue)
-        return -EINVAL;
-    if (gpu->removed)
-        return -ENODEV;
-    long result = read_named(call, &named, gpu->objects[queue].parent, args->pResources, args->HandleList, args->NumAllocations);
+    uint32_t queue;
+    long result = softgpu_live_find(call, SOFTGPU_PAGING_QUEUE, args->hPagingQueue, &queue);
+    if (result)
+        return result;
+    result = read_named(call, &named, gpu->objects[queue].parent, args->pResources, args->HandleList, args->NumAllocations);
     if (result)
         return result;
     uint32_t *answers = named.results + SOFTGPU_LIST_MAX;
@@ -270,20 +263,19 @@ long softgpu_update_allocation_property(struct softgpu_call *call, void *structu
 {
     struct D3DDDI_UPDATEALLOCPROPERTY *args = structure;
     struct softgpu *gpu = call->gpu;
-    uint32_t queue = softgpu_object_find(gpu, call->place, SOFTGPU_PAGING_QUEUE, args->hPagingQueue);
-    if (!queue)
-        return -EINVAL;
-    if (gpu->removed)
-        return -ENODEV;
+    uint32_t queue;
+    long result = softgpu_live_find(call, SOFTGPU_PAGING_QUEUE, args->hPagingQueue, &queue);
+    if (result)
+        return result;
     uint32_t index = softgpu_object_find(gpu, call->place, SOFTGPU_ALLOCATION, args->hAllocation);
     struct softgpu_object *allocation = &gpu->objects[index];
     if (!index || softgpu_object_device(gpu, index) != gpu->objects[queue].parent ||
         allocation->offered || allocation->backing || !names_segments(args))
-        return invalid();
+        return softgpu_invalid();
     bool must;
     int segment = wanted_segment(args, allocation, &must);
     if (segment == SEGMENT_LOCAL && allocation->address) /* the caller's own memory can't move */
-        return must ? invalid() : 0;
+        return must ? softgpu_invalid() : 0;
     if (segment == SEGMENT_NONE)
         return 0;
     if (!softgpu_offer_make_room(call, allocation->adapter, segment, allocation->size)) {
@@ -293,7 +285,7 @@ long softgpu_update_allocation_property(struct softgpu_call *call, void *structu
     softgpu_object_uncharge(gpu, index);
     softgpu_object_charge(gpu, index, segment, allocation->size);
     args->PagingFenceValue = softgpu_fence_issue(gpu, queue);
-    long result = softgpu_write(call, call->argument + offsetof(struct D3DDDI_UPDATEALLOCPROPERTY, PagingFenceValue),
+    result = softgpu_write(call, call->argument + offsetof(struct D3DDDI_UPDATEALLOCPROPERTY, PagingFenceValue),
                                 &args->PagingFenceValue, sizeof args->PagingFenceValue);
     return result ? result : STATUS_PENDING;
 }
@@ -304,16 +296,15 @@ long softgpu_change_video_memory_reservation(struct softgpu_call *call, void *st
     struct softgpu *gpu = call->gpu;
     if (args->hProcess != 0) /* another process's */
         return -EINVAL;
-    uint32_t index = softgpu_object_find(gpu, call->place, SOFTGPU_ADAPTER, args->hAdapter);
-    if (!index)
-        return -EINVAL;
-    if (gpu->removed)
-        return -ENODEV;
+    uint32_t index;
+    long result = softgpu_live_find(call, SOFTGPU_ADAPTER, args->hAdapter, &index);
+    if (result)
+        return result;
     uint8_t adapter = gpu->objects[index].adapter;
     int segment = args->MemorySegmentGroup == 0 ? SEGMENT_LOCAL : SEGMENT_SYSTEM;
     if (args->MemorySegmentGroup > 1 || args->PhysicalAdapterIndex != 0 ||
         args->Reservation > softgpu_budget(gpu, call->place, adapter, segment) / 2)
-        return invalid();
+        return softgpu_invalid();
     uint64_t *mine = &gpu->processes[call->place].reserved[adapter][segment];
     gpu->reserved[adapter][segment] += args->Reservation - *mine;
     *mine = args->Reservation;

@@ -319,12 +319,12 @@ static long find_queues(struct softgpu_call *call, enum softgpu_type type, const
                         uint32_t *queues)
 {
     if (count > QUEUES_MAX)
-        return softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
+        return softgpu_invalid();
     long result = softgpu_read(call, queues, (uintptr_t)handles, count * sizeof *queues);
     for (uint32_t i = 0; result == 0 && i < count; i++) {
         queues[i] = softgpu_object_find(call->gpu, call->place, type, queues[i]);
         if (!queues[i])
-            result = softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
+            result = softgpu_invalid();
     }
     return result;
 }
@@ -353,7 +353,7 @@ static long signal_queues(struct softgpu_call *call, const D3DKMT_HANDLE *object
     if (result)
         return result;
     if (!softgpu_entries_may_signal(call->gpu, count, values))
-        return softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
+        return softgpu_invalid();
     uint8_t options = flags & D3DDDICB_SIGNALFLAGS_AllowFenceRewind ? WORK_REWIND : 0;
     return softgpu_work_submit(call, WORK_SIGNAL, queues, queue_count, count, 0, options);
 }
@@ -397,7 +397,7 @@ long softgpu_signal_from_gpu2(struct softgpu_call *call, void *structure)
         result = find_queues(call, SOFTGPU_CONTEXT, args->BroadcastContextArray, args->BroadcastContextCount, queues);
     if (result == 0 && wants_event) {
         if (args->BroadcastContextCount == 0) /* the host wants one */
-            result = softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
+            result = softgpu_invalid();
         else
             result = softgpu_work_submit(call, WORK_SIGNAL, queues, args->BroadcastContextCount, 0, (uint32_t)(event + 1), 0);
     } else if (result == 0) {
@@ -436,7 +436,7 @@ long softgpu_wait_from_gpu(struct softgpu_call *call, void *structure)
     result = softgpu_entries_read(call, args->ObjectHandleArray, monitored ? args->MonitoredFenceValueArray : NULL, args->FenceValue,
                                   args->ObjectCount, SYNC_NO_WAIT, false);
     if (result == 0 && !may_wait(gpu, args->ObjectCount))
-        result = softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
+        result = softgpu_invalid();
     return result ? result : softgpu_work_submit(call, WORK_WAIT, &context, 1, args->ObjectCount, 0, 0);
 }
 
@@ -449,7 +449,7 @@ static long check_allocations(struct softgpu_call *call, uint32_t device, const 
         uint32_t parent = gpu->objects[allocation].parent;
         uint32_t owner = gpu->objects[parent].type == SOFTGPU_RESOURCE ? gpu->objects[parent].parent : parent;
         if (!allocation || owner != device)
-            return softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
+            return softgpu_invalid();
     }
     return 0;
 }
@@ -473,10 +473,10 @@ long softgpu_submit_command(struct softgpu_call *call, void *structure)
         return result;
     for (uint32_t i = 0; i < args->BroadcastContextCount; i++)
         if (!softgpu_object_find(call->gpu, call->place, SOFTGPU_CONTEXT, args->BroadcastContext[i]))
-            return softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
+            return softgpu_invalid();
     uint32_t device = call->gpu->objects[context].parent;
     if (args->NumPrimaries > D3DDDI_MAX_WRITTEN_PRIMARIES)
-        return softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
+        return softgpu_invalid();
     result = check_allocations(call, device, handles, args->NumHistoryBuffers);
     return result ? result : check_allocations(call, device, args->WrittenPrimaries, args->NumPrimaries);
 }
@@ -512,7 +512,7 @@ long softgpu_create_hw_queue(struct softgpu_call *call, void *structure)
     if (result)
         return result;
     if (!(gpu->objects[context].note & FLAG_HW_QUEUE_SUPPORTED))
-        return softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
+        return softgpu_invalid();
     if (!call->memory->fence_address)
         return softgpu_status_result((uint32_t)STATUS_NOT_SUPPORTED);
     uint32_t queue = softgpu_object_create(gpu, SOFTGPU_HW_QUEUE, call->place, context, gpu->objects[context].adapter);
@@ -559,7 +559,7 @@ long softgpu_submit_command_to_hw_queue(struct softgpu_call *call, void *structu
     if (result)
         return result;
     if (args->NumPrimaries > D3DDDI_MAX_WRITTEN_PRIMARIES)
-        return softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
+        return softgpu_invalid();
     D3DKMT_HANDLE primaries[D3DDDI_MAX_WRITTEN_PRIMARIES];
     result = softgpu_read(call, primaries, (uintptr_t)args->WrittenPrimaries, args->NumPrimaries * sizeof *primaries);
     if (result == 0)
@@ -589,7 +589,7 @@ long softgpu_submit_wait_to_hw_queue(struct softgpu_call *call, void *structure)
     if (result == 0)
         result = softgpu_entries_read(call, args->ObjectHandleArray, args->FenceValueArray, 0, args->ObjectCount, SYNC_NO_WAIT, false);
     if (result == 0 && !may_wait(call->gpu, args->ObjectCount))
-        result = softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
+        result = softgpu_invalid();
     return result ? result : softgpu_work_submit(call, WORK_WAIT, &queue, 1, args->ObjectCount, 0, 0);
 }
 
@@ -630,7 +630,7 @@ long softgpu_escape(struct softgpu_call *call, void *structure)
         return result;
     if (args->Type != 0 || (args->hDevice && !softgpu_object_find(gpu, call->place, SOFTGPU_DEVICE, args->hDevice)) ||
         (args->hContext && !softgpu_object_find(gpu, call->place, SOFTGPU_CONTEXT, args->hContext)))
-        return softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
+        return softgpu_invalid();
     return softgpu_write(call, (uintptr_t)args->pPrivateDriverData, gpu->scratch, args->PrivateDriverDataSize);
 }
 
@@ -650,6 +650,6 @@ long softgpu_share_object_with_host(struct softgpu_call *call, void *structure)
     bool found = softgpu_object_find(call->gpu, call->place, SOFTGPU_RESOURCE, args->hObject) ||
                  softgpu_object_find(call->gpu, call->place, SOFTGPU_SYNC, args->hObject);
     if (!found || !softgpu_object_find(call->gpu, call->place, SOFTGPU_DEVICE, args->hDevice))
-        return softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
+        return softgpu_invalid();
     return softgpu_status_result((uint32_t)STATUS_NOT_SUPPORTED);
 }

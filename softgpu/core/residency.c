@@ -34,7 +34,7 @@ static long read_list(struct softgpu_call *call, struct list *list, uint32_t dev
     for (uint32_t i = 0; result == 0 && i < count; i++) {
         uint32_t index = softgpu_object_find(gpu, call->place, SOFTGPU_ALLOCATION, list->indexes[i]);
         if (!index || softgpu_object_device(gpu, index) != device)
-            result = softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
+            result = softgpu_invalid();
         list->indexes[i] = index;
     }
     return result;
@@ -47,16 +47,15 @@ static long read_either(struct softgpu_call *call, struct list *list, D3DKMT_HAN
     struct softgpu *gpu = call->gpu;
     if (count > SOFTGPU_LIST_MAX || (count == 0) == (resource_handle == 0))
         return -EINVAL;
-    uint32_t device = softgpu_object_find(gpu, call->place, SOFTGPU_DEVICE, device_handle);
-    if (!device)
-        return -EINVAL;
-    if (gpu->removed)
-        return -ENODEV;
+    uint32_t device;
+    long result = softgpu_live_find(call, SOFTGPU_DEVICE, device_handle, &device);
+    if (result)
+        return result;
     if (count)
         return read_list(call, list, device, handles, count);
     uint32_t resource = softgpu_object_find(gpu, call->place, SOFTGPU_RESOURCE, resource_handle);
     if (!resource || gpu->objects[resource].parent != device)
-        return softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
+        return softgpu_invalid();
     *list = (struct list){.indexes = (void *)gpu->scratch};
     for (uint32_t i = gpu->objects[resource].children; i && list->count < SOFTGPU_LIST_MAX; i = gpu->objects[i].next)
         list->indexes[list->count++] = i;
@@ -116,17 +115,16 @@ long softgpu_make_resident(struct softgpu_call *call, void *structure)
     struct list list;
     if (check_count(args->NumAllocations) || !args->hPagingQueue)
         return -EINVAL;
-    uint32_t queue = softgpu_object_find(gpu, call->place, SOFTGPU_PAGING_QUEUE, args->hPagingQueue);
-    if (!queue)
-        return -EINVAL;
-    if (gpu->removed)
-        return -ENODEV;
-    long result = read_list(call, &list, gpu->objects[queue].parent, args->AllocationList, args->NumAllocations);
+    uint32_t queue;
+    long result = softgpu_live_find(call, SOFTGPU_PAGING_QUEUE, args->hPagingQueue, &queue);
+    if (result)
+        return result;
+    result = read_list(call, &list, gpu->objects[queue].parent, args->AllocationList, args->NumAllocations);
     if (result)
         return result;
     bool cant_trim = args->Flags & D3DDDI_MAKERESIDENT_CantTrimFurther;
     if ((args->Flags & D3DDDI_MAKERESIDENT_MustSucceed && !cant_trim) || any_offered(gpu, &list))
-        return softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
+        return softgpu_invalid();
     uint64_t more[SEGMENT_COUNT] = {0};
     uint8_t adapter = gpu->objects[queue].adapter;
     bool brings_in = sum_up(gpu, &list, more);
@@ -165,12 +163,11 @@ long softgpu_evict(struct softgpu_call *call, void *structure)
     struct list list;
     if (check_count(args->NumAllocations))
         return -EINVAL;
-    uint32_t device = softgpu_object_find(gpu, call->place, SOFTGPU_DEVICE, args->hDevice);
-    if (!device)
-        return -EINVAL;
-    if (gpu->removed)
-        return -ENODEV;
-    long result = read_list(call, &list, device, args->AllocationList, args->NumAllocations);
+    uint32_t device;
+    long result = softgpu_live_find(call, SOFTGPU_DEVICE, args->hDevice, &device);
+    if (result)
+        return result;
+    result = read_list(call, &list, device, args->AllocationList, args->NumAllocations);
     if (result)
         return result;
     static const uint64_t nothing[SEGMENT_COUNT];

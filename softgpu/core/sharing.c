@@ -282,7 +282,7 @@ long softgpu_open_resource_from_nt_handle(struct softgpu_call *call, void *struc
         args->ResourcePrivateDriverDataSize < shared->data2_size || args->TotalPrivateDriverDataBufferSize < sizes.data)
         return -EINVAL;
     if (shared->adapter != gpu->objects[opening.device].adapter) /* the host's word: it is another adapter's memory */
-        return softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
+        return softgpu_invalid();
     if (sizes.allocations > LIST_MAX)
         return -ENOMEM;
     list_allocations(gpu, opening.shared, opening.allocations);

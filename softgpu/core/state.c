@@ -348,6 +348,12 @@ uint32_t softgpu_object_find(struct softgpu *gpu, int place, enum softgpu_type t
     return named ? index : 0;
 }
 
+long softgpu_live_find(const struct softgpu_call *call, enum softgpu_type type, D3DKMT_HANDLE handle, uint32_t *index)
+{
+    *index = softgpu_object_find(call->gpu, call->place, type, handle);
+    return !*index ? -EINVAL : call->gpu->removed ? -ENODEV : 0;
+}
+
 D3DKMT_HANDLE softgpu_object_handle(const struct softgpu *gpu, uint32_t index)
 {
     return (D3DKMT_HANDLE)gpu->objects[index].unique << 30 | index << 6;

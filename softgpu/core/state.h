@@ -153,6 +153,11 @@ struct softgpu_call {
 
 /* The errno (negative) by which the guest driver gives a host's status back; a success is passed on as the value. */
 long softgpu_status_result(uint32_t status);
+/* Of a call that the host refuses because of what it asks. */
+static inline long softgpu_invalid(void)
+{
+    return softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
+}
 
 /* A new object at the head of its parent's list; its index, or 0 when the table is full. */
 uint32_t softgpu_object_create(struct softgpu *gpu, enum softgpu_type type, int place, uint32_t parent, uint8_t adapter);
@@ -160,6 +165,9 @@ uint32_t softgpu_object_create(struct softgpu *gpu, enum softgpu_type type, int 
 void softgpu_object_destroy(struct softgpu *gpu, uint32_t index);
 /* Index of the object that a handle names, if it lives, is of this type and belongs to this process; else 0. */
 uint32_t softgpu_object_find(struct softgpu *gpu, int place, enum softgpu_type type, D3DKMT_HANDLE handle);
+/* The caller's object that a request hangs on, as the guest driver finds it before it asks the host: 0 and its index, -EINVAL when
+   there is none, -ENODEV when the adapter is gone. */
+long softgpu_live_find(const struct softgpu_call *call, enum softgpu_type type, D3DKMT_HANDLE handle, uint32_t *index);
 D3DKMT_HANDLE softgpu_object_handle(const struct softgpu *gpu, uint32_t index);
 /* Makes an allocation a process's view of a shared one, with its bytes counted for the process if it created them. */
 void softgpu_object_back(struct softgpu *gpu, uint32_t index, uint32_t backing, bool opened);

@@ -46,7 +46,7 @@ long softgpu_entries_read(struct softgpu_call *call, const D3DKMT_HANDLE *handle
         uint32_t sync = softgpu_object_find(gpu, call->place, SOFTGPU_SYNC, handle[i]);
         const struct softgpu_object *object = &gpu->objects[sync];
         if (!sync || object->options & refused || (cpu && !is_monitored(object)))
-            return softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
+            return softgpu_invalid();
         uint32_t root = root_of(gpu, sync);
         entries[i] = (struct softgpu_entry){.sync = root, .serial = (uint32_t)gpu->objects[root].serial, .value = wanted};
     }
@@ -258,16 +258,15 @@ long softgpu_open_sync_object_from_nt_handle2(struct softgpu_call *call, void *s
 {
     struct D3DKMT_OPENSYNCOBJECTFROMNTHANDLE2 *args = structure;
     struct softgpu *gpu = call->gpu;
-    uint32_t device = softgpu_object_find(gpu, call->place, SOFTGPU_DEVICE, args->hDevice);
-    if (!device)
-        return -EINVAL;
-    if (gpu->removed)
-        return -ENODEV;
+    uint32_t device;
+    long result = softgpu_live_find(call, SOFTGPU_DEVICE, args->hDevice, &device);
+    if (result)
+        return result;
     uint32_t shared = softgpu_shared_find(call, args->hNtHandle, SOFTGPU_SHARED_SYNC);
     if (!shared)
         return -EINVAL;
     if (gpu->objects[shared].adapter != gpu->objects[device].adapter)
-        return softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
+        return softgpu_invalid();
     uint8_t options = (uint8_t)(gpu->objects[shared].options | args->Flags);
     uint32_t sync = make_view(call, device, gpu->objects[shared].kind, options, shared);
     if (!sync)
@@ -276,7 +275,7 @@ long softgpu_open_sync_object_from_nt_handle2(struct softgpu_call *call, void *s
     bool found = gpu->objects[shared].kind != D3DDDI_MONITORED_FENCE ||
                  find_addresses(call, sync, &args->MonitoredFence.FenceValueCPUVirtualAddress,
                                 &args->MonitoredFence.FenceValueGPUVirtualAddress);
-    long result = found ? softgpu_write(call, call->argument, args, sizeof *args)
+    result = found ? softgpu_write(call, call->argument, args, sizeof *args)
                         : softgpu_status_result((uint32_t)STATUS_NOT_SUPPORTED);
     if (result)
         softgpu_object_destroy(gpu, sync);
@@ -310,7 +309,7 @@ long softgpu_signal_from_cpu(struct softgpu_call *call, void *structure)
     if (result)
         return result;
     if (!softgpu_entries_may_signal(call->gpu, args->ObjectCount, args->FenceValueArray)) /* dxgkrnl itself wants no values */
-        return softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
+        return softgpu_invalid();
     softgpu_entries_signal(call, (void *)call->gpu->scratch, args->ObjectCount, args->Flags & D3DDDICB_SIGNALFLAGS_AllowFenceRewind);
     softgpu_work_run(call);
     return 0;

@@ -30,11 +30,6 @@ struct space {
     uint8_t adapter;
 };
 
-static long invalid(void)
-{
-    return softgpu_status_result((uint32_t)STATUS_INVALID_PARAMETER);
-}
-
 static struct softgpu_process *process_of(const struct space *space)
 {
     return &space->gpu->processes[space->place];
@@ -165,7 +160,7 @@ long softgpu_reserve_gpu_va(struct softgpu_call *call, void *structure)
     uint64_t bounds = args->BaseAddress ? 0 : args->MinimumAddress | args->MaximumAddress;
     if (!is_area(args->BaseAddress, args->Size, RESERVE_ALIGNMENT) || bounds % RESERVE_ALIGNMENT ||
         args->ReservationType >= RESERVATION_TYPES)
-        return invalid();
+        return softgpu_invalid();
     args->VirtualAddress = hold(&space, args->BaseAddress, args->MinimumAddress, args->MaximumAddress, args->Size, &status);
     if (!args->VirtualAddress)
         return softgpu_status_result(status);
@@ -184,14 +179,14 @@ static long find_target(const struct space *space, D3DKMT_HANDLE handle, uint64_
     uint64_t nothing = PROTECTION(Zero) | PROTECTION(NoAccess);
     *index = 0;
     if (protection & ~known || (protection & nothing) == nothing)
-        return invalid();
+        return softgpu_invalid();
     if (!handle)
         return 0;
     *index = softgpu_object_find(space->gpu, space->place, SOFTGPU_ALLOCATION, handle);
     const struct softgpu_object *allocation = &space->gpu->objects[*index];
     if (!*index || allocation->adapter != space->adapter || protection & nothing)
-        return invalid();
-    return (offset | size) % SOFTGPU_PAGE || offset > allocation->size || size > allocation->size - offset ? invalid() : 0;
+        return softgpu_invalid();
+    return (offset | size) % SOFTGPU_PAGE || offset > allocation->size || size > allocation->size - offset ? softgpu_invalid() : 0;
 }
 
 /* Where a map goes: into a range that the process holds, or a free place that it holds from now on (*held). 0 and *status: nowhere. */
@@ -208,18 +203,17 @@ long softgpu_map_gpu_va(struct softgpu_call *call, void *structure)
 {
     struct D3DDDI_MAPGPUVIRTUALADDRESS *args = structure;
     struct softgpu *gpu = call->gpu;
-    uint32_t queue = softgpu_object_find(gpu, call->place, SOFTGPU_PAGING_QUEUE, args->hPagingQueue), allocation, status;
-    if (!queue)
-        return -EINVAL;
-    if (gpu->removed)
-        return -ENODEV;
+    uint32_t queue, allocation, status;
+    long result = softgpu_live_find(call, SOFTGPU_PAGING_QUEUE, args->hPagingQueue, &queue);
+    if (result)
+        return result;
     struct space space = {gpu, call->place, gpu->objects[queue].adapter};
     uint64_t bounds = args->BaseAddress ? 0 : args->MinimumAddress | args->MaximumAddress, size;
     if (__builtin_mul_overflow(args->SizeInPages, (uint64_t)SOFTGPU_PAGE, &size) || args->OffsetInPages > ADDRESSES_END ||
         !is_area(args->BaseAddress, size, SOFTGPU_PAGE) || bounds % SOFTGPU_PAGE)
-        return invalid();
+        return softgpu_invalid();
     uint64_t offset = args->OffsetInPages * SOFTGPU_PAGE;
-    long result = find_target(&space, args->hAllocation, offset, size, args->Protection, &allocation);
+    result = find_target(&space, args->hAllocation, offset, size, args->Protection, &allocation);
     if (result)
         return result;
     bool held;
@@ -243,17 +237,16 @@ long softgpu_free_gpu_va(struct softgpu_call *call, void *structure)
 {
     struct D3DKMT_FREEGPUVIRTUALADDRESS *args = structure;
     struct softgpu *gpu = call->gpu;
-    uint32_t adapter = softgpu_object_find(gpu, call->place, SOFTGPU_ADAPTER, args->hAdapter);
-    if (!adapter)
-        return -EINVAL;
-    if (gpu->removed)
-        return -ENODEV;
+    uint32_t adapter;
+    long result = softgpu_live_find(call, SOFTGPU_ADAPTER, args->hAdapter, &adapter);
+    if (result)
+        return result;
     struct space space = {gpu, call->place, gpu->objects[adapter].adapter};
     if (!is_area(args->BaseAddress, args->Size, SOFTGPU_PAGE))
-        return invalid();
+        return softgpu_invalid();
     uint32_t index = range_around(&space, args->BaseAddress, args->Size);
     if (!index || gpu->objects[index].size != args->Size || !unmap(&space, args->BaseAddress, args->Size))
-        return invalid();
+        return softgpu_invalid();
     softgpu_object_destroy(gpu, index);
     uint64_t *free_from = &process_of(&space)->free_from[space.adapter];
     *free_from = args->BaseAddress < *free_from ? args->BaseAddress : *free_from;
@@ -291,7 +284,7 @@ static long check_map(const struct space *space, const struct D3DDDI_UPDATEGPUVI
     uint32_t allocation;
     if (!is_held(space, target.address, target.size) || !target.handle || !target.period || target.period > target.size ||
         target.size % target.period)
-        return invalid();
+        return softgpu_invalid();
     return find_target(space, target.handle, target.offset, target.period, target.protection, &allocation);
 }
 
@@ -309,7 +302,7 @@ static long check_unmap(const struct space *space, const struct D3DDDI_UPDATEGPU
 {
     uint32_t none;
     long result = find_target(space, 0, 0, 0, operation->Unmap.Protection, &none);
-    return result || is_held(space, operation->Unmap.BaseAddress, operation->Unmap.SizeInBytes) ? result : invalid();
+    return result || is_held(space, operation->Unmap.BaseAddress, operation->Unmap.SizeInBytes) ? result : softgpu_invalid();
 }
 
 static bool make_unmap(const struct space *space, const struct D3DDDI_UPDATEGPUVIRTUALADDRESS_OPERATION *operation)
@@ -322,7 +315,7 @@ static long check_copy(const struct space *space, const struct D3DDDI_UPDATEGPUV
     return is_held(space, operation->Copy.SourceAddress, operation->Copy.SizeInBytes) &&
                    is_held(space, operation->Copy.DestAddress, operation->Copy.SizeInBytes)
                ? 0
-               : invalid();
+               : softgpu_invalid();
 }
 
 /* What the source leads to is taken down first: the destination may lie over it. */
@@ -366,7 +359,7 @@ static long update(const struct space *space, const struct D3DDDI_UPDATEGPUVIRTU
     for (uint32_t i = 0; i < count; i++) {
         long result = list[i].OperationType < sizeof operations / sizeof *operations
                           ? operations[list[i].OperationType].check(space, &list[i])
-                          : invalid();
+                          : softgpu_invalid();
         if (result)
             return result;
     }
@@ -394,21 +387,20 @@ long softgpu_update_gpu_va(struct softgpu_call *call, void *structure)
 {
     struct D3DKMT_UPDATEGPUVIRTUALADDRESS *args = structure;
     struct softgpu *gpu = call->gpu;
-    uint32_t device = softgpu_object_find(gpu, call->place, SOFTGPU_DEVICE, args->hDevice);
-    if (!device)
-        return -EINVAL;
-    if (gpu->removed)
-        return -ENODEV;
+    uint32_t device;
+    long result = softgpu_live_find(call, SOFTGPU_DEVICE, args->hDevice, &device);
+    if (result)
+        return result;
     if (args->NumOperations == 0 || args->NumOperations > OPERATIONS_MAX)
         return -EINVAL;
     struct D3DDDI_UPDATEGPUVIRTUALADDRESS_OPERATION *list = (void *)gpu->scratch;
-    long result = softgpu_read(call, list, (uintptr_t)args->Operations, args->NumOperations * sizeof *list);
+    result = softgpu_read(call, list, (uintptr_t)args->Operations, args->NumOperations * sizeof *list);
     if (result)
         return result;
     uint32_t context = softgpu_object_find(gpu, call->place, SOFTGPU_CONTEXT, args->hContext);
     uint32_t fence = softgpu_object_find(gpu, call->place, SOFTGPU_SYNC, args->hFenceObject);
     if (!context || gpu->objects[context].parent != device || gpu->objects[fence].kind != D3DDDI_MONITORED_FENCE)
-        return invalid();
+        return softgpu_invalid();
     struct space space = {gpu, call->place, gpu->objects[device].adapter};
     result = update(&space, list, args->NumOperations);
     if (result == 0)
