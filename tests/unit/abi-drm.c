@@ -9,23 +9,6 @@
 #include "schema/all.inc"
 #undef GA_SCHEMA_INCLUDES
 
-struct published_request {
-    char name[64], structure[64];
-    unsigned number;
-    size_t size;
-    unsigned long request;
-};
-
-static struct published_request requests[256];
-static size_t request_count;
-
-static void take_request(const char *line)
-{
-    assert_true(request_count < sizeof requests / sizeof *requests);
-    struct published_request *r = &requests[request_count++];
-    assert_int_equal(sscanf(line, "%63s\t%x\t%63s\t%zu\t%lx", r->name, &r->number, r->structure, &r->size, &r->request), 5);
-}
-
 static int read_published(void **state)
 {
     (void)state;

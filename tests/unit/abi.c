@@ -9,25 +9,6 @@
 
 /* ---- The published data ----------------------------------------------------------------------------------------------------- */
 
-struct published_request {
-    char thunk[64], structure[64];
-    unsigned number;
-    size_t size;
-    unsigned long request;
-};
-
-static struct published_request requests[128];
-static size_t request_count;
-
-static void take_request(const char *line)
-{
-    assert_true(request_count < sizeof requests / sizeof *requests);
-    struct published_request *request = &requests[request_count++];
-    assert_int_equal(sscanf(line, "%63s\t%x\t%63s\t%zu\t%lx", request->thunk, &request->number, request->structure,
-                            &request->size, &request->request),
-                     5);
-}
-
 static int read_published(void **state)
 {
     (void)state;
@@ -170,7 +151,7 @@ static void requests_follow_from_number_and_size(void **state)
     for (size_t i = 0; i < request_count; i++) {
         const struct published_request *request = &requests[i];
         if (_IOC(_IOC_READ | _IOC_WRITE, DXG_IOCTL_TYPE, request->number, request->size) != request->request)
-            fail_msg("%s: number %#x and %zu bytes do not make %#lx", request->thunk, request->number, request->size,
+            fail_msg("%s: number %#x and %zu bytes do not make %#lx", request->name, request->number, request->size,
                      request->request);
         const struct published *structure = find_structure(request->structure);
         if (structure)
@@ -181,7 +162,7 @@ static void requests_follow_from_number_and_size(void **state)
 static const struct published_request *find_request(const char *thunk)
 {
     for (size_t i = 0; i < request_count; i++)
-        if (strcmp(requests[i].thunk, thunk) == 0)
+        if (strcmp(requests[i].name, thunk) == 0)
             return &requests[i];
     return NULL;
 }

@@ -57,6 +57,26 @@ static void take_layout(const char *line)
         assert_int_equal(sscanf(line, "\t%95s\t%zu\t%zu", member->path, &member->offset, &member->size), 3);
 }
 
+/* A request: the thunk's or the ioctl's name, its structure, number, size, and the whole value. */
+struct published_request {
+    char name[64], structure[64];
+    unsigned number;
+    size_t size;
+    unsigned long request;
+};
+
+static struct published_request requests[256];
+static size_t request_count;
+
+static void take_request(const char *line)
+{
+    assert_true(request_count < sizeof requests / sizeof *requests);
+    struct published_request *request = &requests[request_count++];
+    assert_int_equal(sscanf(line, "%63s\t%x\t%63s\t%zu\t%lx", request->name, &request->number, request->structure,
+                            &request->size, &request->request),
+                     5);
+}
+
 static const struct published *find_structure(const char *name)
 {
     for (size_t i = 0; i < structure_count; i++)
