@@ -24,7 +24,6 @@ struct fence {
 static struct fence fences[SLOTS];
 static atomic_uint awaited_count; /* queues with a value that has not come */
 
-
 static void queue_add(const struct ga_d3dkmt_create_paging_queue *r)
 {
     for (struct fence *f = fences; r->FenceValueCPUVirtualAddress && f < fences + SLOTS; f++) {
