@@ -202,7 +202,7 @@ static const struct ga_option options[] = {
 
 const struct ga_verb verb_lint = {
     .name = "lint",
-    .summary = "say what a program does wrong with its allocations",
+    .summary = "Says what a program does wrong with its allocations",
     .synopsis = "[options] TRACE",
     .description = "Checks each call of a trace against the rules of D3DKMT and DRM: arguments that the kernel refuses, handles that\n"
                    "were never given or are gone, objects used on the wrong device, leaks, needless paging, refusals that the\n"
