@@ -306,7 +306,7 @@ struct ga_elements ga_call_elements(const struct ga_call *call, const struct ga_
     uint32_t first = (uint32_t)ga_load((const char *)record + member->first, 4, false);
     for (size_t i = 0; i < GA_CALL_ELEMENTS_MAX; i++) {
         const struct ga_elements *all = &call->elements[i];
-        if (all->row == row && first <= all->count && captured <= all->count - first)
+        if (all->row == row && all->count && first <= all->count && captured <= all->count - first)
             return (struct ga_elements){row, (const char *)all->records + (size_t)first * row->record_size, captured};
     }
     return (struct ga_elements){.row = row};
