@@ -143,6 +143,11 @@ int analysis_set_finish(struct analysis_set *set, const struct analysis_trace *t
     return result < 0 ? result : tell_finish(set, trace);
 }
 
+size_t analysis_set_count(const struct analysis_set *set)
+{
+    return set->count;
+}
+
 void analysis_set_text(const struct analysis_set *set, const struct analysis_output *out)
 {
     for (size_t i = 0; i < set->count; i++) {

@@ -64,6 +64,7 @@ int analysis_set_create(struct analysis_set **set, const struct analysis *const 
 int analysis_set_call(struct analysis_set *set, const struct ga_call *call);
 int analysis_set_event(struct analysis_set *set, const struct ga_row *row, const void *record, int64_t ns);
 int analysis_set_finish(struct analysis_set *set, const struct analysis_trace *trace);
+size_t analysis_set_count(const struct analysis_set *set);
 /* After finish. text: with a blank line between analyses. json: adds a member for each analysis. */
 void analysis_set_text(const struct analysis_set *set, const struct analysis_output *out);
 int analysis_set_json(const struct analysis_set *set, json_object *object);

@@ -4,10 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "analysis.h"
 #include "base/verb.h"
-
-enum { SCHEMA_VERSION = 1, ANALYSES_MAX = 32, TOP = 8, TOP_OF_ONE = 30 };
+#include "page.h"
 
 static const char *by;
 static uint64_t top;
@@ -46,37 +44,10 @@ static int on_blob(void *user, uint64_t hash, const void **data, uint32_t *size)
     return ga_reader_blob(run->reader, hash, data, size);
 }
 
-/* The summary always, and what --by asks for, or all. */
-static size_t choose(const struct analysis **chosen)
-{
-    size_t count = 0;
-    for (const struct analysis *const *analysis = analysis_table(); *analysis && count < ANALYSES_MAX; analysis++)
-        if (!by || strcmp((*analysis)->name, by) == 0 || strcmp((*analysis)->name, "summary") == 0)
-            chosen[count++] = *analysis;
-    return count;
-}
-
-static void print_text(const struct run *run, const struct analysis_trace *trace)
+static bool in_colour(void)
 {
     const char *no_colour = getenv("NO_COLOR"), *terminal = getenv("TERM");
-    bool colour = isatty(STDOUT_FILENO) && !(no_colour && *no_colour) && !(terminal && strcmp(terminal, "dumb") == 0);
-    struct analysis_output out = {stdout, colour, top ? top : by ? TOP_OF_ONE : TOP, trace};
-    analysis_set_text(run->set, &out);
-}
-
-static int print_json(const struct run *run, const struct analysis_trace *trace)
-{
-    json_object *object = json_object_new_object();
-    int result = -ENOMEM;
-    if (object && json_object_object_add(object, "schema_version", json_object_new_int(SCHEMA_VERSION)) == 0 &&
-        json_object_object_add(object, "trace", json_object_new_string(trace->path)) == 0)
-        result = analysis_set_json(run->set, object);
-    const char *text = result < 0 ? NULL : json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY |
-                                                                                      JSON_C_TO_STRING_NOSLASHESCAPE);
-    if (text)
-        puts(text);
-    json_object_put(object);
-    return text ? 0 : -ENOMEM;
+    return isatty(STDOUT_FILENO) && !(no_colour && *no_colour) && !(terminal && strcmp(terminal, "dumb") == 0);
 }
 
 static void pass_end(struct run *run)
@@ -121,11 +92,10 @@ static int report(struct run *run, const char *path, const struct analysis *cons
         return read;
     struct analysis_trace trace = {path, ga_reader_totals(run->reader), read < 0 ? error->text : NULL};
     result = analysis_set_finish(run->set, &trace);
-    if (result >= 0 && as_json)
-        result = print_json(run, &trace);
-    else if (result >= 0)
-        print_text(run, &trace);
-    if (result >= 0 && (fflush(stdout) != 0 || ferror(stdout)))
+    struct page_options options = {stdout, top, as_json, in_colour()};
+    if (result >= 0)
+        result = page_print(run->set, &trace, &options);
+    if (result == -EIO)
         return ga_error_errno(error, EIO, "standard output");
     return result < 0 ? ga_error_errno(error, -result, "%s", path) : read;
 }
@@ -133,10 +103,10 @@ static int report(struct run *run, const char *path, const struct analysis *cons
 static int run_report(int argc, char **argv)
 {
     (void)argc;
-    const struct analysis *chosen[ANALYSES_MAX];
+    const struct analysis *chosen[PAGE_ANALYSES_MAX];
     struct ga_error error = {""};
     struct run run = {0};
-    int result = report(&run, argv[0], chosen, choose(chosen), &error);
+    int result = report(&run, argv[0], chosen, page_choose(chosen, &by, by != NULL), &error);
     pass_end(&run);
     ga_learnt_destroy(run.learnt);
     if (result < 0)
