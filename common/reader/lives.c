@@ -355,7 +355,8 @@ static int be_born(struct ga_lives *lives, struct object *object, struct object 
         life->origin = learnt.origin;
     }
     if (!maker) {
-        object->memory = (struct ga_memory){.maker = life, .size = life->size, .origin = life->origin};
+        object->memory =
+            (struct ga_memory){.maker = life, .exported = life->imported, .size = life->size, .origin = life->origin};
     } else if (life->origin == GA_SIZE_UNKNOWN && maker->memory.origin != GA_SIZE_UNKNOWN) {
         life->size = maker->memory.size;
         life->origin = GA_SIZE_IMPORTED;
@@ -387,6 +388,11 @@ static int open_object(struct ga_lives *lives, struct object *object, const stru
     shown->luid = object->luid;
     int result = lives->ops.opened ? lives->ops.opened(lives->user, shown, call) : 0;
     return result ? result : end_lost(lives, object);
+}
+
+static int used(struct ga_lives *lives, struct object *object, const struct ga_call *call)
+{
+    return lives->ops.used ? lives->ops.used(lives->user, &object->life, call) : 0;
 }
 
 /* D3DKMT. */
@@ -612,6 +618,24 @@ static int open_resource(struct ga_lives *lives, const struct ga_call *call, uin
     return result;
 }
 
+/* A shared resource can be opened by whoever is given the NT handle. */
+static int share_objects(struct ga_lives *lives, const struct ga_call *call)
+{
+    const struct ga_d3dkmt_share_objects *share = call->record;
+    int result = 0;
+    for (uint32_t i = 0; i < share->ObjectHandleArray_length && share->ObjectHandleArray_list && !result; i++) {
+        struct object *resource =
+            find(lives, OBJECT_RESOURCE, call->header->process, share->ObjectHandleArray_list[i], call->begin_ns);
+        for (struct object *object = resource ? resource->owned : NULL; object && !result; object = object->next) {
+            if (object->kind != OBJECT_ALLOCATION)
+                continue;
+            object->maker->memory.exported = true;
+            result = used(lives, object, call);
+        }
+    }
+    return result;
+}
+
 /* Calls that make one object below another, or end one: where its handle stands in the call's record. */
 struct opening {
     enum object_kind kind, owner_kind;
@@ -700,6 +724,8 @@ static int d3dkmt_call(struct ga_lives *lives, const struct ga_call *call)
         const struct ga_d3dkmt_open_resource_from_nt_handle *record = call->record;
         return open_resource(lives, call, record->hDevice, record->hResource);
     }
+    case GA_ROW_d3dkmt_share_objects:
+        return share_objects(lives, call);
     case GA_ROW_d3dkmt_map_gpu_virtual_address:
         return map_gpu_virtual_address(lives, call);
     case GA_ROW_d3dkmt_update_gpu_virtual_address:
@@ -751,41 +777,42 @@ static uint64_t drm_scope(const struct ga_call *call)
     return call->header->file ^ value_of(call, call->row->effect.handle) >> 32 << 32;
 }
 
-/* A new handle; maker is the object whose memory it is, or null when it is new or unknown. */
-static int drm_born(struct ga_lives *lives, const struct ga_call *call, uint32_t handle, struct object *maker, uint64_t dma_buf)
+/* A new handle; maker is the object whose memory it is, or null when it is new, or made outside the recording: then the names that
+   it came by lead the next import to it. */
+static int drm_born(struct ga_lives *lives, const struct ga_call *call, uint32_t handle, struct object *maker,
+                    const struct object_name names[2])
 {
     struct object *object = add(lives, call, OBJECT_ALLOCATION, drm_scope(call), handle, scope_of(lives, call->header->file));
     if (!object)
         return -ENOMEM;
     object->life.device = call->header->device;
     object->life.file = call->file;
-    object->life.dma_buf = dma_buf;
+    object->life.dma_buf = maker ? maker->names[0].a : names[0].a;
     object->life.imported = call->row->effect.kind == GA_EFFECT_IMPORT;
     drm_size(call, &object->life);
     if (!maker)
         size_from_past(lives, object);
-    return be_born(lives, object, maker, call);
-}
-
-static int used(struct ga_lives *lives, struct object *object, const struct ga_call *call)
-{
-    return lives->ops.used ? lives->ops.used(lives->user, &object->life, call) : 0;
+    int result = 0;
+    for (unsigned i = 0; i < 2 && !maker && !result; i++)
+        result = memory_set_name(lives, object, i, names[i]);
+    return result ? result : be_born(lives, object, maker, call);
 }
 
 /* PRIME gives a file the handle that it has for a buffer; GEM_OPEN gives a new one each time. */
 static int drm_import(struct ga_lives *lives, const struct ga_call *call, uint32_t handle)
 {
     uint64_t file = drm_scope(call), dma_buf = value_of(call, "dma_buf");
+    struct object_name names[2] = {dma_buf_name(dma_buf)};
     if (ga_row_id(call->row) == GA_ROW_drm_gem_open) {
-        struct object *maker = memory_by_name(lives, flink_name(call->header->device, (uint32_t)value_of(call, "name")));
-        return drm_born(lives, call, handle, maker, maker ? maker->names[0].a : 0);
+        names[1] = flink_name(call->header->device, (uint32_t)value_of(call, "name"));
+        return drm_born(lives, call, handle, memory_by_name(lives, names[1]), names);
     }
     struct object *object = objects_newest(&lives->objects, OBJECT_ALLOCATION, file, handle);
     if (object && !object->waiting && (!dma_buf || object->life.dma_buf == dma_buf)) {
         object->renewed_ns = call->end_ns > object->renewed_ns ? call->end_ns : object->renewed_ns;
         return used(lives, object, call);
     }
-    return drm_born(lives, call, handle, memory_by_name(lives, dma_buf_name(dma_buf)), dma_buf);
+    return drm_born(lives, call, handle, memory_by_name(lives, names[0]), names);
 }
 
 static int drm_export(struct ga_lives *lives, const struct ga_call *call, struct object *object)
@@ -794,6 +821,8 @@ static int drm_export(struct ga_lives *lives, const struct ga_call *call, struct
     uint32_t name = (uint32_t)value_of(call, "name");
     if (dma_buf)
         object->life.dma_buf = dma_buf;
+    if (!name)
+        object->maker->memory.exported = true;
     int result = memory_set_name(lives, object->maker, 0, dma_buf_name(dma_buf));
     if (!result)
         result = memory_set_name(lives, object->maker, 1, flink_name(call->header->device, name));
@@ -810,7 +839,7 @@ static int drm_call(struct ga_lives *lives, const struct ga_call *call)
     if (!handle)
         return 0;
     if (effect->kind == GA_EFFECT_CREATE)
-        return drm_born(lives, call, handle, NULL, 0);
+        return drm_born(lives, call, handle, NULL, (const struct object_name[2]){0});
     if (effect->kind == GA_EFFECT_IMPORT)
         return drm_import(lives, call, handle);
     if (effect->kind == GA_EFFECT_DESTROY)

@@ -45,6 +45,7 @@ const char *ga_life_end_name(enum ga_life_end end);
    bytes are to be counted once: from the birth that makes handles 1 to the death that makes it 0. */
 struct ga_memory {
     uint32_t handles;            /* that are alive; at born with the new one, at died without the old one */
+    bool exported;               /* a dma-buf or an NT handle was made of it, which others may hold without a handle; told by used */
     const struct ga_life *maker; /* the first handle; kept as long as the memory. An imported one: made outside the recording */
     uint64_t size;               /* bytes, meaningful unless the origin is unknown */
     enum ga_size_origin origin;

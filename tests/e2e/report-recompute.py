@@ -63,6 +63,7 @@ class Thing:
 class Memory:
     def __init__(self, maker):
         self.maker, self.handles, self.dma_buf, self.name = maker, 0, 0, None
+        self.exported = maker.imported
 
 
 class Lives:
@@ -157,7 +158,7 @@ class Lives:
         if thing.origin == "unknown":
             thing.size, thing.origin = sizes.get(thing.id, (0, "unknown"))
         thing.memory = memory or Memory(thing)
-        if memory and thing.origin == "unknown" and memory.maker.origin != "unknown":
+        if memory and memory.maker is not thing and thing.origin == "unknown" and memory.maker.origin != "unknown":
             thing.size, thing.origin = memory.maker.size, "imported"
         thing.memory.handles += 1
         for observer in self.observers:
@@ -278,6 +279,12 @@ class Lives:
                     thing = self.add("allocation", process, element["hAllocation"], end, owner)
                     thing.imported, thing.device = True, ("adapter_luid", device.luid)
                     self.born(thing, call)
+        elif name == "share_objects":
+            for handle in call["ObjectHandleArray"] or []:
+                resource = self.find("resource", process, handle, begin)
+                for thing in (resource.owned if resource else []):
+                    if thing.kind == "allocation":
+                        thing.memory.exported = True
         elif name == "lock2":
             self.locks[process, call["hAllocation"], call["pData"]] = begin
         elif name == "map_gpu_virtual_address":
@@ -323,7 +330,9 @@ class Lives:
                 del self.dma_bufs[thing.memory.dma_buf]
             thing.memory.dma_buf = call["dma_buf"]
             self.dma_bufs[call["dma_buf"]] = thing.memory
-        if call.get("name"):
+        if not call.get("name"):
+            thing.memory.exported = True
+        else:
             thing.memory.name = (call["device"], call["name"])
             self.names[thing.memory.name] = thing.memory
 
@@ -336,6 +345,13 @@ class Lives:
             thing.size, thing.origin = (size, rule[4]) if 0 < size < 1 << 64 else (0, "unknown")
         if not memory and thing.origin == "unknown" and dma_buf in self.past:
             thing.size, thing.origin = self.past[dma_buf], "imported"
+        if not memory:
+            memory = Memory(thing)
+            if dma_buf:
+                memory.dma_buf, self.dma_bufs[dma_buf] = dma_buf, memory
+            if name == "gem_open":
+                memory.name = call["device"], call["name"]
+                self.names[memory.name] = memory
         self.born(thing, call, memory)
 
     # files

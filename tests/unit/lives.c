@@ -521,6 +521,115 @@ static void a_dma_buf_imported_twice_has_one_handle(void **state)
     expect(run, "+1#0 =1#0 +9#1 =9#1 -9#1@9freed ?9 ");
 }
 
+/* Handles that lead to the memory of this one; 0: it is not alive. */
+static unsigned handles_of(struct run *run, uint64_t file, uint32_t handle)
+{
+    const struct ga_life *life = ga_lives_find(run->lives, file, handle);
+    return life ? life->memory->handles : 0;
+}
+
+static struct when in_process(uint64_t process, uint64_t file, uint64_t begin)
+{
+    return (struct when){.process = process, .begin = begin, .end = begin + 1, .file = file, .device = 226 << 8};
+}
+
+/* In each file PRIME gives one handle, whichever process has the file; the buffer is one. */
+static void a_dma_buf_imported_in_two_files_and_processes_is_one_buffer(void **state)
+{
+    struct run *run = *state;
+    FEED(made_dumb(MADE, ON_FILE(3, 1, 2), 1, 4096));
+    assert_false(ga_lives_find(run->lives, 3, 1)->memory->exported);
+    FEED(made_export(MADE, ON_FILE(3, 3, 4), 1, 555));
+    assert_true(ga_lives_find(run->lives, 3, 1)->memory->exported);
+    FEED(made_import(MADE, ON_FILE(4, 5, 6), 9, 555));
+    FEED(made_import(MADE, in_process(8, 14, 7), 1, 555));
+    FEED(made_import(MADE, in_process(8, 14, 9), 1, 555));
+    FEED(made_import(MADE, in_process(9, 15, 11), 1, 555));
+    assert_int_equal(handles_of(run, 3, 1), 4);
+    expect(run, "+1#0 =1#0 +9#1 +1#2 =1#2 +1#3 ");
+    FEED(made_gem_close(MADE, in_process(8, 14, 13), 1));
+    assert_int_equal(handles_of(run, 3, 1), 3);
+    assert_int_equal(handles_of(run, 14, 1), 0);
+    close_file(run, 9, 15, 15);
+    assert_int_equal(handles_of(run, 4, 9), 2);
+    expect(run, "-1#2@13freed -1#3@15closed ");
+}
+
+static void a_buffer_outlives_the_handle_that_made_it(void **state)
+{
+    struct run *run = *state;
+    FEED(made_dumb(MADE, ON_FILE(3, 1, 2), 1, 4096));
+    FEED(made_export(MADE, ON_FILE(3, 3, 4), 1, 555));
+    FEED(made_import(MADE, in_process(8, 14, 5), 1, 555));
+    FEED(made_gem_close(MADE, ON_FILE(3, 7, 8), 1)); /* the exporter first */
+    const struct ga_life *life = ga_lives_find(run->lives, 14, 1);
+    assert_int_equal(life->memory->handles, 1);
+    assert_int_equal(life->memory->maker->process, 7);
+    assert_int_equal(life->memory->size, 4096);
+    FEED(made_import(MADE, ON_FILE(3, 9, 10), 2, 555)); /* the maker's file takes it back, by another handle */
+    assert_int_equal(handles_of(run, 3, 2), 2);
+    assert_true(ga_lives_find(run->lives, 3, 2)->imported);
+    FEED(made_gem_close(MADE, in_process(8, 14, 11), 1));
+    assert_int_equal(handles_of(run, 3, 2), 1);
+    FEED(made_gem_close(MADE, ON_FILE(3, 13, 14), 2));
+    expect(run, "+1#0 =1#0 +1#1 -1#0@7freed +2#2 -1#1@11freed -2#2@13freed ");
+}
+
+/* Closing a dma-buf's descriptor is no call that is recorded: with a handle alive the kernel keeps the dma-buf, and gives it again. */
+static void a_dma_buf_stays_while_a_handle_lives(void **state)
+{
+    struct run *run = *state;
+    FEED(made_dumb(MADE, ON_FILE(3, 1, 2), 1, 4096));
+    FEED(made_export(MADE, ON_FILE(3, 3, 4), 1, 555));
+    FEED(made_export(MADE, ON_FILE(3, 5, 6), 1, 555)); /* after its close */
+    FEED(made_import(MADE, ON_FILE(3, 7, 8), 1, 555)); /* one of its own making: the handle that it has */
+    FEED(made_import(MADE, ON_FILE(4, 9, 10), 1, 555));
+    assert_int_equal(handles_of(run, 3, 1), 2);
+    FEED(made_gem_close(MADE, ON_FILE(3, 11, 12), 1));
+    FEED(made_gem_close(MADE, ON_FILE(4, 13, 14), 1));
+    /* No handle is left, but the descriptor: a new one is of the old memory, whose maker has gone. Two such are one buffer. */
+    FEED(made_import(MADE, ON_FILE(4, 15, 16), 2, 555));
+    FEED(made_import(MADE, in_process(8, 14, 17), 1, 555));
+    const struct ga_life *life = ga_lives_find(run->lives, 14, 1);
+    assert_int_equal(life->memory->handles, 2);
+    assert_ptr_equal(life->memory->maker, ga_lives_find(run->lives, 4, 2));
+    assert_int_equal(life->size, 4096);
+    assert_true(life->memory->exported);
+}
+
+static void a_buffer_from_outside_the_recording_is_one_too(void **state)
+{
+    struct run *run = *state;
+    FEED(made_import(MADE, ON_FILE(4, 1, 2), 9, 555));
+    FEED(made_import(MADE, in_process(8, 14, 3), 1, 555));
+    FEED(made_gem_open(MADE, ON_FILE(4, 5, 6), 42, 5, 8192));
+    FEED(made_gem_open(MADE, in_process(8, 14, 7), 42, 6, 8192));
+    assert_int_equal(handles_of(run, 4, 9), 2);
+    assert_int_equal(handles_of(run, 4, 5), 2);
+    assert_true(ga_lives_find(run->lives, 14, 1)->memory->maker->imported);
+    FEED(made_gem_close(MADE, ON_FILE(4, 9, 10), 9));
+    FEED(made_gem_close(MADE, in_process(8, 14, 11), 1));
+    FEED(made_import(MADE, in_process(8, 14, 13), 1, 555));
+    assert_int_equal(handles_of(run, 14, 1), 1);
+}
+
+/* The same buffer by name and by dma-buf: each GEM_OPEN gives the file one more handle, each PRIME import the one that it has. */
+static void names_and_dma_bufs_lead_to_one_buffer(void **state)
+{
+    struct run *run = *state;
+    FEED(made_dumb(MADE, ON_FILE(3, 1, 2), 1, 4096));
+    FEED(made_flink(MADE, ON_FILE(3, 3, 4), 1, 42));
+    assert_false(ga_lives_find(run->lives, 3, 1)->memory->exported); /* whoever opens the name has a handle */
+    FEED(made_gem_open(MADE, in_process(8, 14, 5), 42, 1, 4096));
+    FEED(made_gem_open(MADE, in_process(8, 14, 7), 42, 2, 4096));
+    FEED(made_export(MADE, in_process(8, 14, 9), 2, 555));
+    assert_true(ga_lives_find(run->lives, 3, 1)->memory->exported);
+    FEED(made_import(MADE, in_process(8, 14, 11), 2, 555));
+    FEED(made_import(MADE, ON_FILE(4, 13, 14), 7, 555));
+    assert_int_equal(handles_of(run, 3, 1), 4);
+    expect(run, "+1#0 =1#0 +1#1 +2#2 =2#2 =2#2 +7#3 ");
+}
+
 static void a_heaps_dma_buf_has_its_size(void **state)
 {
     struct run *run = *state;
@@ -670,6 +779,21 @@ static void an_opened_resource_has_imported_allocations(void **state)
     expect(run, "-32#1@5freed -31#0@5freed ");
 }
 
+static void a_shared_resources_allocations_are_exported(void **state)
+{
+    struct run *run = *state;
+    FEED(made_create(MADE, WHEN(0, 1, 2), 2, 0, 10, 0xa, 11, 2));
+    FEED(made_create(MADE, WHEN(0, 3, 4), 2, 0, 20, 0xb, 21, 1));
+    made_call(MADE, GA_ROW_d3dkmt_share_objects, WHEN(0, 5, 6));
+    run->made.record.r_d3dkmt_share_objects.ObjectHandleArray_list = run->made.list;
+    run->made.record.r_d3dkmt_share_objects.ObjectHandleArray_length = 2;
+    run->made.list[0] = 10;
+    run->made.list[1] = 99; /* a sync object */
+    FEED(&run->made.call);
+    assert_true(ga_lives_find(run->lives, 7, 11)->memory->exported && ga_lives_find(run->lives, 7, 12)->memory->exported);
+    assert_false(ga_lives_find(run->lives, 7, 21)->memory->exported);
+}
+
 static void churn_is_bounded_by_what_is_alive(void **state)
 {
     struct run *run = *state;
@@ -706,6 +830,11 @@ int main(void)
         TEST(forked_processes_share_a_file),
         TEST(an_import_joins_the_memory_of_its_exporter),
         TEST(a_dma_buf_imported_twice_has_one_handle),
+        TEST(a_dma_buf_imported_in_two_files_and_processes_is_one_buffer),
+        TEST(a_buffer_outlives_the_handle_that_made_it),
+        TEST(a_dma_buf_stays_while_a_handle_lives),
+        TEST(a_buffer_from_outside_the_recording_is_one_too),
+        TEST(names_and_dma_bufs_lead_to_one_buffer),
         TEST(a_heaps_dma_buf_has_its_size),
         TEST(each_gpu_of_kfd_counts_its_own_handles),
         TEST(a_handle_given_again_for_another_dma_buf_is_a_new_life),
@@ -713,6 +842,7 @@ int main(void)
         TEST(a_nested_call_and_the_one_around_it_are_one),
         TEST(objects_end_with_their_owners),
         TEST(an_opened_resource_has_imported_allocations),
+        TEST(a_shared_resources_allocations_are_exported),
         TEST(churn_is_bounded_by_what_is_alive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
