@@ -129,7 +129,7 @@ static bool mostly_d3dkmt(const struct replay_plan *plan)
 {
     uint32_t d3dkmt = 0;
     for (uint32_t c = 0; c < plan->call_count; c++)
-        d3dkmt += plan->calls[c].row && ga_row_is_d3dkmt(plan->calls[c].row);
+        d3dkmt += replay_row(&plan->calls[c]) && ga_row_is_d3dkmt(replay_row(&plan->calls[c]));
     return d3dkmt > plan->call_count - d3dkmt;
 }
 

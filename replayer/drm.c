@@ -124,11 +124,11 @@ int replay_drm_open(struct replay_device **out, const struct replay_backend *sel
     return 0;
 }
 
-static bool is_core(const struct replay_call *call) { return !*call->row->driver; }
+static bool is_core(const struct replay_call *call) { return !*replay_row(call)->driver; }
 
 static enum replay_skip translate(const struct replay_device *device, const struct replay_call *call, uint8_t *form)
 {
-    switch (call->row->effect.kind) {
+    switch (replay_row(call)->effect.kind) {
     case GA_EFFECT_CREATE:
         *form = device->dialect ? AS_CREATE_NATIVE : AS_CREATE_DUMB;
         return call->failed ? REPLAY_SKIP_NO_COUNTERPART : call->bytes ? REPLAY_ISSUED : REPLAY_SKIP_NO_SIZE;
@@ -143,13 +143,13 @@ static enum replay_skip translate(const struct replay_device *device, const stru
 static enum replay_skip bind_call(const struct replay_device *device, const struct replay_call *call, uint8_t *form)
 {
     *form = AS_RECORDED;
-    if (!call->row) {
+    if (!replay_row(call)) {
         *form = AS_CLOSE;
         return REPLAY_ISSUED;
     }
-    if (!ga_row_is_drm(call->row))
+    if (!ga_row_is_drm(replay_row(call)))
         return REPLAY_SKIP_OTHER_INTERFACE;
-    if (is_core(call) || (!device->by_size && strcmp(call->row->driver, device->driver) == 0))
+    if (is_core(call) || (!device->by_size && strcmp(replay_row(call)->driver, device->driver) == 0))
         return REPLAY_ISSUED;
     return device->by_size || device->dialect ? translate(device, call, form) : REPLAY_SKIP_OTHER_DRIVER;
 }
@@ -210,7 +210,8 @@ static void find_limits(struct replay_device *device, int fd, const struct repla
     uint64_t local = local_bytes(device, fd), largest = 0;
     for (uint32_t c = 0; c < plan->call_count; c++) {
         const struct replay_call *call = &plan->calls[c];
-        if (!call->row || call->failed || binding->skips[c] || is_core(call) || call->row->effect.kind != GA_EFFECT_CREATE)
+        const struct ga_row *row = replay_row(call);
+        if (!row || call->failed || binding->skips[c] || is_core(call) || row->effect.kind != GA_EFFECT_CREATE)
             continue;
         enum replay_place place = replay_recorded_place(plan, call);
         enum replay_place here = binding->translated[c] ? find_place(device, fd, place) : place;
@@ -348,19 +349,19 @@ static unsigned long request_of(const struct replay_device *device, const struct
     default:
         break;
     }
-    bool known = call->argument_size && call->argument_size <= call->row->abi_size;
-    return request_number(call->row, known ? call->argument_size : call->row->abi_size);
+    bool known = call->argument_size && call->argument_size <= replay_row(call)->abi_size;
+    return request_number(replay_row(call), known ? call->argument_size : replay_row(call)->abi_size);
 }
 
 void replay_drm_issue(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)
 {
     int fd = (int)replay_value(&device->requests, device->requests.plan->files[call->file].object);
     const atomic_bool *give_up = outcome->give_up;
-    unsigned long request = call->row ? request_of(device, call) : 0;
+    unsigned long request = replay_row(call) ? request_of(device, call) : 0;
     int result;
     do /* as drmIoctl, until the engine has had enough of it */
-        result = call->row ? ioctl(fd, request, device->requests.scratch[lane]) : close(fd);
-    while (result == -1 && (errno == EINTR || errno == EAGAIN) && call->row &&
+        result = replay_row(call) ? ioctl(fd, request, device->requests.scratch[lane]) : close(fd);
+    while (result == -1 && (errno == EINTR || errno == EAGAIN) && replay_row(call) &&
            !(give_up && atomic_load_explicit(give_up, memory_order_relaxed)));
     int error = result == -1 ? errno : 0;
     *outcome = (struct replay_outcome){.ret = result, .error = error == EAGAIN ? EINTR : error, .failed = result == -1};
@@ -377,7 +378,7 @@ static void unmap(const unsigned char *scratch)
 void replay_drm_finish(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)
 {
     uint8_t form = device->forms[number_of(device, call)];
-    if (form == AS_RECORDED && !outcome->failed && ga_row_id(call->row) == GA_ROW_drm_i915_gem_mmap)
+    if (form == AS_RECORDED && !outcome->failed && ga_row_id(replay_row(call)) == GA_ROW_drm_i915_gem_mmap)
         unmap(device->requests.scratch[lane]);
     if (form == AS_MAP_DUMB || form == AS_MAP_NATIVE) /* it names a buffer, and makes none */
         return;

@@ -105,9 +105,9 @@ static bool differs(const struct replay_call *call, const struct replay_sample *
 {
     if (sample->failed != call->failed)
         return true;
-    if (!call->failed || !call->row)
+    if (!call->failed || !replay_row(call))
         return false;
-    return ga_row_is_d3dkmt(call->row) ? sample->status != call->status : sample->error != call->error;
+    return ga_row_is_d3dkmt(replay_row(call)) ? sample->status != call->status : sample->error != call->error;
 }
 
 static void judge(const struct replay_call *call, const struct replay_outcome *outcome, struct replay_sample *sample)
@@ -115,7 +115,7 @@ static void judge(const struct replay_call *call, const struct replay_outcome *o
     struct ga_call_header header = {.ret = outcome->ret, .error = outcome->error, .layer = GA_LAYER_IOCTL};
     sample->failed = outcome->failed;
     sample->error = outcome->error;
-    sample->status = call->row && ga_row_is_d3dkmt(call->row) ? ga_call_status(&header) : 0;
+    sample->status = replay_row(call) && ga_row_is_d3dkmt(replay_row(call)) ? ga_call_status(&header) : 0;
     sample->differs = differs(call, sample);
 }
 

@@ -86,7 +86,7 @@ bool replay_can_say(const struct replay_dialect *d, enum replay_place place)
 
 static uint64_t passed(const struct replay_plan *plan, const struct replay_call *call, const char *name)
 {
-    const struct ga_member *member = ga_row_member(call->row, name);
+    const struct ga_member *member = ga_row_member(replay_row(call), name);
     return member ? ga_load(plan->images + call->image + member->offset, member->width, false) : 0;
 }
 
@@ -124,8 +124,8 @@ static bool has(const struct replay_plan *plan, const struct replay_call *call, 
 
 enum replay_place replay_recorded_place(const struct replay_plan *plan, const struct replay_call *call)
 {
-    const struct replay_dialect *d = replay_dialect_of(call->row->driver);
-    if (!d || ga_row_id(call->row) != d->create) /* the program's own memory, and what has no place */
+    const struct replay_dialect *d = replay_dialect_of(replay_row(call)->driver);
+    if (!d || ga_row_id(replay_row(call)) != d->create) /* the program's own memory, and what has no place */
         return d ? d->otherwise : REPLAY_COHERENT;
     bool local = d->regions ? prefers_device(plan, call) : d->domain && passed(plan, call, d->domain) & d->local;
     if (local)
@@ -139,8 +139,8 @@ enum replay_place replay_recorded_place(const struct replay_plan *plan, const st
 
 uint64_t replay_recorded_alignment(const struct replay_plan *plan, const struct replay_call *call)
 {
-    const struct replay_dialect *d = replay_dialect_of(call->row->driver);
-    return d && d->alignment && ga_row_id(call->row) == d->create ? passed(plan, call, d->alignment) : 0;
+    const struct replay_dialect *d = replay_dialect_of(replay_row(call)->driver);
+    return d && d->alignment && ga_row_id(replay_row(call)) == d->create ? passed(plan, call, d->alignment) : 0;
 }
 
 static void say(const struct ga_row *row, unsigned char *scratch, const char *name, uint64_t value)

@@ -56,7 +56,11 @@ uint32_t replay_fence_place(const struct ga_row *row)
     return value ? value->offset : 0;
 }
 
-const char *replay_call_name(const struct replay_call *call) { return call->row ? call->row->event : "close"; }
+const char *replay_call_name(const struct replay_call *call)
+{
+    const struct ga_row *row = replay_row(call);
+    return row ? row->event : "close";
+}
 
 /* A pass over one call: where its image stands, and what came out. */
 struct pass {
@@ -618,8 +622,9 @@ static int new_call(struct replay_plan *plan, struct replay_call **out)
     if (ga_array_room(&plan->calls, &b->call_room, plan->call_count + 1u, sizeof *plan->calls) < 0)
         return -ENOMEM;
     *out = &plan->calls[plan->call_count];
-    **out = (struct replay_call){.arrival = plan->call_count, .file = REPLAY_NONE, .lane = REPLAY_NONE, .queue = REPLAY_NONE,
-                                 .image = plan->images_size, .refs = plan->ref_count, .relocations = plan->relocation_count};
+    **out = (struct replay_call){.row = REPLAY_NO_ROW, .arrival = plan->call_count, .file = REPLAY_NONE, .lane = REPLAY_NONE,
+                                 .queue = REPLAY_NONE, .image = plan->images_size, .refs = plan->ref_count,
+                                 .relocations = plan->relocation_count};
     plan->call_count++;
     return 0;
 }
@@ -770,7 +775,7 @@ static int add_call(struct pass *p)
     if (result < 0)
         return result;
     struct replay_call *out = p->out;
-    out->row = call->row;
+    out->row = (uint16_t)ga_row_id(call->row);
     out->begin_ns = clamp_time(header->begin);
     out->end_ns = clamp_time(header->end >= header->begin ? header->end : header->begin);
     out->argument_size = header->size;
@@ -897,7 +902,7 @@ static void compute_hash(struct replay_plan *plan)
     uint64_t hash = (uint64_t)plan->memory_order;
     for (uint32_t i = 0; i < plan->call_count; i++) {
         const struct replay_call *call = &plan->calls[i];
-        uint64_t words[] = {hash, call->row ? ga_row_id(call->row) : UINT64_MAX, call->lane, call->sequence, call->skip,
+        uint64_t words[] = {hash, call->row, call->lane, call->sequence, call->skip,
                             call->argument_size, call->failed};
         hash = XXH64(words, sizeof words, 0);
         hash = XXH64(plan->images + call->image, call->image_size, hash);

@@ -13,6 +13,7 @@
 #include "replayer/objects.h"
 
 #define REPLAY_NONE UINT32_MAX
+#define REPLAY_NO_ROW UINT16_MAX
 enum {
     REPLAY_ANSWERS_MAX = 16,                    /* by which the recorded adapters are known */
     REPLAY_LANES_MAX = 1024,                    /* each is a thread */
@@ -116,7 +117,6 @@ struct replay_file {
 };
 
 struct replay_call {
-    const struct ga_row *row; /* null: the last close of a file */
     int64_t begin_ns, end_ns; /* since the first call */
     uint64_t image;           /* in plan.images */
     uint32_t image_size;
@@ -139,7 +139,13 @@ struct replay_call {
     bool failed;
     bool own_address;         /* names a GPU address of the program's own choice: when refused, any other will do */
     uint8_t skip;             /* enum replay_skip, as far as the plan knows */
+    uint16_t row;             /* enum ga_row_id, or REPLAY_NO_ROW: see replay_row */
 };
+/* The request; null: the last close of a file. A number in the plan, so that a plan in a file means the same in every process. */
+static inline const struct ga_row *replay_row(const struct replay_call *call)
+{
+    return call->row == REPLAY_NO_ROW ? NULL : &ga_rows[call->row];
+}
 
 struct replay_lane {
     uint64_t process;

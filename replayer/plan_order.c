@@ -214,7 +214,7 @@ static int stranger(struct walk *w, struct replay_call *call, struct replay_ref 
 
 static void count_bytes(struct replay_call *call, uint64_t bytes)
 {
-    if (call->row && call->row->effect.kind == GA_EFFECT_CREATE)
+    if (replay_row(call) && replay_row(call)->effect.kind == GA_EFFECT_CREATE)
         return;
     if (__builtin_add_overflow(call->bytes, bytes, &call->bytes))
         call->bytes = UINT64_MAX;
@@ -234,8 +234,8 @@ static int end_by_call(struct walk *w, uint32_t call, uint32_t object)
 /* What a map or reserve asks for is the program's own choice when it lies in no range that is known. */
 static bool chooses_address(const struct replay_call *call)
 {
-    return ga_row_id(call->row) == GA_ROW_d3dkmt_map_gpu_virtual_address ||
-           ga_row_id(call->row) == GA_ROW_d3dkmt_reserve_gpu_virtual_address;
+    return ga_row_id(replay_row(call)) == GA_ROW_d3dkmt_map_gpu_virtual_address ||
+           ga_row_id(replay_row(call)) == GA_ROW_d3dkmt_reserve_gpu_virtual_address;
 }
 
 /* The living object that a reference means, or REPLAY_NONE; where kinds are open, the reference gets the object's. */
@@ -323,7 +323,7 @@ static int begin_call(struct walk *w, uint32_t number)
         call->lane = closing_lane(w, call);
     call->sequence = plan->lanes[call->lane].count++;
     int result = 0;
-    if (plan->memory_order == REPLAY_ORDER_MEMORY && call->row && call->row->effect.kind == GA_EFFECT_CREATE)
+    if (plan->memory_order == REPLAY_ORDER_MEMORY && replay_row(call) && replay_row(call)->effect.kind == GA_EFFECT_CREATE)
         for (uint32_t lane = 0; result == 0 && lane < plan->lane_count; lane++)
             result = walk_add_edge(w, number, w->last_free[lane]);
     if (!resolves(call))
@@ -332,7 +332,7 @@ static int begin_call(struct walk *w, uint32_t number)
         for (uint32_t r = call->refs; result == 0 && r < call->refs + call->ref_count; r++)
             if (plan->refs[r].role != REPLAY_MAKES && (plan->refs[r].kind == REPLAY_RANGE) == ranges)
                 result = resolve_before(w, number, &plan->refs[r]);
-    if (result == 0 && call->row && replay_row_binds(call->row))
+    if (result == 0 && replay_row(call) && replay_row_binds(replay_row(call)))
         result = order_binding(w, number);
     if (result == 0)
         result = walk_waits_begin(w, number);
@@ -466,7 +466,7 @@ static int end_call(struct walk *w, uint32_t number)
             result = made(w, number, ref);
         }
     }
-    if (call->row && call->row->effect.kind == GA_EFFECT_CREATE && ga_row_is_d3dkmt(call->row))
+    if (replay_row(call) && replay_row(call)->effect.kind == GA_EFFECT_CREATE && ga_row_is_d3dkmt(replay_row(call)))
         sum_sizes(w->plan, call);
     if (result == 0 && resolves(call))
         result = walk_waits_end(w, number);

@@ -50,7 +50,7 @@ void walk_range_space(struct walk *w, uint32_t object, const struct replay_call 
     switch (ref->kind) {
     case REPLAY_ADAPTER: /* opened by its id; an enumeration tells the id after it */
         adapter = walk_named(w, call, REPLAY_LUID);
-        w->lives[object].space = adapter != REPLAY_NONE && call->row->effect.kind == GA_EFFECT_OPEN ? adapter : object;
+        w->lives[object].space = adapter != REPLAY_NONE && replay_row(call)->effect.kind == GA_EFFECT_OPEN ? adapter : object;
         break;
     case REPLAY_LUID:
         if (before && before->kind == REPLAY_ADAPTER && before->object != REPLAY_NONE)

@@ -28,14 +28,14 @@ static uint64_t shape(const struct walk *w, uint32_t call, uint64_t what)
 
 static bool opens(const struct replay_call *call)
 {
-    return ga_row_id(call->row) == GA_ROW_d3dkmt_open_resource_from_nt_handle ||
-           ga_row_id(call->row) == GA_ROW_d3dkmt_open_sync_object_from_nt_handle2;
+    return ga_row_id(replay_row(call)) == GA_ROW_d3dkmt_open_resource_from_nt_handle ||
+           ga_row_id(replay_row(call)) == GA_ROW_d3dkmt_open_sync_object_from_nt_handle2;
 }
 
 static bool suits(const struct walk *w, uint32_t number, const struct share *share, bool by_data)
 {
     const struct replay_object *memory = &w->plan->objects[w->plan->objects[share->object].memory];
-    if (ga_row_id(w->plan->calls[number].row) == GA_ROW_d3dkmt_open_sync_object_from_nt_handle2)
+    if (ga_row_id(replay_row(&w->plan->calls[number])) == GA_ROW_d3dkmt_open_sync_object_from_nt_handle2)
         return memory->kind == REPLAY_SYNC_OBJECT;
     uint64_t count = shape(w, number, 1), data = shape(w, number, 0), made_with = shape(w, memory->maker, 0);
     return memory->kind == REPLAY_RESOURCE && (!count || count == share->allocations) &&

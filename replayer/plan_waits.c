@@ -93,7 +93,7 @@ static int await_named(struct walk *w, uint32_t number, const struct replay_ref 
 /* Where the array at a pointer begins in the image; -1 when the call has none. */
 static int64_t array_of(const struct replay_plan *plan, const struct replay_call *call, const char *name)
 {
-    const struct ga_member *member = ga_row_member(call->row, name);
+    const struct ga_member *member = ga_row_member(replay_row(call), name);
     for (uint32_t r = call->relocations; member && r < call->relocations + call->relocation_count; r++)
         if (plan->relocations[r].place == member->offset && plan->relocations[r].kind == REPLAY_TO_IMAGE)
             return plan->relocations[r].target;
@@ -110,7 +110,7 @@ static uint64_t value_at(const struct replay_plan *plan, const struct replay_cal
 
 static uint64_t member_at(const struct replay_plan *plan, const struct replay_call *call, const char *name)
 {
-    const struct ga_member *member = ga_row_member(call->row, name);
+    const struct ga_member *member = ga_row_member(replay_row(call), name);
     return member ? value_at(plan, call, member->offset) : 0;
 }
 
@@ -135,8 +135,8 @@ static const struct fence_use fence_uses[] = {
 
 static const struct fence_use *use_of(const struct replay_call *call)
 {
-    for (size_t i = 0; call->row && i < sizeof fence_uses / sizeof *fence_uses; i++)
-        if (ga_row_id(call->row) == fence_uses[i].row)
+    for (size_t i = 0; replay_row(call) && i < sizeof fence_uses / sizeof *fence_uses; i++)
+        if (ga_row_id(replay_row(call)) == fence_uses[i].row)
             return &fence_uses[i];
     return NULL;
 }
@@ -145,7 +145,7 @@ static const struct fence_use *use_of(const struct replay_call *call)
 static void settle_union(struct walk *w, struct replay_call *call, const struct fence_use *use)
 {
     struct replay_plan *plan = w->plan;
-    const struct ga_member *values = use->values && use->value ? ga_row_member(call->row, use->values) : NULL;
+    const struct ga_member *values = use->values && use->value ? ga_row_member(replay_row(call), use->values) : NULL;
     uint32_t object = walk_named(w, call, REPLAY_SYNC_OBJECT);
     if (!values)
         return;
@@ -261,7 +261,7 @@ static int wait_for_one(struct walk *w, uint32_t number, uint32_t wait, uint32_t
 
 static bool blocks(const struct replay_plan *plan, const struct replay_call *call)
 {
-    const struct ga_member *event = ga_row_member(call->row, "hAsyncEvent");
+    const struct ga_member *event = ga_row_member(replay_row(call), "hAsyncEvent");
     for (uint32_t r = call->relocations; event && r < call->relocations + call->relocation_count; r++)
         if (plan->relocations[r].place == event->offset && plan->relocations[r].kind == REPLAY_TO_EVENT)
             return false;
@@ -282,13 +282,13 @@ static int add_waits(struct walk *w, uint32_t number, const struct fence_use *us
 {
     struct replay_plan *plan = w->plan;
     struct replay_call *call = &plan->calls[number];
-    const struct ga_member *flags = ga_row_member(call->row, "Flags");
+    const struct ga_member *flags = ga_row_member(replay_row(call), "Flags");
     if (call->skip || !blocks(plan, call) || names_stranger(plan, call))
         return 0;
     if (ga_array_room(&w->waits, &w->wait_room, w->wait_count + 1, sizeof *w->waits) < 0 || w->wait_count == INT32_MAX)
         return -ENOMEM;
     uint32_t wait = (uint32_t)w->wait_count++;
-    bool from_cpu = fence_uses[0].row == ga_row_id(call->row);
+    bool from_cpu = fence_uses[0].row == ga_row_id(replay_row(call));
     w->waits[wait] = (struct wait){number, 0, from_cpu && flags && (value_at(plan, call, flags->offset) & 1)};
     int result = 0;
     uint32_t memory;
@@ -342,7 +342,7 @@ int walk_waits_begin(struct walk *w, uint32_t number)
         settle_union(w, call, use);
     if (result == 0 && use && use->signals && !call->failed)
         result = add_signals(w, number, use);
-    if (result == 0 && call->row && ga_row_id(call->row) == GA_ROW_d3dkmt_submit_command_to_hw_queue && !call->failed)
+    if (result == 0 && replay_row(call) && ga_row_id(replay_row(call)) == GA_ROW_d3dkmt_submit_command_to_hw_queue && !call->failed)
         result = add_progress(w, number);
     return result;
 }
@@ -352,7 +352,7 @@ static void note_sync_object(struct walk *w, const struct replay_call *call)
 {
     enum { MUTEX = 1, SEMAPHORE, FENCE, CPU_NOTIFICATION, MONITORED_FENCE };
     uint32_t object = walk_named(w, call, REPLAY_SYNC_OBJECT);
-    if (ga_row_id(call->row) != GA_ROW_d3dkmt_create_synchronization_object2 || object == REPLAY_NONE)
+    if (ga_row_id(replay_row(call)) != GA_ROW_d3dkmt_create_synchronization_object2 || object == REPLAY_NONE)
         return;
     uint32_t type = (uint32_t)member_at(w->plan, call, "Info_Type");
     w->plan->objects[object].by_value = type < MONITORED_FENCE;
@@ -393,7 +393,7 @@ int walk_waits_end(struct walk *w, uint32_t number)
     const struct replay_call *call = &w->plan->calls[number];
     const struct fence_use *use = use_of(call);
     int result = 0;
-    if (!call->row)
+    if (!replay_row(call))
         return 0;
     note_sync_object(w, call);
     if (call->paging && !call->skip)

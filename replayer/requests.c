@@ -193,7 +193,7 @@ void replay_requests_finish(struct replay_requests *requests, uint32_t lane, con
     }
     uint64_t value = 0;
     if (call->paging && !failed) {
-        memcpy(&value, requests->scratch[lane] + replay_fence_place(call->row), sizeof value);
+        memcpy(&value, requests->scratch[lane] + replay_fence_place(replay_row(call)), sizeof value);
         atomic_store_explicit(&requests->fence_values[call->paging], value, memory_order_release);
     }
 }

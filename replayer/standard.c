@@ -23,7 +23,7 @@ struct standard_work {
 
 static uint64_t image_member(const struct replay_plan *plan, const struct replay_call *call, const char *name)
 {
-    const struct ga_member *member = ga_row_member(call->row, name);
+    const struct ga_member *member = ga_row_member(replay_row(call), name);
     return member ? ga_load(plan->images + call->image + member->offset, member->width, false) : 0;
 }
 
@@ -53,7 +53,7 @@ static enum replay_skip bind_create(const struct replay_plan *plan, const struct
 
 static enum replay_skip bind_other_interface(const struct replay_plan *plan, const struct replay_call *call, uint8_t *form)
 {
-    enum ga_effect_kind effect = call->row ? call->row->effect.kind : GA_EFFECT_DESTROY;
+    enum ga_effect_kind effect = replay_row(call) ? replay_row(call)->effect.kind : GA_EFFECT_DESTROY;
     if (effect == GA_EFFECT_CREATE)
         return bind_create(plan, call, form);
     if (effect != GA_EFFECT_DESTROY || call->failed)
@@ -66,7 +66,7 @@ static enum replay_skip bind_other_interface(const struct replay_plan *plan, con
 static bool is_for_one_driver(const struct replay_plan *plan, const struct replay_call *call)
 {
     enum { DRIVER_PRIVATE = 0 }; /* KMTQAITYPE_UMDRIVERPRIVATE */
-    switch (ga_row_id(call->row)) {
+    switch (ga_row_id(replay_row(call))) {
     case GA_ROW_d3dkmt_query_adapter_info:
         return image_member(plan, call, "Type") == DRIVER_PRIVATE;
     case GA_ROW_d3dkmt_update_allocation_property: /* segments are each driver's own */
@@ -106,15 +106,15 @@ static enum replay_skip bind_call(const struct replay_standard *s, const struct 
 {
     const struct replay_plan *plan = s->plan;
     *form = AS_RECORDED;
-    if (!call->row || !ga_row_is_d3dkmt(call->row))
+    if (!replay_row(call) || !ga_row_is_d3dkmt(replay_row(call)))
         return bind_other_interface(plan, call, form);
-    if (ga_row_id(call->row) == GA_ROW_d3dkmt_create_allocation) {
+    if (ga_row_id(replay_row(call)) == GA_ROW_d3dkmt_create_allocation) {
         uint64_t flags = image_member(plan, call, "Flags");
         if (flags & D3DKMT_CREATEALLOCATION_StandardAllocation) /* any driver's */
             return REPLAY_ISSUED;
         return flags & D3DKMT_CREATEALLOCATION_ExistingSysMem ? REPLAY_SKIP_NO_COUNTERPART : bind_create(plan, call, form);
     }
-    if (ga_row_id(call->row) == GA_ROW_d3dkmt_destroy_allocation) {
+    if (ga_row_id(replay_row(call)) == GA_ROW_d3dkmt_destroy_allocation) {
         *form = call->failed || !ends_translated(s, call) ? AS_RECORDED : AS_DESTROY;
         return call->failed && !names_stranger(plan, call) ? REPLAY_SKIP_NO_COUNTERPART : REPLAY_ISSUED;
     }
@@ -122,7 +122,7 @@ static enum replay_skip bind_call(const struct replay_standard *s, const struct 
         return REPLAY_SKIP_NO_COUNTERPART;
     for (uint32_t r = call->refs; r < call->refs + call->ref_count; r++) /* a resource of several is several resources */
         if (plan->refs[r].kind == REPLAY_RESOURCE && plan->refs[r].object != REPLAY_NONE && !call->failed &&
-            (child_count(s, plan->refs[r].object) != 1 || ga_row_id(call->row) == GA_ROW_d3dkmt_share_objects))
+            (child_count(s, plan->refs[r].object) != 1 || ga_row_id(replay_row(call)) == GA_ROW_d3dkmt_share_objects))
             return REPLAY_SKIP_NO_COUNTERPART;
     return REPLAY_ISSUED;
 }
@@ -192,7 +192,7 @@ int replay_standard_bind(struct replay_standard *s, struct replay_requests *requ
         if (!binding->skips[c] || (binding->skips[c] == REPLAY_SKIP_NO_DATA && s->forms[c] == AS_CREATE))
             binding->skips[c] = (uint8_t)skip; /* private data that was lost is not needed */
         binding->translated[c] = s->forms[c] != AS_RECORDED;
-        s->needs_device |= binding->translated[c] && !(call->row && ga_row_is_d3dkmt(call->row));
+        s->needs_device |= binding->translated[c] && !(replay_row(call) && ga_row_is_d3dkmt(replay_row(call)));
     }
     return make_works(s) < 0 ? ga_error_errno(error, ENOMEM, "standard translation") : 0;
 }
@@ -251,9 +251,9 @@ enum replay_skip replay_standard_prepare(struct replay_standard *s, uint32_t lan
             device = replay_value(s->requests, ref->object);
         add_object(s, work, ref);
     }
-    if (device == REPLAY_ABSENT || (!work->count && call->row))
+    if (device == REPLAY_ABSENT || (!work->count && replay_row(call)))
         return REPLAY_SKIP_ABSENT;
-    bool named = call->row && ga_row_is_d3dkmt(call->row) && s->forms[call - plan->calls] == AS_CREATE;
+    bool named = replay_row(call) && ga_row_is_d3dkmt(replay_row(call)) && s->forms[call - plan->calls] == AS_CREATE;
     work->create = (struct D3DKMT_CREATEALLOCATION){
         .hDevice = (uint32_t)device,
         .NumAllocations = 1,

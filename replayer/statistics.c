@@ -182,7 +182,7 @@ static void sort_out(struct replay_statistics *s, const struct replay_plan *plan
 /* The device had no memory left for what the call makes. */
 static bool exhausted(const struct replay_call *call, const struct replay_sample *sample)
 {
-    bool creates = call->row && call->row->effect.kind == GA_EFFECT_CREATE && !call->failed;
+    bool creates = replay_row(call) && replay_row(call)->effect.kind == GA_EFFECT_CREATE && !call->failed;
     return creates && !sample->skip && sample->failed && (sample->error == ENOMEM || sample->error == ENOSPC);
 }
 

@@ -66,10 +66,10 @@ static int dxg_open(struct replay_device **out, const struct replay_backend *sel
 /* No commands are in a trace, so none are given to a GPU. One made of software runs none. */
 static enum replay_skip skip_of(const struct replay_device *device, const struct replay_call *call)
 {
-    if (!call->row || !ga_row_is_d3dkmt(call->row))
+    if (!replay_row(call) || !ga_row_is_d3dkmt(replay_row(call)))
         return REPLAY_SKIP_OTHER_INTERFACE;
-    bool submits = ga_row_id(call->row) == GA_ROW_d3dkmt_submit_command ||
-                   ga_row_id(call->row) == GA_ROW_d3dkmt_submit_command_to_hw_queue;
+    bool submits = ga_row_id(replay_row(call)) == GA_ROW_d3dkmt_submit_command ||
+                   ga_row_id(replay_row(call)) == GA_ROW_d3dkmt_submit_command_to_hw_queue;
     return submits && !device->software ? REPLAY_SKIP_COMMANDS : REPLAY_ISSUED;
 }
 
@@ -124,7 +124,7 @@ static int is_other_driver(const struct replay_device *device, const struct repl
 static bool is_all_d3dkmt(const struct replay_plan *plan)
 {
     for (uint32_t c = 0; c < plan->call_count; c++)
-        if (!plan->calls[c].row || !ga_row_is_d3dkmt(plan->calls[c].row))
+        if (!replay_row(&plan->calls[c]) || !ga_row_is_d3dkmt(replay_row(&plan->calls[c])))
             return false;
     return true;
 }
@@ -230,7 +230,7 @@ static enum replay_skip dxg_prepare(struct replay_device *device, uint32_t lane,
     if (replay_standard_translates(&device->standard, call))
         return replay_standard_prepare(&device->standard, lane, call);
     enum replay_skip skip = replay_requests_prepare(&device->requests, lane, call);
-    if (skip == REPLAY_ISSUED && call->row->effect.kind == GA_EFFECT_CLOSE)
+    if (skip == REPLAY_ISSUED && replay_row(call)->effect.kind == GA_EFFECT_CLOSE)
         forget_fences(device, call);
     return skip;
 }
@@ -248,7 +248,7 @@ static bool dxg_reached(struct replay_device *device, const struct replay_call *
 
 static unsigned long request_of(const struct replay_call *call)
 {
-    return _IOC(_IOC_READ | _IOC_WRITE, DXG_IOCTL_TYPE, call->row->number, call->row->abi_size);
+    return _IOC(_IOC_READ | _IOC_WRITE, DXG_IOCTL_TYPE, replay_row(call)->number, replay_row(call)->abi_size);
 }
 
 static void dxg_issue(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)
@@ -273,7 +273,7 @@ static void remap(struct replay_device *device, uint32_t lane, const struct repl
     if (replay_requests_prepare(&device->requests, lane, call) != REPLAY_ISSUED)
         return;
     for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++)
-        memset(device->requests.scratch[lane] + ga_row_member(call->row, addresses[i])->offset, 0, sizeof(uint64_t));
+        memset(device->requests.scratch[lane] + ga_row_member(replay_row(call), addresses[i])->offset, 0, sizeof(uint64_t));
     struct replay_outcome other = {0};
     dxg_issue(device, lane, call, &other);
     if (other.failed)
@@ -300,7 +300,7 @@ static void dxg_finish(struct replay_device *device, uint32_t lane, const struct
     }
     if (outcome->failed && call->own_address && !call->failed)
         remap(device, lane, call, outcome);
-    if (!outcome->failed && ga_row_id(call->row) == GA_ROW_d3dkmt_create_paging_queue)
+    if (!outcome->failed && ga_row_id(replay_row(call)) == GA_ROW_d3dkmt_create_paging_queue)
         keep_fence(device, lane, call);
     replay_requests_finish(&device->requests, lane, call, outcome->failed);
 }

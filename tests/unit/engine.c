@@ -247,7 +247,7 @@ static void stuck_issue(struct replay_device *device, uint32_t lane, const struc
     (void)device, (void)lane;
     const atomic_bool *give_up = outcome->give_up;
     *outcome = (struct replay_outcome){.ret = call->ret, .failed = call->failed};
-    if (ga_row_id(call->row) != GA_ROW_d3dkmt_wait_for_synchronization_object_from_cpu)
+    if (call->row != GA_ROW_d3dkmt_wait_for_synchronization_object_from_cpu)
         return;
     while (!atomic_load(give_up))
         nanosleep(&(struct timespec){.tv_sec = 60}, NULL); /* a signal wakes it */

@@ -174,7 +174,7 @@ static void what_is_said_is_understood(void **state)
             assert_non_null(dialect);
             assert_true(replay_can_say(dialect, (enum replay_place)place));
             replay_say_create(dialect, argument, (enum replay_place)place, 10000, 0);
-            const struct replay_call call = {.row = replay_create_row(dialect)};
+            const struct replay_call call = {.row = (uint16_t)ga_row_id(replay_create_row(dialect))};
             const struct replay_plan plan = {.images = argument};
             if (replay_recorded_place(&plan, &call) != (enum replay_place)place)
                 fail_msg("%s: %s is read as %s", drivers[i], replay_place_name((enum replay_place)place),
