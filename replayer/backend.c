@@ -23,6 +23,14 @@ static const struct {
     [REPLAY_STANDARD] = {"standard", "system memory"},
     [REPLAY_NATIVE] = {"native", "the same class of memory where the device has it"},
 };
+const char *replay_populate_name(enum replay_populate populate)
+{
+    static const char *const names[] = {
+        [REPLAY_POPULATE_NONE] = "none", [REPLAY_POPULATE_TOUCH] = "touch", [REPLAY_POPULATE_SUBMIT] = "submit",
+        [REPLAY_POPULATE_FAILED] = "failed"};
+    return names[populate];
+}
+
 const char *replay_mode_name(enum replay_mode mode) { return modes[mode].name; }
 const char *replay_mode_placement(enum replay_mode mode) { return modes[mode].placement; }
 
@@ -47,6 +55,8 @@ int replay_backend_check(const struct replay_backend *backend, struct ga_error *
 {
     const char *missing = !backend->name ? "name" : !backend->summary ? "summary" : !backend->open ? "open"
                           : !backend->bind ? "bind" : !backend->issue ? "issue" : !backend->close ? "close" : NULL;
+    if (!missing && !backend->populate != !backend->settle)
+        missing = backend->populate ? "settle" : "populate";
     if (!missing)
         return 0;
     return ga_error_set(error, EINVAL, "backend %s has no %s", backend->name ? backend->name : "(unnamed)", missing);

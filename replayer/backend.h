@@ -17,11 +17,22 @@
 /* How a D3DKMT device treats private data that may not be for it. AUTO: verbatim unless the recorded driver is another one. */
 enum replay_translate { REPLAY_TRANSLATE_AUTO, REPLAY_TRANSLATE_VERBATIM, REPLAY_TRANSLATE_STANDARD };
 
+/* How the pages of a buffer are brought in after its creation: asked for, and what was done. */
+enum replay_populate {
+    REPLAY_POPULATE_NONE,
+    REPLAY_POPULATE_TOUCH,  /* a byte to each page */
+    REPLAY_POPULATE_SUBMIT, /* named by an empty batch; asked for: touched where there is none */
+    REPLAY_POPULATE_FAILED, /* what was done alone: neither could be */
+    REPLAY_POPULATES
+};
+const char *replay_populate_name(enum replay_populate populate);
+
 /* What a user asked for; all members may be null. */
 struct replay_target {
     const char *node;   /* device node */
     const char *driver; /* of the node, when it has been asked already */
     enum replay_translate translate;
+    enum replay_populate populate;
 };
 
 /* What a device says of itself, for results. Never null, "" when unknown; lives as long as the device. */
@@ -78,6 +89,11 @@ struct replay_backend {
     void (*issue)(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome);
     /* Just after it, not timed: keeps the handles that came back. Lane's thread. Optional. */
     void (*finish)(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome);
+    /* Brings in the pages of what a call has made, where the target asked for it: a step that is timed by itself. Then settle, not
+       timed, takes away what that needed. Lane's thread, after finish of a call that did not fail. Optional, both or none: without
+       them only a target that asks for none can be opened. */
+    enum replay_populate (*populate)(struct replay_device *device, uint32_t lane, const struct replay_call *call);
+    void (*settle)(struct replay_device *device, uint32_t lane);
     /* Whether what a paging call (call->paging) asked for has taken effect, after it was issued. Any lane's thread, often. Optional:
        without it, when the call returns. */
     bool (*reached)(struct replay_device *device, const struct replay_call *call);

@@ -23,6 +23,7 @@
 
 #include "abi/nouveau.h"
 #include "base/units.h"
+#include "replayer/populate.h"
 
 #define NOUVEAU_GETPARAM DRM_IOWR(DRM_COMMAND_BASE + 0x00, struct drm_nouveau_getparam)
 
@@ -43,6 +44,9 @@ struct replay_device {
     const struct replay_dialect *dialect; /* then of the device's driver: others' creates are said in it. Null: they are not issued */
     uint8_t places[REPLAY_PLACES]; /* what stands for each here; REPLAY_PLACES: not asked for yet */
     uint8_t *forms; /* by call */
+    unsigned map_way;
+    enum replay_populate populate;
+    struct replay_populator *populator;
 };
 
 int replay_drm_identify(const char *node, char *driver, size_t driver_size, char *version, size_t version_size,
@@ -116,6 +120,7 @@ int replay_drm_open(struct replay_device **out, const struct replay_backend *sel
     if (!device->by_size && target->translate != REPLAY_TRANSLATE_VERBATIM)
         device->dialect = replay_dialect_of(device->driver);
     memset(device->places, REPLAY_PLACES, sizeof device->places);
+    device->populate = target->populate;
     replay_drm_find_nodes(target->node, &device->nodes);
     snprintf(identity->node, sizeof identity->node, "%s", target->node);
     snprintf(identity->driver, sizeof identity->driver, "%s", device->driver);
@@ -154,20 +159,38 @@ static enum replay_skip bind_call(const struct replay_device *device, const stru
     return device->by_size || device->dialect ? translate(device, call, form) : REPLAY_SKIP_OTHER_DRIVER;
 }
 
-static unsigned long request_number(const struct ga_row *row, uint32_t size)
+unsigned long replay_drm_request(const struct ga_row *row, uint32_t size)
 {
     return _IOC(_IOC_READ | _IOC_WRITE, DRM_IOCTL_BASE, row->number, size);
 }
 
+int replay_drm_ask_offset(int fd, const struct replay_dialect *dialect, uint32_t handle, unsigned *way, uint64_t *offset)
+{
+    _Alignas(8) unsigned char argument[PROBE_ARGUMENT];
+    const struct ga_row *row = replay_map_row(dialect);
+    for (unsigned tried = 0; tried < replay_map_ways(dialect); tried++) {
+        unsigned next = (*way + tried) % replay_map_ways(dialect);
+        replay_say_map(dialect, argument, handle, next);
+        if (drmIoctl(fd, replay_drm_request(row, row->abi_size), argument) == 0) {
+            *way = next;
+            *offset = replay_said_offset(dialect, argument);
+            return 0;
+        }
+    }
+    return -errno;
+}
+
 /* Whether a small buffer can be had there. */
-static bool has_place(const struct replay_device *device, int fd, enum replay_place place)
+static bool has_place(struct replay_device *device, int fd, enum replay_place place)
 {
     _Alignas(8) unsigned char argument[PROBE_ARGUMENT];
     const struct ga_row *row = replay_create_row(device->dialect);
     replay_say_create(device->dialect, argument, place, 4096, 0);
-    if (drmIoctl(fd, request_number(row, row->abi_size), argument) < 0)
+    if (drmIoctl(fd, replay_drm_request(row, row->abi_size), argument) < 0)
         return false;
     struct drm_gem_close close_it = {.handle = replay_said_handle(device->dialect, argument)};
+    uint64_t offset;
+    replay_drm_ask_offset(fd, device->dialect, close_it.handle, &device->map_way, &offset);
     drmIoctl(fd, DRM_IOCTL_GEM_CLOSE, &close_it);
     return true;
 }
@@ -245,7 +268,8 @@ int replay_drm_bind(struct replay_device *device, const struct replay_plan *plan
         find_limits(device, fd, plan, binding);
         close(fd);
     }
-    return replay_requests_init(&device->requests, plan, error);
+    int result = replay_populator_create(&device->populator, device->populate, device->driver, plan, error);
+    return result < 0 ? result : replay_requests_init(&device->requests, plan, error);
 }
 
 /* Files are opened on the kind of node that they were recorded on; creating dumb buffers needs the card node. */
@@ -265,6 +289,7 @@ int replay_drm_begin(struct replay_device *device, struct ga_error *error)
         if (fd < 0)
             return fd;
         replay_set_value(&device->requests, plan->files[f].object, (uint64_t)fd);
+        replay_populator_add_file(device->populator, f, fd);
     }
     return 0;
 }
@@ -304,7 +329,7 @@ static enum replay_skip prepare_map(struct replay_device *device, unsigned char 
         return REPLAY_SKIP_ABSENT;
     struct drm_mode_map_dumb map = {.handle = (uint32_t)handle};
     if (device->dialect)
-        replay_say_map(device->dialect, scratch, (uint32_t)handle);
+        replay_say_map(device->dialect, scratch, (uint32_t)handle, device->map_way);
     else
         memcpy(scratch, &map, sizeof map);
     return REPLAY_ISSUED;
@@ -343,14 +368,14 @@ static unsigned long request_of(const struct replay_device *device, const struct
     case AS_MAP_DUMB:
         return DRM_IOCTL_MODE_MAP_DUMB;
     case AS_CREATE_NATIVE:
-        return request_number(replay_create_row(device->dialect), replay_create_row(device->dialect)->abi_size);
+        return replay_drm_request(replay_create_row(device->dialect), replay_create_row(device->dialect)->abi_size);
     case AS_MAP_NATIVE:
-        return request_number(replay_map_row(device->dialect), replay_map_row(device->dialect)->abi_size);
+        return replay_drm_request(replay_map_row(device->dialect), replay_map_row(device->dialect)->abi_size);
     default:
         break;
     }
     bool known = call->argument_size && call->argument_size <= replay_row(call)->abi_size;
-    return request_number(replay_row(call), known ? call->argument_size : replay_row(call)->abi_size);
+    return replay_drm_request(replay_row(call), known ? call->argument_size : replay_row(call)->abi_size);
 }
 
 void replay_drm_issue(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)
@@ -395,6 +420,39 @@ void replay_drm_finish(struct replay_device *device, uint32_t lane, const struct
                                                   : create.handle);
 }
 
+/* The program's own memory is the buffer. */
+static bool brings_memory(const struct replay_plan *plan, const struct replay_call *call)
+{
+    for (uint32_t r = call->relocations; r < call->relocations + call->relocation_count; r++)
+        if (plan->relocations[r].kind == REPLAY_TO_MEMORY)
+            return true;
+    return false;
+}
+
+enum replay_populate replay_drm_populate(struct replay_device *device, uint32_t lane, const struct replay_call *call)
+{
+    const struct replay_plan *plan = device->requests.plan;
+    const struct replay_ref *ref = buffer_of(device, call);
+    if (!device->populator || !replay_row(call) || replay_row(call)->effect.kind != GA_EFFECT_CREATE || !ref)
+        return REPLAY_POPULATE_NONE;
+    uint64_t handle = replay_value(&device->requests, ref->object);
+    uint64_t fd = replay_value(&device->requests, plan->files[call->file].object);
+    if (handle == REPLAY_ABSENT || fd == REPLAY_ABSENT)
+        return REPLAY_POPULATE_NONE;
+    uint8_t form = device->forms[number_of(device, call)];
+    const struct replay_made made = {
+        .lane = lane, .file = call->file, .fd = (int)fd, .handle = (uint32_t)handle, .bytes = call->bytes,
+        .dumb = form == AS_CREATE_DUMB || (form == AS_RECORDED && is_core(call)),
+        .users_memory = form == AS_RECORDED && brings_memory(plan, call)};
+    return replay_populator_fill(device->populator, &made);
+}
+
+void replay_drm_settle(struct replay_device *device, uint32_t lane)
+{
+    if (device->populator)
+        replay_populator_settle(device->populator, lane);
+}
+
 void replay_drm_end(struct replay_device *device)
 {
     struct replay_requests *requests = &device->requests;
@@ -413,6 +471,7 @@ void replay_drm_close(struct replay_device *device)
     if (!device)
         return;
     replay_requests_release(&device->requests);
+    replay_populator_destroy(device->populator);
     free(device->forms);
     free(device);
 }

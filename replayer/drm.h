@@ -17,6 +17,11 @@ int replay_drm_identify(const char *node, char *driver, size_t driver_size, char
                         struct ga_error *error);
 /* tests/fake says what it is in its version: no result from it is a hardware's. */
 bool replay_drm_is_fake(const char *version);
+/* A row's ioctl, of a structure of size bytes: both directions, as the kernel takes what it needs. */
+unsigned long replay_drm_request(const struct ga_row *row, uint32_t size);
+/* The offset for mmap of a buffer, by the dialect (null: of dumb buffers); *way: the way to map that is tried first, and then the
+   one that the device took. 0 or a negative errno. */
+int replay_drm_ask_offset(int fd, const struct replay_dialect *dialect, uint32_t handle, unsigned *way, uint64_t *offset);
 /* The node and its sibling. */
 void replay_drm_find_nodes(const char *node, struct replay_drm_nodes *nodes);
 
@@ -28,11 +33,14 @@ int replay_drm_begin(struct replay_device *device, struct ga_error *error);
 enum replay_skip replay_drm_prepare(struct replay_device *device, uint32_t lane, const struct replay_call *call);
 void replay_drm_issue(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome);
 void replay_drm_finish(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome);
+enum replay_populate replay_drm_populate(struct replay_device *device, uint32_t lane, const struct replay_call *call);
+void replay_drm_settle(struct replay_device *device, uint32_t lane);
 void replay_drm_end(struct replay_device *device);
 void replay_drm_close(struct replay_device *device);
 
 #define REPLAY_DRM_BACKEND                                                                                                  \
     .open = replay_drm_open, .bind = replay_drm_bind, .begin = replay_drm_begin, .prepare = replay_drm_prepare,             \
-    .issue = replay_drm_issue, .finish = replay_drm_finish, .end = replay_drm_end, .close = replay_drm_close
+    .issue = replay_drm_issue, .finish = replay_drm_finish, .populate = replay_drm_populate, .settle = replay_drm_settle,   \
+    .end = replay_drm_end, .close = replay_drm_close
 
 #endif

@@ -202,6 +202,20 @@ static void note_paging(struct lane *lane, uint32_t number)
     lane->outstanding[lane->outstanding_count++] = number;
 }
 
+/* The pages of what the call made: its latency is known by now. */
+static void populate(struct lane *lane, const struct replay_call *call, struct replay_sample *sample)
+{
+    const struct replay_session *session = lane->run->session;
+    if (!session->populate || sample->failed)
+        return;
+    int64_t begin = now_ns();
+    sample->populated = (uint8_t)session->backend->populate(session->device, lane->number, call);
+    int64_t took = now_ns() - begin;
+    session->backend->settle(session->device, lane->number);
+    bool done = sample->populated == REPLAY_POPULATE_TOUCH || sample->populated == REPLAY_POPULATE_SUBMIT;
+    sample->populate_ns = !done ? 0 : took < 1 ? 1 : took > UINT32_MAX ? UINT32_MAX : (uint32_t)took;
+}
+
 static void issue(struct lane *lane, uint32_t number, struct replay_sample *sample)
 {
     struct run_state *run = lane->run;
@@ -228,6 +242,7 @@ static void issue(struct lane *lane, uint32_t number, struct replay_sample *samp
     sample->begin_ns = begin - run->start_ns;
     sample->latency_ns = latency > UINT32_MAX ? UINT32_MAX : (uint32_t)latency;
     judge(call, &outcome, sample);
+    populate(lane, call, sample);
     if (call->paging)
         note_paging(lane, number);
 }
@@ -440,6 +455,9 @@ int replay_session_open(struct replay_session *session, const struct replay_back
     int result = replay_backend_check(backend, error);
     if (result < 0)
         return result;
+    if (target->populate && !backend->populate)
+        return ga_error_set(error, ENOTSUP, "backend %s has no way to populate; leave --populate away", backend->name);
+    session->populate = target->populate;
     struct replay_binding *binding = &session->binding;
     binding->skips = calloc(plan->call_count + 1u, sizeof *binding->skips);
     binding->translated = calloc(plan->call_count + 1u, sizeof *binding->translated);

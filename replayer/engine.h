@@ -19,6 +19,8 @@ struct replay_sample {
     bool failed;
     bool remapped;       /* its GPU address was refused, and another taken: its time says nothing */
     _Atomic uint32_t resident_ns; /* paging call: from its begin until its fence was seen to have reached its value; 0: not seen */
+    uint8_t populated;   /* enum replay_populate: how the pages of what it made were brought in; a step of its own after the call */
+    uint32_t populate_ns; /* what that took; 0: nothing was */
     bool differs;        /* from the recording: fails where it did not, or otherwise, or differently */
 };
 
@@ -35,6 +37,7 @@ struct replay_session {
     struct replay_identity identity;
     struct replay_binding binding;
     int64_t patience_ns;
+    enum replay_populate populate; /* asked for */
 };
 
 /* Opens the backend's device and binds the plan, which must outlive the session. Close it also after a failure. */

@@ -24,7 +24,7 @@ struct replay_dialect {
     enum replay_place otherwise; /* of creates that say no place: the program's own memory … */
     struct word says[REPLAY_PLACES][3];
     struct word always[6];
-    struct word map_says;
+    struct word map_says[2]; /* ways to map, the first that the device takes */
     bool regions;         /* places are i915's extension */
     bool by_lines;        /* the size in lines, too: width, height */
     bool large_pages;     /* device memory comes in 64 KiB */
@@ -54,7 +54,8 @@ static const struct replay_dialect dialects[] = {
               [REPLAY_VISIBLE] = {{"placement", 2}, {"cpu_caching", 2}, {"flags", 4}},
               [REPLAY_SYSTEM] = {{"placement", 1}, {"cpu_caching", 2}}, [REPLAY_COHERENT] = {{"placement", 1}, {"cpu_caching", 1}}}},
     {.driver = "i915", ROWS(i915_gem_create_ext, i915_gem_mmap_offset), .size = "size", .visible = {"flags", 1}, .regions = true,
-     .otherwise = REPLAY_SYSTEM, .says = {[REPLAY_VISIBLE] = {{"flags", 1}}}, .map_says = {"flags", 4}, .large_pages = true},
+     .otherwise = REPLAY_SYSTEM, .says = {[REPLAY_VISIBLE] = {{"flags", 1}}}, .large_pages = true,
+     .map_says = {{"flags", 4 /* FIXED: cards */}, {"flags", 2 /* WB: chips without memory of their own */}}},
     {.driver = "virtio_gpu", ROWS(virtgpu_resource_create, virtgpu_map), .size = "size", .otherwise = REPLAY_COHERENT,
      .by_lines = true, /* a picture of 32 bits a pixel: the only kind that a device without 3D has */
      .always = {{"target", 2}, {"format", 1}, {"bind", 2}, {"depth", 1}, {"array_size", 1}, {"stride", LINE}}},
@@ -77,7 +78,7 @@ const struct replay_dialect *replay_dialect_of(const char *driver)
 }
 
 const struct ga_row *replay_create_row(const struct replay_dialect *d) { return &ga_rows[d->create]; }
-const struct ga_row *replay_map_row(const struct replay_dialect *d) { return &ga_rows[d->map]; }
+const struct ga_row *replay_map_row(const struct replay_dialect *d) { return &ga_rows[d ? d->map : GA_ROW_drm_mode_map_dumb]; }
 
 bool replay_can_say(const struct replay_dialect *d, enum replay_place place)
 {
@@ -193,12 +194,23 @@ void replay_say_create(const struct replay_dialect *d, unsigned char *scratch, e
         say_regions(scratch, place);
 }
 
-void replay_say_map(const struct replay_dialect *d, unsigned char *scratch, uint32_t handle)
+void replay_say_map(const struct replay_dialect *d, unsigned char *scratch, uint32_t handle, unsigned way)
 {
     const struct ga_row *row = replay_map_row(d);
-    memset(scratch, 0, PAGE);
+    memset(scratch, 0, row->abi_size);
     say(row, scratch, row->effect.handle, handle);
-    say(row, scratch, d->map_says.member, d->map_says.value);
+    if (d)
+        say(row, scratch, d->map_says[way].member, d->map_says[way].value);
+}
+
+unsigned replay_map_ways(const struct replay_dialect *d) { return d && d->map_says[1].member ? 2 : 1; }
+
+uint64_t replay_said_offset(const struct replay_dialect *d, const unsigned char *scratch)
+{
+    for (const struct ga_member *m = replay_map_row(d)->members(); m->name; m++)
+        if (m->mmap_offset)
+            return ga_load(scratch + m->offset, m->width, false);
+    return 0;
 }
 
 uint32_t replay_said_handle(const struct replay_dialect *d, const unsigned char *scratch)

@@ -26,11 +26,16 @@ uint64_t replay_recorded_alignment(const struct replay_plan *plan, const struct 
 /* Whether the driver has words for it. */
 bool replay_can_say(const struct replay_dialect *dialect, enum replay_place place);
 const struct ga_row *replay_create_row(const struct replay_dialect *dialect);
+/* A dialect of null is that of dumb buffers, in what is about maps. */
 const struct ga_row *replay_map_row(const struct replay_dialect *dialect);
 /* Makes scratch memory of a page the argument of a create, or of a map. */
 void replay_say_create(const struct replay_dialect *dialect, unsigned char *scratch, enum replay_place place, uint64_t size,
                        uint64_t alignment);
-void replay_say_map(const struct replay_dialect *dialect, unsigned char *scratch, uint32_t handle);
+void replay_say_map(const struct replay_dialect *dialect, unsigned char *scratch, uint32_t handle, unsigned way);
+/* Ways to ask for a map, at least one: which of them a device takes, only it knows. */
+unsigned replay_map_ways(const struct replay_dialect *dialect);
+/* The offset for mmap that a map gave. */
+uint64_t replay_said_offset(const struct replay_dialect *dialect, const unsigned char *scratch);
 /* The handle that a create gave. */
 uint32_t replay_said_handle(const struct replay_dialect *dialect, const unsigned char *scratch);
 

@@ -175,6 +175,19 @@ static struct json_object *kind_of_run(const struct replay_kind *kind, const str
     return object;
 }
 
+/* Buffers whose pages were brought in, by how; null: none was asked for. */
+static struct json_object *populated_of(const uint64_t *populated)
+{
+    struct json_object *object = NULL;
+    for (int how = REPLAY_POPULATE_TOUCH; how < REPLAY_POPULATES; how++) {
+        if (populated[how] && !object)
+            object = json_object_new_object();
+        if (populated[how])
+            add_count(object, replay_populate_name((enum replay_populate)how), populated[how]);
+    }
+    return object;
+}
+
 static struct json_object *run_of(const struct replay_statistics *s, uint32_t r)
 {
     struct json_object *run = json_object_new_object(), *kinds = json_object_new_array();
@@ -185,6 +198,9 @@ static struct json_object *run_of(const struct replay_statistics *s, uint32_t r)
     add_count(run, "remapped", s->remapped[r]);
     add_count(run, "out_of_memory", s->exhausted[r]);
     add_count(run, "order_violations", s->violations[r]);
+    struct json_object *populated = populated_of(s->populated[r]);
+    if (populated)
+        json_object_object_add(run, "populated", populated);
     const struct replay_figures *figures = &s->figures[(size_t)r * s->kind_count];
     const struct replay_figures *resident = &s->resident[(size_t)r * s->kind_count];
     for (uint32_t k = 0; k < s->kind_count; k++)
@@ -207,7 +223,8 @@ static struct json_object *report_object(const struct replay_report *report)
     json_object_object_add(root, "places", moves_of(&session->binding));
     add_text(root, "limits", session->binding.limits);
     add_text(root, "speed", "asap");
-    add_text(root, "populate", "none");
+    add_text(root, "populate", replay_populated_name(report->statistics, session->populate));
+    add_text(root, "populate_asked", replay_populate_name(session->populate));
     json_object_object_add(root, "device", device_of(session));
     json_object_object_add(root, "system", replay_environment(session->identity.node));
     add_count(root, "clock_cost_ns", report->clock_cost_ns);
@@ -445,6 +462,23 @@ static void print_fidelity(const struct replay_report *report, FILE *out)
                     replay_skip_text((enum replay_skip)skip));
 }
 
+static void print_populated(const struct replay_report *report, FILE *out)
+{
+    const struct replay_statistics *s = report->statistics;
+    uint64_t counts[REPLAY_POPULATES] = {0}, runs = s->run_count ? s->run_count : 1;
+    if (!report->session->populate)
+        return;
+    for (uint32_t r = 0; r < s->run_count; r++)
+        for (int how = 0; how < REPLAY_POPULATES; how++)
+            counts[how] += s->populated[r][how];
+    fprintf(out, "populated after their creation (%s asked for): %s buffers by an empty batch, %s by touching each page",
+            replay_populate_name(report->session->populate), ga_count(counts[REPLAY_POPULATE_SUBMIT] / runs).text,
+            ga_count(counts[REPLAY_POPULATE_TOUCH] / runs).text);
+    if (counts[REPLAY_POPULATE_FAILED])
+        fprintf(out, ", %s could not be", ga_count((counts[REPLAY_POPULATE_FAILED] + runs - 1) / runs).text);
+    fputc('\n', out);
+}
+
 void replay_result_print(const struct replay_report *report, FILE *out)
 {
     const struct replay_statistics *s = report->statistics;
@@ -453,6 +487,7 @@ void replay_result_print(const struct replay_report *report, FILE *out)
         return;
     print_header(report, out);
     print_fidelity(report, out);
+    print_populated(report, out);
     print_table(s, s->figures, "call", values, out);
     print_table(s, s->resident, "until it has taken effect", values, out);
     for (uint32_t r = 0; r < s->run_count; r++)

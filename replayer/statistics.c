@@ -88,6 +88,16 @@ static struct replay_kind kind_of(const struct replay_call *call)
     return (struct replay_kind){replay_call_name(call), call->failed ? 0 : size_class(call->bytes), call->failed};
 }
 
+static struct replay_kind populate_kind_of(const struct replay_call *call)
+{
+    return (struct replay_kind){"populate", size_class(call->bytes), false};
+}
+
+static bool creates(const struct replay_call *call)
+{
+    return replay_row(call) && replay_row(call)->effect.kind == GA_EFFECT_CREATE && !call->failed;
+}
+
 static int by_kind(const void *a, const void *b)
 {
     const struct replay_kind *x = a, *y = b;
@@ -100,46 +110,62 @@ static int by_kind(const void *a, const void *b)
 }
 
 /* There are at most some hundred kinds: rows times 64 classes. */
-static int find_kinds(struct replay_statistics *s, const struct replay_plan *plan)
+static int add_kind(struct replay_statistics *s, size_t *room, const struct replay_kind *kind)
 {
-    size_t room = 0;
-    for (uint32_t c = 0; c < plan->call_count; c++) {
-        struct replay_kind kind = kind_of(&plan->calls[c]);
-        uint32_t k = 0;
-        while (k < s->kind_count && by_kind(&s->kinds[k], &kind) != 0)
-            k++;
-        if (k < s->kind_count)
-            continue;
-        if (ga_array_room(&s->kinds, &room, s->kind_count + 1u, sizeof *s->kinds) < 0)
-            return -ENOMEM;
-        s->kinds[s->kind_count++] = kind;
-    }
-    qsort(s->kinds, s->kind_count, sizeof *s->kinds, by_kind);
-    for (uint32_t c = 0; c < plan->call_count; c++) {
-        struct replay_kind kind = kind_of(&plan->calls[c]);
-        const struct replay_kind *found = bsearch(&kind, s->kinds, s->kind_count, sizeof kind, by_kind);
-        s->kind_of[c] = (uint32_t)(found - s->kinds);
-    }
+    for (uint32_t k = 0; k < s->kind_count; k++)
+        if (by_kind(&s->kinds[k], kind) == 0)
+            return 0;
+    if (ga_array_room(&s->kinds, room, s->kind_count + 1u, sizeof *s->kinds) < 0)
+        return -ENOMEM;
+    s->kinds[s->kind_count++] = *kind;
     return 0;
 }
 
-int replay_statistics_init(struct replay_statistics *s, const struct replay_plan *plan, uint32_t runs)
+static uint32_t number_of(const struct replay_statistics *s, const struct replay_kind *kind)
+{
+    const struct replay_kind *found = bsearch(kind, s->kinds, s->kind_count, sizeof *kind, by_kind);
+    return found ? (uint32_t)(found - s->kinds) : 0;
+}
+
+static int find_kinds(struct replay_statistics *s, const struct replay_plan *plan, bool populate)
+{
+    size_t room = 0;
+    int result = 0;
+    for (uint32_t c = 0; result == 0 && c < plan->call_count; c++) {
+        struct replay_kind kind = kind_of(&plan->calls[c]), step = populate_kind_of(&plan->calls[c]);
+        result = add_kind(s, &room, &kind);
+        if (result == 0 && populate && creates(&plan->calls[c]))
+            result = add_kind(s, &room, &step);
+    }
+    qsort(s->kinds, s->kind_count, sizeof *s->kinds, by_kind);
+    for (uint32_t c = 0; c < plan->call_count; c++) {
+        struct replay_kind kind = kind_of(&plan->calls[c]), step = populate_kind_of(&plan->calls[c]);
+        s->kind_of[c] = number_of(s, &kind);
+        s->populate_kind_of[c] = number_of(s, &step);
+    }
+    return result;
+}
+
+int replay_statistics_init(struct replay_statistics *s, const struct replay_plan *plan, uint32_t runs, bool populate)
 {
     *s = (struct replay_statistics){.run_room = runs};
     s->kind_of = calloc(plan->call_count + 1u, sizeof *s->kind_of);
+    s->populate_kind_of = calloc(plan->call_count + 1u, sizeof *s->populate_kind_of);
     s->scratch = calloc(plan->call_count + 1u, sizeof *s->scratch);
-    if (!s->kind_of || !s->scratch || find_kinds(s, plan) < 0)
+    if (!s->kind_of || !s->populate_kind_of || !s->scratch || find_kinds(s, plan, populate) < 0)
         return -ENOMEM;
     s->figures = calloc((size_t)runs * s->kind_count + 1, sizeof *s->figures);
     s->resident = calloc((size_t)runs * s->kind_count + 1, sizeof *s->resident);
     s->remapped = calloc(runs + 1u, sizeof *s->remapped);
     s->exhausted = calloc(runs + 1u, sizeof *s->exhausted);
+    s->populated = calloc(runs + 1u, sizeof *s->populated);
     s->wall_ns = calloc(runs + 1u, sizeof *s->wall_ns);
     s->outcomes = calloc(runs + 1u, sizeof *s->outcomes);
     s->differs = calloc(runs + 1u, sizeof *s->differs);
     s->violations = calloc(runs + 1u, sizeof *s->violations);
-    return s->figures && s->resident && s->remapped && s->exhausted && s->wall_ns && s->outcomes && s->differs && s->violations ? 0
-                                                                                                                        : -ENOMEM;
+    bool all = s->figures && s->resident && s->remapped && s->exhausted && s->populated && s->wall_ns && s->outcomes && s->differs &&
+               s->violations;
+    return all ? 0 : -ENOMEM;
 }
 
 /* Takes a sample's figure, or false: the call was not issued, or not answered as recorded. */
@@ -157,33 +183,39 @@ static bool pick_resident(const struct replay_sample *sample, uint32_t *ns)
     return *ns && !sample->skip && !sample->differs && !sample->remapped;
 }
 
-/* Figures of each kind of a run; ends: room for a number a kind, zeros. */
+static bool pick_populate(const struct replay_sample *sample, uint32_t *ns)
+{
+    *ns = sample->populate_ns;
+    return *ns && !sample->skip && !sample->differs;
+}
+
+/* Figures of each kind that has any in a run, by the call's kind; ends: room for a number a kind. */
 static void sort_out(struct replay_statistics *s, const struct replay_plan *plan, const struct replay_run *run, figure_pick *pick,
-                     uint32_t *ends, struct replay_figures *figures)
+                     const uint32_t *kind_of_call, uint32_t *ends, struct replay_figures *figures)
 {
     uint32_t ns, picked = 0;
     memset(ends, 0, s->kind_count * sizeof *ends);
     for (uint32_t c = 0; c < plan->call_count; c++) {
         bool taken = pick(&run->samples[c], &ns);
-        ends[s->kind_of[c]] += taken;
+        ends[kind_of_call[c]] += taken;
         picked += taken;
     }
     for (uint32_t k = 1; k < s->kind_count; k++)
         ends[k] += ends[k - 1];
     for (uint32_t c = plan->call_count; c-- > 0;)
         if (pick(&run->samples[c], &ns))
-            s->scratch[--ends[s->kind_of[c]]] = ns;
+            s->scratch[--ends[kind_of_call[c]]] = ns;
     for (uint32_t k = 0; k < s->kind_count; k++) { /* now ends[k] is where kind k begins */
         uint32_t end = k + 1 < s->kind_count ? ends[k + 1] : picked;
-        figures[k] = replay_figures_of(s->scratch + ends[k], end - ends[k]);
+        if (end > ends[k])
+            figures[k] = replay_figures_of(s->scratch + ends[k], end - ends[k]);
     }
 }
 
 /* The device had no memory left for what the call makes. */
 static bool exhausted(const struct replay_call *call, const struct replay_sample *sample)
 {
-    bool creates = replay_row(call) && replay_row(call)->effect.kind == GA_EFFECT_CREATE && !call->failed;
-    return creates && !sample->skip && sample->failed && (sample->error == ENOMEM || sample->error == ENOSPC);
+    return creates(call) && !sample->skip && sample->failed && (sample->error == ENOMEM || sample->error == ENOSPC);
 }
 
 void replay_statistics_add(struct replay_statistics *s, const struct replay_plan *plan, const struct replay_run *run)
@@ -195,20 +227,36 @@ void replay_statistics_add(struct replay_statistics *s, const struct replay_plan
         s->outcomes[r][run->samples[c].skip]++;
         s->differs[r] += run->samples[c].differs;
         s->remapped[r] += run->samples[c].remapped;
+        s->populated[r][run->samples[c].populated % REPLAY_POPULATES]++;
         s->exhausted[r] += exhausted(&plan->calls[c], &run->samples[c]);
     }
     uint32_t *ends = calloc(s->kind_count + 1u, sizeof *ends);
     if (!ends)
         return;
-    sort_out(s, plan, run, pick_latency, ends, &s->figures[(size_t)r * s->kind_count]);
-    sort_out(s, plan, run, pick_resident, ends, &s->resident[(size_t)r * s->kind_count]);
+    sort_out(s, plan, run, pick_latency, s->kind_of, ends, &s->figures[(size_t)r * s->kind_count]);
+    sort_out(s, plan, run, pick_populate, s->populate_kind_of, ends, &s->figures[(size_t)r * s->kind_count]);
+    sort_out(s, plan, run, pick_resident, s->kind_of, ends, &s->resident[(size_t)r * s->kind_count]);
     free(ends);
+}
+
+const char *replay_populated_name(const struct replay_statistics *s, enum replay_populate asked)
+{
+    bool touched = false, submitted = false;
+    for (uint32_t r = 0; r < s->run_count; r++) {
+        touched |= s->populated[r][REPLAY_POPULATE_TOUCH] != 0;
+        submitted |= s->populated[r][REPLAY_POPULATE_SUBMIT] != 0;
+    }
+    if (touched && submitted)
+        return "submit+touch";
+    return replay_populate_name(touched ? REPLAY_POPULATE_TOUCH : submitted ? REPLAY_POPULATE_SUBMIT : asked);
 }
 
 void replay_statistics_release(struct replay_statistics *s)
 {
     free(s->kinds);
     free(s->kind_of);
+    free(s->populate_kind_of);
+    free(s->populated);
     free(s->scratch);
     free(s->figures);
     free(s->resident);

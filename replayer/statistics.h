@@ -28,13 +28,16 @@ struct replay_statistics {
     uint64_t *wall_ns;               /* [run] */
     uint64_t (*outcomes)[REPLAY_SKIPS]; /* [run]: calls issued, and skipped by reason */
     uint64_t *differs, *violations, *remapped; /* [run] */
+    uint64_t (*populated)[REPLAY_POPULATES]; /* [run]: calls whose buffer's pages were brought in, by how */
     uint64_t *exhausted; /* [run]: creates that the device had no memory for, where the recording's had */
     uint32_t run_count, run_room;
     uint32_t *kind_of;               /* by call */
+    uint32_t *populate_kind_of;      /* by call: the kind "populate" of its size class */
     uint32_t *scratch;
 };
 
-int replay_statistics_init(struct replay_statistics *statistics, const struct replay_plan *plan, uint32_t runs);
+/* populate: what creates make is brought in as a kind of its own. */
+int replay_statistics_init(struct replay_statistics *statistics, const struct replay_plan *plan, uint32_t runs, bool populate);
 /* Takes a run in. */
 void replay_statistics_add(struct replay_statistics *statistics, const struct replay_plan *plan, const struct replay_run *run);
 void replay_statistics_release(struct replay_statistics *statistics);
@@ -45,6 +48,8 @@ double replay_quantile(const double *sorted, size_t count, double q);
 double replay_median(double *values, size_t count);
 /* Figures of latencies; sorts them in place. */
 struct replay_figures replay_figures_of(uint32_t *latencies, size_t count);
+/* What was done to populate, over all runs: "none", "touch", "submit", "submit+touch"; asked where there was no buffer. */
+const char *replay_populated_name(const struct replay_statistics *statistics, enum replay_populate asked);
 /* "≤ 64 KiB", or "" for no class. */
 struct ga_text replay_size_class_text(uint64_t size_class);
 

@@ -26,10 +26,12 @@ enum { SIDES = 2, ARGUMENTS_MAX = 128, RUNS_MAX = 9999, PATIENCE_MS = 5000 };
 
 static struct {
     struct ga_option_list devices;
-    const char *setups[SIDES], *folder, *metric, *figure, *json, *markdown, *html;
+    const char *setups[SIDES], *folder, *metric, *figure, *json, *markdown, *html, *populate;
     uint64_t runs, warmup;
     double threshold;
 } asked = {.runs = 10, .warmup = 1, .threshold = 5, .metric = "geomean", .figure = "p50"};
+
+static const char *const populates[] = {"none", "touch", "submit", NULL};
 
 static const struct ga_option options[] = {
     {.name = "device", .letter = 'd', .kind = GA_OPTION_LIST, .argument = "A", .value = &asked.devices,
@@ -44,6 +46,8 @@ static const struct ga_option options[] = {
      .help = "runs before each that are not measured (default: 1)"},
     {.name = "output", .letter = 'o', .kind = GA_OPTION_STRING, .argument = "DIR", .value = &asked.folder,
      .help = "keep the results: DIR/a and DIR/b, for 'gpualloc compare DIR/a DIR/b'"},
+    {.name = "populate", .kind = GA_OPTION_CHOICE, .argument = "HOW", .value = &asked.populate, .choices = populates,
+     .help = "as of replay: none, touch or submit (default: none)"},
     {.name = "metric", .kind = GA_OPTION_STRING, .argument = "NAME", .value = &asked.metric,
      .help = "as of compare (default: geomean)"},
     {.name = "figure", .kind = GA_OPTION_CHOICE, .argument = "WHICH", .value = &asked.figure, .choices = replay_figure_names,
@@ -184,6 +188,10 @@ static int run_replay(struct bench *bench, int side, uint64_t run, struct ga_err
         arguments[count++] = head[i];
     for (int i = 0; i < bench->replay_option_count; i++)
         arguments[count++] = bench->replay_options[i];
+    if (asked.populate) {
+        arguments[count++] = "--populate";
+        arguments[count++] = asked.populate;
+    }
     count = add_device(arguments, count, device_of(side));
     const char *const tail[] = {"--runs", "1", "--warmup", warmup, "--json", file, "--", bench->trace};
     for (size_t i = 0; i < sizeof tail / sizeof *tail; i++)

@@ -17,11 +17,14 @@ static const char *const orders[] = {"memory", "resource", NULL};
 static const char *const translations[] = {
     [REPLAY_TRANSLATE_AUTO] = "auto", [REPLAY_TRANSLATE_VERBATIM] = "verbatim", [REPLAY_TRANSLATE_STANDARD] = "standard", NULL};
 
+static const char *const populates[] = {[REPLAY_POPULATE_NONE] = "none", [REPLAY_POPULATE_TOUCH] = "touch",
+                                        [REPLAY_POPULATE_SUBMIT] = "submit", NULL};
+
 static struct {
-    const char *device, *backend, *json, *order, *translate;
+    const char *device, *backend, *json, *order, *translate, *populate;
     uint64_t runs, warmup, max_bytes, max_calls;
     bool softgpu, accept_loss, dry_run;
-} asked = {.order = "memory", .translate = "auto", .runs = 1, .max_calls = 20000000};
+} asked = {.order = "memory", .translate = "auto", .populate = "none", .runs = 1, .max_calls = 20000000};
 
 static const struct ga_option options[] = {
     {.name = "device", .letter = 'd', .kind = GA_OPTION_STRING, .argument = "NODE", .value = &asked.device,
@@ -40,6 +43,9 @@ static const struct ga_option options[] = {
     {.name = "translate", .kind = GA_OPTION_CHOICE, .argument = "HOW", .value = &asked.translate, .choices = translations,
      .help = "on /dev/dxg: verbatim: private data as recorded; standard: standard allocations of the size that was learnt; auto: "
              "standard when the trace is of another driver"},
+    {.name = "populate", .kind = GA_OPTION_CHOICE, .argument = "HOW", .value = &asked.populate, .choices = populates,
+     .help = "on DRM devices: bring in a buffer's pages after its creation, timed as a call of its own: touch: a byte to each page; "
+             "submit: by an empty batch, or touch where the driver has no safe one; none (default)"},
     {.name = "accept-loss", .kind = GA_OPTION_FLAG, .value = &asked.accept_loss, .help = "replay a trace that lost events"},
     {.name = "max-bytes", .kind = GA_OPTION_SIZE, .argument = "SIZE", .value = &asked.max_bytes,
      .help = "refuse a trace with more bytes alive at once (default: three quarters of the machine's memory)"},
@@ -120,7 +126,8 @@ static int measure(struct replay_session *session, struct replay_report *report,
                    struct ga_error *error)
 {
     struct replay_run run;
-    if (asked.runs > REPLAY_RESULT_RUNS_MAX || replay_statistics_init(statistics, session->plan, (uint32_t)asked.runs) < 0 ||
+    if (asked.runs > REPLAY_RESULT_RUNS_MAX ||
+        replay_statistics_init(statistics, session->plan, (uint32_t)asked.runs, session->populate) < 0 ||
         replay_run_init(&run, session->plan) < 0)
         return ga_error_errno(error, ENOMEM, "%ju runs", (uintmax_t)asked.runs);
     int result = 0;
@@ -177,6 +184,8 @@ static int replay_trace(const char *trace, struct ga_error *error)
     if (result == 0) {
         while (strcmp(translations[choice.target.translate], asked.translate) != 0)
             choice.target.translate++;
+        while (strcmp(populates[choice.target.populate], asked.populate) != 0)
+            choice.target.populate++;
         catch_signals();
         result = replay_session_open(&session, choice.backend, &choice.target, &plan, error);
     }

@@ -3,6 +3,8 @@
  * /dev/dri/card0 and /dev/dri/renderD128, and so on. GPUALLOC_FAKE_DRM_LOG names a file that is told what was left open: one line
  * a closed file ("closed /dev/dri/card0 with 3 handles") and one at exit ("exit with 0 files and 0 dma-bufs open").
  *
+ * GPUALLOC_FAKE_DRM_FILLED names a file that is told of each buffer when its last handle is closed: "card0: 3 of 4 pages, 1 batches":
+ * how many of its pages were written, through the file where most were, and how many submissions named it.
  * GPUALLOC_FAKE_DRM_BYTES is how much memory a process can have of them.
  *
  * A device's file is a memfd named after the node, and its buffers' mmap offsets are offsets in it, so that mmap is the kernel's.
@@ -47,6 +49,7 @@ struct buffer {
     ino_t inode;      /* of its dma-buf, 0: none */
     uint32_t dma_bufs; /* open descriptors */
     int device;
+    uint32_t batches;
 };
 
 struct fake_file {
@@ -77,9 +80,9 @@ static struct {
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
-static void say(const char *format, ...)
+static void say_to(const char *variable, const char *format, ...)
 {
-    const char *path = getenv("GPUALLOC_FAKE_DRM_LOG");
+    const char *path = getenv(variable);
     int fd = path ? REAL(open)(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666) : -1;
     if (fd < 0)
         return;
@@ -89,6 +92,8 @@ static void say(const char *format, ...)
     va_end(list);
     REAL(close)(fd);
 }
+
+#define say(...) say_to("GPUALLOC_FAKE_DRM_LOG", __VA_ARGS__)
 
 /* A child has each descriptor too. Counted before the fork, so that the parent cannot close the last one in between. */
 static void before_fork(void)
@@ -134,10 +139,42 @@ static void find_devices(void)
 
 /* ---- Buffers ------------------------------------------------------------------------------------------------------------ */
 
+static int fd_of(const struct fake_file *file)
+{
+    for (int fd = 0; fd < FDS; fd++)
+        if (fds[fd].file == file)
+            return fd;
+    return -1;
+}
+
+static off_t written_pages(int fd, const struct buffer *buffer)
+{
+    off_t end = (off_t)(buffer->offset + buffer->size), pages = 0;
+    for (off_t at = (off_t)buffer->offset; (at = lseek(fd, at, SEEK_DATA)) >= 0 && at < end;) {
+        off_t hole = lseek(fd, at, SEEK_HOLE);
+        hole = hole < 0 || hole > end ? end : hole;
+        pages += (hole - at) / (off_t)PAGE;
+        at = hole;
+    }
+    return pages;
+}
+
+static void say_filled(const struct buffer *buffer)
+{
+    off_t most = 0;
+    for (int fd = 0; getenv("GPUALLOC_FAKE_DRM_FILLED") && fd < FDS; fd++) {
+        off_t pages = fds[fd].file && fds[fd].file->device == buffer->device ? written_pages(fd, buffer) : 0;
+        most = pages > most ? pages : most;
+    }
+    say_to("GPUALLOC_FAKE_DRM_FILLED", "card%d: %jd of %ju pages, %u batches\n", buffer->device, (intmax_t)most,
+           (uintmax_t)(buffer->size / PAGE), buffer->batches);
+}
+
 static void put_buffer(struct buffer *buffer)
 {
     if (--buffer->holders)
         return;
+    say_filled(buffer);
     kernel->alive_bytes -= buffer->size;
     *buffer = (struct buffer){0};
 }
@@ -190,6 +227,22 @@ int fake_find(struct fake_file *file, uint32_t handle, uint64_t *offset, uint64_
     if (resource)
         *resource = (uint32_t)(buffer - kernel->buffers) + 1;
     return 0;
+}
+
+int fake_submitted(struct fake_file *file, uint32_t handle)
+{
+    struct buffer *buffer = buffer_of(file, handle);
+    if (buffer)
+        buffer->batches++;
+    return buffer ? 0 : ENOENT;
+}
+
+int fake_read(struct fake_file *file, uint32_t handle, uint64_t from, void *bytes, uint64_t size)
+{
+    struct buffer *buffer = buffer_of(file, handle);
+    if (!buffer || from > buffer->size || size > buffer->size - from)
+        return EFAULT;
+    return pread(fd_of(file), bytes, size, (off_t)(buffer->offset + from)) == (ssize_t)size ? 0 : EFAULT;
 }
 
 uint32_t fake_id(uint32_t id)
@@ -504,7 +557,6 @@ static void forget(int fd)
     pthread_mutex_lock(&kernel->mutex);
     struct fake_file *file = fds[fd].file;
     struct buffer *buffer = fds[fd].dma_buf;
-    fds[fd].file = NULL;
     fds[fd].dma_buf = NULL;
     if (buffer && --buffer->dma_bufs == 0)
         put_buffer(buffer);
@@ -515,6 +567,7 @@ static void forget(int fd)
         say("closed %s with %u handles\n", file->node, left);
         file->used = false;
     }
+    fds[fd].file = NULL;
     pthread_mutex_unlock(&kernel->mutex);
 }
 

@@ -31,6 +31,10 @@ struct fake_driver {
 int fake_create(struct fake_file *file, uint64_t size, uint32_t *handle);
 /* Offset for mmap, size, and a number of the memory (the same through every handle); ENOENT. Null results are fine. */
 int fake_find(struct fake_file *file, uint32_t handle, uint64_t *offset, uint64_t *size, uint32_t *resource);
+/* A submission names the buffer, and has been found right: ENOENT. */
+int fake_submitted(struct fake_file *file, uint32_t handle);
+/* size bytes of a buffer from an offset on, as programs have written them; EFAULT beyond its end. */
+int fake_read(struct fake_file *file, uint32_t handle, uint64_t from, void *bytes, uint64_t size);
 /* What the device gives as its own id: GPUALLOC_FAKE_DRM_IDS is added, so that a test can have other ids than the recording's. */
 uint32_t fake_id(uint32_t id);
 

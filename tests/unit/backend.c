@@ -26,6 +26,10 @@ static void every_backend_is_whole(void **state)
     broken.issue = NULL;
     assert_int_equal(replay_backend_check(&broken, &error), -EINVAL);
     assert_non_null(strstr(error.text, "has no issue"));
+    broken = *replay_backend_find("dumb");
+    broken.settle = NULL;
+    assert_int_equal(replay_backend_check(&broken, &error), -EINVAL);
+    assert_non_null(strstr(error.text, "has no settle"));
 }
 
 static void drivers_have_their_backend(void **state)
