@@ -1,0 +1,13 @@
+# ga_embed(OUTPUT PREFIX FILE…): OUTPUT is a C header with the text of each FILE as `static const char PREFIX_NAME_ENDING[]`.
+function(ga_embed output prefix)
+  set(text "/* Generated: files that a program writes into what it makes. */\n")
+  foreach(file IN LISTS ARGN)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${file})
+    get_filename_component(name ${file} NAME)
+    string(MAKE_C_IDENTIFIER "${prefix}_${name}" name)
+    file(READ ${file} bytes HEX)
+    string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")
+    string(APPEND text "static const char ${name}[] = {${bytes}0};\n")
+  endforeach()
+  file(GENERATE OUTPUT ${output} CONTENT "${text}")
+endfunction()
