@@ -29,22 +29,52 @@ struct analysis_output {
     const struct analysis_trace *trace;
 };
 
+/* What an analysis can ask while it is fed; lives as long as the set. */
+struct analysis_source {
+    const struct ga_lives *lives;
+    const struct surface_names *names; /* of D3DKMT's surfaces, as told so far (analyzer/surfaces.h) */
+    int (*blob)(void *user, uint64_t hash, const void **data, uint32_t *size); /* as ga_reader_blob */
+    void *blob_user;
+    int64_t from_ns, to_ns; /* the range that is analysed, see analysis_set_range */
+};
+
+/* One thing that a user should look at: a line at the top of the page. */
+struct analysis_finding {
+    const char *kind;  /* "leak", "churn", … */
+    uint64_t process, surface, bytes, count, call;
+    uint32_t tid;
+    uint64_t weight;   /* more is worse, among those of a kind */
+    char text[200];    /* without kind and next step */
+};
+struct analysis_findings;
+/* 0 or -ENOMEM. */
+int analysis_findings_add(struct analysis_findings *findings, const struct analysis_finding *finding);
+
 struct analysis {
     const char *name;  /* for --by, and its member in JSON */
     const char *help;  /* one line, no full stop */
     unsigned order;    /* place on the page: smaller is further up */
+    bool on_request;   /* its text is no part of the default page: only of one on which it was asked for by name */
     /* The state of one run, of zeros; its size in bytes. */
     size_t state_size;
     /* All below are optional but text and json. Those that return int: 0, or a negative errno that ends the run. */
+    int (*start)(void *state, const struct analysis_source *source);
+    /* After the births, deaths and uses that the call makes. */
     int (*call)(void *state, const struct ga_call *call);
     int (*event)(void *state, const struct ga_row *row, const void *record, int64_t ns);
+    /* call is null for what was made before the range (analysis_set_range). */
     int (*born)(void *state, const struct ga_life *life, const struct ga_call *call);
     /* life->memory->handles 0: its memory is gone as well. call is null for ends that no call made. */
     int (*died)(void *state, const struct ga_life *life, enum ga_life_end how, const struct ga_call *call);
     int (*used)(void *state, const struct ga_life *life, const struct ga_call *call);
     int (*stranger)(void *state, const struct ga_call *call, uint32_t handle);
+    /* The range begins: what lives, and was told as born, was made before it. Only where a range was set. */
+    int (*range_begins)(void *state, int64_t from_ns);
     /* Every life has ended (those alive with GA_END_NOT). */
     int (*finish)(void *state, const struct analysis_trace *trace);
+    /* After finish: adds what a user should look at. */
+    int (*find)(const void *state, struct analysis_findings *findings);
+    /* Prints nothing where there is nothing to say. */
     void (*text)(const void *state, const struct analysis_output *out);
     /* A new object, or null when memory ran out. */
     json_object *(*json)(const void *state);
@@ -60,12 +90,17 @@ struct analysis_set;
 int analysis_set_create(struct analysis_set **set, const struct analysis *const *analyses, size_t count,
                         int (*blob)(void *user, uint64_t hash, const void **data, uint32_t *size), void *blob_user,
                         struct ga_learnt *learnt);
+/* Before the first event: analyses what happened from from_ns to to_ns (epoch, exclusive; INT64_MIN and INT64_MAX: no limit), by the end
+   of a call. What was made before it and lives on is told as born at its beginning (then range_begins); what lives at its end is as
+   alive at the end of the trace. */
+void analysis_set_range(struct analysis_set *set, int64_t from_ns, int64_t to_ns);
 /* Feed every call and event of a reader, in the order they come; then finish, once. */
 int analysis_set_call(struct analysis_set *set, const struct ga_call *call);
 int analysis_set_event(struct analysis_set *set, const struct ga_row *row, const void *record, int64_t ns);
 int analysis_set_finish(struct analysis_set *set, const struct analysis_trace *trace);
 size_t analysis_set_count(const struct analysis_set *set);
-/* After finish. text: with a blank line between analyses. json: adds a member for each analysis. */
+/* After finish. text: with a blank line between analyses; when the set has all analyses that there are, the findings first and without
+   those on_request. json: adds the findings, and a member for each analysis. */
 void analysis_set_text(const struct analysis_set *set, const struct analysis_output *out);
 int analysis_set_json(const struct analysis_set *set, json_object *object);
 /* Null is fine. */

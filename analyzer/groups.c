@@ -74,6 +74,36 @@ int groups_born(struct groups *groups, struct group_key key, const struct ga_lif
     return 0;
 }
 
+void groups_range_begins(struct groups *groups, int64_t ns)
+{
+    for (size_t i = 0; i < groups->count; i++) {
+        struct group *group = groups->list[i], before = *group;
+        *group = (struct group){.key = before.key,
+                                .others = before.others,
+                                .at_start = before.live,
+                                .at_start_bytes = before.live_bytes,
+                                .at_start_unknown = before.live_unknown,
+                                .at_start_bounds = before.live_bounds,
+                                .live = before.live,
+                                .live_bytes = before.live_bytes,
+                                .live_unknown = before.live_unknown,
+                                .live_bounds = before.live_bounds,
+                                .peak_bytes = before.live_bytes,
+                                .peak_live = before.live,
+                                .peak_ns = ns};
+    }
+}
+
+/* Those that lived in the range, made in it or before; how many of them are of unknown size, or of a lower bound. */
+struct group_known {
+    uint64_t count, unknown, bounds;
+};
+static struct group_known group_lived(const struct group *group)
+{
+    return (struct group_known){group->made + group->at_start, group->origins[GA_SIZE_UNKNOWN] + group->at_start_unknown,
+                                group->bounds + group->at_start_bounds};
+}
+
 static void memory_gone(struct group *group, const struct ga_life *maker)
 {
     if (maker->imported)
@@ -200,8 +230,10 @@ static void group_row(struct table *table, const struct group *group, const char
     uint64_t unknown = group->origins[GA_SIZE_UNKNOWN];
     static const unsigned permilles[] = {500, 900, 990, 1000};
     table_cell(table, "%s", name);
+    cell_count(table, group->at_start);
     cell_count(table, group->made);
-    table_cell(table, "%s", group_bytes(group->peak_bytes, group->made, unknown, group->bounds).text);
+    struct group_known lived = group_lived(group);
+    table_cell(table, "%s", group_bytes(group->peak_bytes, lived.count, lived.unknown, lived.bounds).text);
     if (group->live)
         table_cell(table, "%s (%s)", group_bytes(group->live_bytes, group->live, group->live_unknown, group->live_bounds).text,
                    ga_count(group->live).text);
@@ -220,6 +252,7 @@ void groups_text(const struct groups *groups, const struct groups_view *view, co
                  const struct analysis_output *out)
 {
     const struct table_column columns[] = {{view->head, TABLE_LEFT},
+                                           {"at start", TABLE_RIGHT_IF_ANY},
                                            {"made", TABLE_RIGHT},
                                            {"peak", TABLE_RIGHT},
                                            {"at end (n)", TABLE_RIGHT},
@@ -331,12 +364,15 @@ static int add_lifetimes(const struct ga_histogram *lifetimes, json_object *obje
 int group_json(const struct group *group, json_object *object)
 {
     uint64_t unknown = group->origins[GA_SIZE_UNKNOWN];
+    struct group_known lived = group_lived(group);
     int failed =
         json_add_uint(object, "made", group->made) || json_add_uint(object, "imported", group->imported) ||
         json_add_uint(object, "imported_at_end", group->imported_alive) || json_add_uint(object, "unknown_size", unknown) ||
         json_add_uint(object, "lower_bounds", group->bounds) ||
         add_bytes(object, "bytes_made", group->bytes_made, group->made, unknown) ||
-        add_bytes(object, "peak_bytes", group->peak_bytes, group->made, unknown) ||
+        (group->at_start && (json_add_uint(object, "at_start", group->at_start) ||
+                             add_bytes(object, "at_start_bytes", group->at_start_bytes, group->at_start, group->at_start_unknown))) ||
+        add_bytes(object, "peak_bytes", group->peak_bytes, lived.count, lived.unknown) ||
         (group->peak_bytes && json_add(object, "peak_ts", json_object_new_int64(group->peak_ns))) ||
         json_add_uint(object, "at_end", group->live) || json_add_uint(object, "at_end_unknown_size", group->live_unknown) ||
         json_add_uint(object, "at_end_lower_bounds", group->live_bounds) ||

@@ -23,6 +23,7 @@ struct group {
     struct group_key key;
     bool others; /* stands for all groups beyond GROUPS_MAX */
     uint64_t made, imported;
+    uint64_t at_start, at_start_bytes, at_start_unknown, at_start_bounds; /* lived when the range began, and are not in made */
     uint64_t bytes_made;                             /* of known sizes and lower bounds, as all bytes here */
     uint64_t bounds;                                 /* of made: only a lower bound of the size is known */
     uint64_t origins[GA_SIZE_ORIGINS];               /* of made, by where the size was learnt; their bytes */
@@ -52,6 +53,8 @@ struct groups {
 int groups_born(struct groups *groups, struct group_key key, const struct ga_life *life);
 int groups_died(struct groups *groups, struct group_key key, struct group_key maker_key, const struct ga_life *life,
                 enum ga_life_end how);
+/* What was told as born so far was made before the range. */
+void groups_range_begins(struct groups *groups, int64_t ns);
 /* The halves of groups_died: what ended, and in another group or none, whose memory may have gone with it. */
 int groups_ended(struct groups *groups, struct group_key key, const struct ga_life *life, enum ga_life_end how);
 int groups_memory(struct groups *groups, struct group_key maker_key, const struct ga_life *life, enum ga_life_end how);

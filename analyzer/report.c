@@ -10,6 +10,7 @@
 static const char *by;
 static uint64_t top;
 static bool as_json;
+static const char *from, *to;
 
 static const char *const by_choices[] = {
 #define ANALYSIS(name) #name,
@@ -22,11 +23,23 @@ struct run {
     struct analysis_set *set;
     struct ga_learnt *learnt;
     bool learning; /* the first pass */
+    bool ranged;   /* this pass knows the range: the trace's start is known by its first event */
+    int64_t from_ns, to_ns; /* from the trace's start; INT64_MIN, INT64_MAX: no limit */
 };
+
+static void set_range(struct run *run)
+{
+    int64_t first = ga_reader_totals(run->reader)->first_ns;
+    if (!run->ranged && (run->from_ns > INT64_MIN || run->to_ns < INT64_MAX))
+        analysis_set_range(run->set, run->from_ns > INT64_MIN ? first + run->from_ns : INT64_MIN,
+                           run->to_ns < INT64_MAX ? first + run->to_ns : INT64_MAX);
+    run->ranged = true;
+}
 
 static int on_call(void *user, const struct ga_call *call)
 {
     struct run *run = user;
+    set_range(run);
     int result = run->learning ? ga_learnt_call(run->learnt, call) : 0;
     return result < 0 ? result : analysis_set_call(run->set, call);
 }
@@ -34,6 +47,7 @@ static int on_call(void *user, const struct ga_call *call)
 static int on_event(void *user, const struct ga_row *row, const void *record, int64_t ns)
 {
     struct run *run = user;
+    set_range(run);
     int result = run->learning ? ga_learnt_event(run->learnt, row, record, ns) : 0;
     return result < 0 ? result : analysis_set_event(run->set, row, record, ns);
 }
@@ -56,6 +70,7 @@ static void pass_end(struct run *run)
     ga_reader_close(run->reader);
     run->set = NULL;
     run->reader = NULL;
+    run->ranged = false;
 }
 
 /* Reads the trace through: 0, -EIO when it is damaged and could be read in part, other negative errnos when it could not. */
@@ -100,12 +115,45 @@ static int report(struct run *run, const char *path, const struct analysis *cons
     return result < 0 ? ga_error_errno(error, -result, "%s", path) : read;
 }
 
+/* "1.5s", "200ms", "30us", "5ns", "2m": ns from the trace's start. */
+static int parse_time(const char *option, const char *text, int64_t *out, struct ga_error *error)
+{
+    static const struct {
+        const char *name;
+        double ns;
+    } units[] = {{"ns", 1}, {"us", 1e3}, {"µs", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}};
+    char *end = NULL;
+    double value = text ? strtod(text, &end) : 0;
+    if (!text)
+        return 0;
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (end != text && !strcmp(end, units[i].name) && value >= 0 && value * units[i].ns < 4e18) {
+            *out = (int64_t)(value * units[i].ns + 0.5);
+            return 0;
+        }
+    return ga_error_set(error, EINVAL, "--%s %s: say a time after the trace's start with its unit, as 1.5s or 200ms (ns, us, ms, s, m, h)",
+                        option, text);
+}
+
+static int parse_range(struct run *run, struct ga_error *error)
+{
+    int result = parse_time("from", from, &run->from_ns, error);
+    result = result ? result : parse_time("to", to, &run->to_ns, error);
+    if (!result && from && run->from_ns >= run->to_ns)
+        result = ga_error_set(error, EINVAL, "--from %s is not before --to %s", from, to);
+    return result;
+}
+
 static int run_report(int argc, char **argv)
 {
     (void)argc;
     const struct analysis *chosen[PAGE_ANALYSES_MAX];
     struct ga_error error = {""};
-    struct run run = {0};
+    struct run run = {.from_ns = INT64_MIN, .to_ns = INT64_MAX};
+    if (parse_range(&run, &error)) {
+        ga_error_print("report", &error);
+        return GA_EXIT_USAGE;
+    }
     int result = report(&run, argv[0], chosen, page_choose(chosen, &by, by != NULL), &error);
     pass_end(&run);
     ga_learnt_destroy(run.learnt);
@@ -117,6 +165,8 @@ static int run_report(int argc, char **argv)
 static const struct ga_option options[] = {
     {"by", 'b', GA_OPTION_CHOICE, "WHAT", "the summary and one analysis only", &by, by_choices},
     {"top", 'n', GA_OPTION_COUNT, "N", "rows of each table, at most (8; with --by 30)", &top, NULL},
+    {"from", 0, GA_OPTION_STRING, "TIME", "only what happened from then on, counted from the trace's start: 1.5s, 200ms", &from, NULL},
+    {"to", 0, GA_OPTION_STRING, "TIME", "only what happened before then", &to, NULL},
     {"json", 0, GA_OPTION_FLAG, NULL, "print JSON, all rows (see docs/report-json.md)", &as_json, NULL},
     {NULL},
 };
@@ -124,7 +174,7 @@ static const struct ga_option options[] = {
 const struct ga_verb verb_report = {
     .name = "report",
     .summary = "Says who allocated what, when, how large, for how long, and what was never freed",
-    .synopsis = "[--by WHAT] [--top N] [--json] TRACE",
+    .synopsis = "[--by WHAT] [--top N] [--from TIME] [--to TIME] [--json] TRACE",
     .description =
         "Bytes are counted from a create's completion to that of the call that freed it, an imported handle's only where\n"
         "the memory was made. D3DKMT names no sizes: they come from standard allocations, from private data that gpualloc can\n"

@@ -78,6 +78,12 @@ static int died(void *user, const struct ga_life *life, enum ga_life_end how, co
     return groups_died(&state->groups, key(life), key(life->memory->maker), life, how);
 }
 
+static int range_begins(void *user, int64_t ns)
+{
+    groups_range_begins(&((struct state *)user)->groups, ns);
+    return 0;
+}
+
 static int finish(void *user, const struct analysis_trace *trace)
 {
     (void)trace;
@@ -132,10 +138,12 @@ const struct analysis analysis_device = {
     .name = "device",
     .help = "allocations by device: a D3DKMT adapter or a DRM node",
     .order = 30,
+    .on_request = true,
     .state_size = sizeof(struct state),
     .event = event,
     .born = born,
     .died = died,
+    .range_begins = range_begins,
     .finish = finish,
     .text = text,
     .json = json,

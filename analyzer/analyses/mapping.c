@@ -162,6 +162,7 @@ const struct analysis analysis_mapping = {
     .name = "mapping",
     .help = "the CPU's mappings of buffers, and those still there at the end",
     .order = 65,
+    .on_request = true,
     .state_size = sizeof(struct state),
     .call = call,
     .finish = finish,

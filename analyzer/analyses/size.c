@@ -28,6 +28,12 @@ static int died(void *state, const struct ga_life *life, enum ga_life_end how, c
     return groups_died(state, key(life), key(life->memory->maker), life, how);
 }
 
+static int range_begins(void *user, int64_t ns)
+{
+    groups_range_begins(user, ns);
+    return 0;
+}
+
 static int finish(void *state, const struct analysis_trace *trace)
 {
     (void)trace;
@@ -84,6 +90,7 @@ const struct analysis analysis_size = {
     .state_size = sizeof(struct groups),
     .born = born,
     .died = died,
+    .range_begins = range_begins,
     .finish = finish,
     .text = text,
     .json = json,

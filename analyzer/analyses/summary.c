@@ -39,9 +39,19 @@ struct state {
     uint64_t calls, failed, strangers, used;
     struct ga_reader_totals totals;
     const char *incomplete;
+    int64_t from_ns, to_ns; /* the range, or the trace's own */
+    bool ranged;
+    const struct analysis_source *source;
 };
 
 static const struct group_key everything;
+
+static int start(void *user, const struct analysis_source *source)
+{
+    struct state *state = user;
+    state->source = source;
+    return 0;
+}
 
 static int call(void *user, const struct ga_call *call)
 {
@@ -148,11 +158,21 @@ static int stranger(void *user, const struct ga_call *call, uint32_t handle)
     return 0;
 }
 
+static int range_begins(void *user, int64_t ns)
+{
+    groups_range_begins(&((struct state *)user)->all, ns);
+    return 0;
+}
+
 static int finish(void *user, const struct analysis_trace *trace)
 {
     struct state *state = user;
     state->totals = *trace->totals;
     state->incomplete = trace->incomplete;
+    const struct analysis_source *source = state->source;
+    state->ranged = source->from_ns > INT64_MIN || source->to_ns < INT64_MAX;
+    state->from_ns = source->from_ns > state->totals.first_ns ? source->from_ns : state->totals.first_ns;
+    state->to_ns = source->to_ns < state->totals.last_ns ? source->to_ns : state->totals.last_ns;
     return 0;
 }
 
@@ -202,6 +222,10 @@ static void text_trace(const struct state *state, const struct analysis_output *
          ga_duration((double)(state->totals.last_ns - state->totals.first_ns)).text, ga_count(state->calls).text,
          plural(state->calls), state->threads.count, plural(state->threads.count), state->process_count,
          state->process_count == 1 ? "" : "es");
+    if (state->ranged)
+        line(out, "Range", "from %s to %s after the start: all below is of this time; what was alive when it began is \"at start\"",
+             ga_duration((double)(state->from_ns - state->totals.first_ns)).text,
+             ga_duration((double)(state->to_ns - state->totals.first_ns)).text);
     for (size_t i = 0; i < state->process_count && i < 4; i++) {
         const struct process *process = &state->processes[i];
         line(out, i ? "" : "Program", "%s (pid %" PRIu32 ")", *process->command_line ? process->command_line : process->program,
@@ -248,13 +272,14 @@ static void text_origins(const struct group *all, const struct analysis_output *
 static void text_memory(const struct state *state, const struct group *all, const struct analysis_output *out)
 {
     uint64_t unknown = all->origins[GA_SIZE_UNKNOWN];
-    if (!all->made) {
+    uint64_t lived = all->made + all->at_start, nowhere = unknown + all->at_start_unknown;
+    if (!all->made && !all->at_start) {
         line(out, "Memory", "no allocation was made");
         return;
     }
     if (all->peak_bytes)
         line(out, "Memory", "peak %s in %s allocation%s, %s after the start",
-             group_bytes(all->peak_bytes, all->made, unknown, all->bounds).text, ga_count(all->peak_live).text, plural(all->peak_live),
+             group_bytes(all->peak_bytes, lived, nowhere, all->bounds + all->at_start_bounds).text, ga_count(all->peak_live).text, plural(all->peak_live),
              ga_duration((double)(all->peak_ns - state->totals.first_ns)).text);
     else
         line(out, "Memory", "no size is known: the calls name none, no decoder knows the private data, nothing was mapped or locked");
@@ -263,6 +288,9 @@ static void text_memory(const struct state *state, const struct group *all, cons
         snprintf(in_all, sizeof in_all, ", %s in all", group_bytes(all->bytes_made, all->made, unknown, all->bounds).text);
     if (all->live_unknown < all->live)
         snprintf(left, sizeof left, " (%s)", group_bytes(all->live_bytes, all->live, all->live_unknown, all->live_bounds).text);
+    if (all->at_start)
+        line(out, "", "%s (%s) were alive when the range began", ga_count(all->at_start).text,
+             group_bytes(all->at_start_bytes, all->at_start, all->at_start_unknown, all->at_start_bounds).text);
     line(out, "", "%s allocation%s made%s; %s%s left at the end", ga_count(all->made).text, plural(all->made), in_all,
          all->live ? ga_count(all->live).text : "none", left);
     if (unknown < all->made)
@@ -393,6 +421,8 @@ static json_object *json(const void *user)
         group_json(state->all.count ? state->all.list[0] : &none, memory) ||
         json_add(object, "first_ts", json_object_new_int64(state->totals.first_ns)) ||
         json_add(object, "last_ts", json_object_new_int64(state->totals.last_ns)) ||
+        (state->ranged && (json_add(object, "range_from_ts", json_object_new_int64(state->from_ns)) ||
+                           json_add(object, "range_to_ts", json_object_new_int64(state->to_ns)))) ||
         json_add_uint(object, "events", state->totals.events) || json_add_uint(object, "calls", state->calls) ||
         json_add_uint(object, "failed", state->failed) || json_add_uint(object, "threads", state->threads.count) ||
         json_add_uint(object, "frees_of_unseen", state->strangers) ||
@@ -432,10 +462,12 @@ const struct analysis analysis_summary = {
     .help = "what the trace is, peak and end, and what was lost",
     .order = 10,
     .state_size = sizeof(struct state),
+    .start = start,
     .call = call,
     .event = event,
     .born = born,
     .died = died,
+    .range_begins = range_begins,
     .stranger = stranger,
     .finish = finish,
     .text = text,

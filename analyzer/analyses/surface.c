@@ -9,20 +9,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_SHOWN = 40 }; /* bytes of a name in a table, about */
-
-/* Names of one hPrivateRuntimeResourceHandle: an address that is used again for another surface has several. */
-struct named {
-    char *name;      /* the newest */
-    uint64_t others; /* times that it was given another name */
-};
+#include "analyzer/surfaces.h"
 
 struct state {
     struct groups surfaces, buffers; /* of D3DKMT; of DRM, by name */
-    struct ga_map index; /* (handle, process) to the place in named, plus 1 */
-    struct named *named;
-    size_t named_count, named_room;
+    const struct surface_names *names;
 };
+
+static int start(void *user, const struct analysis_source *source)
+{
+    struct state *state = user;
+    state->names = source->names;
+    return 0;
+}
 
 /* The groups that a life belongs to, with its key; null: an unnamed buffer of DRM. Names are equal when their pointers are. */
 static struct groups *groups_of(struct state *state, const struct ga_life *life, struct group_key *key)
@@ -50,50 +49,12 @@ static int died(void *user, const struct ga_life *life, enum ga_life_end how, co
     return result || !maker ? result : groups_memory(maker, maker_key, life, how);
 }
 
-static struct named *named_get(const struct state *state, uint64_t handle, uint64_t process)
+static int range_begins(void *user, int64_t ns)
 {
-    const uint64_t *place = ga_map_get(&state->index, handle, process);
-    return place ? &state->named[*place - 1] : NULL;
-}
-
-static int name_surface(struct state *state, const struct ga_gpualloc_annotate_name *event)
-{
-    struct named *named = named_get(state, event->handle, event->process);
-    if (named && !strcmp(named->name, event->name))
-        return 0; /* told again */
-    char *name = strdup(event->name);
-    if (!name)
-        return -ENOMEM;
-    if (named) {
-        free(named->name);
-        *named = (struct named){name, named->others + 1};
-        return 0;
-    }
-    if (state->named_count == state->named_room) {
-        size_t room = state->named_room ? 2 * state->named_room : 16;
-        struct named *list = reallocarray(state->named, room, sizeof *list);
-        if (!list) {
-            free(name);
-            return -ENOMEM;
-        }
-        state->named = list;
-        state->named_room = room;
-    }
-    state->named[state->named_count++] = (struct named){name, 0};
-    return ga_map_set(&state->index, event->handle, event->process, state->named_count);
-}
-
-/* A name that was taken back was the surface's all the same. */
-static int event(void *user, const struct ga_row *row, const void *record, int64_t ns)
-{
-    (void)ns;
-    enum { SURFACE = 1 };
     struct state *state = user;
-    const struct ga_gpualloc_annotate_name *told = record;
-    if (ga_row_id(row) != GA_ROW_gpualloc_annotate_name || told->kind != SURFACE || !told->name || !*told->name ||
-        state->named_count >= GROUPS_MAX)
-        return 0;
-    return name_surface(state, told);
+    groups_range_begins(&state->surfaces, ns);
+    groups_range_begins(&state->buffers, ns);
+    return 0;
 }
 
 static int finish(void *user, const struct analysis_trace *trace)
@@ -105,22 +66,12 @@ static int finish(void *user, const struct analysis_trace *trace)
     return 0;
 }
 
-/* The bytes of a name that a table shows; *cut says that it is longer. */
-static int shown(const char *name, const char **cut)
+static void name_of_surface(const void *user, const struct group *group, char *text, size_t size)
 {
-    int length = (int)strlen(name);
-    *cut = length > NAME_SHOWN ? "…" : "";
-    if (length > NAME_SHOWN)
-        for (length = NAME_SHOWN; length > NAME_SHOWN - 4 && ((unsigned char)name[length] & 0xc0) == 0x80;)
-            length--;
-    return length;
-}
-
-static void surface_name(const void *user, const struct group *group, char *text, size_t size)
-{
-    const struct named *named = named_get(user, group->key.a, group->key.b);
+    const struct state *state = user;
+    const struct surface_name *named = surface_names_get(state->names, group->key.a, group->key.b);
     const char *cut;
-    int length = named ? shown(named->name, &cut) : 0;
+    int length = named ? surface_name_shown(named->name, &cut) : 0;
     if (named)
         snprintf(text, size, "0x%" PRIx64 " %.*s%s%s", group->key.a, length, named->name, cut, named->others ? " (and others)" : "");
     else
@@ -129,7 +80,8 @@ static void surface_name(const void *user, const struct group *group, char *text
 
 static int surface_json(const void *user, const struct group *group, json_object *object)
 {
-    const struct named *named = named_get(user, group->key.a, group->key.b);
+    const struct state *state = user;
+    const struct surface_name *named = surface_names_get(state->names, group->key.a, group->key.b);
     return json_add_uint(object, "hPrivateRuntimeResourceHandle", group->key.a) ||
                    json_add_id(object, "process", group->key.b) || json_add_string(object, "name", named ? named->name : NULL) ||
                    json_add_uint(object, "renamed", named ? named->others : 0)
@@ -141,7 +93,7 @@ static void buffer_name(const void *user, const struct group *group, char *text,
 {
     (void)user;
     const char *name = (const char *)(uintptr_t)group->key.a, *cut;
-    int length = shown(name, &cut);
+    int length = surface_name_shown(name, &cut);
     snprintf(text, size, "%.*s%s", length, name, cut);
 }
 
@@ -153,7 +105,7 @@ static int buffer_json(const void *user, const struct group *group, json_object 
 }
 
 static const struct groups_view surface_view = {
-    .title = "Surfaces (hPrivateRuntimeResourceHandle)", .head = "surface", .name = surface_name, .json = surface_json};
+    .title = "Surfaces (hPrivateRuntimeResourceHandle)", .head = "surface", .name = name_of_surface, .json = surface_json};
 static const struct groups_view buffer_view = {.title = "Named buffers", .head = "name", .name = buffer_name, .json = buffer_json};
 
 static void text(const void *user, const struct analysis_output *out)
@@ -187,10 +139,6 @@ static void release(void *user)
     struct state *state = user;
     groups_release(&state->surfaces);
     groups_release(&state->buffers);
-    ga_map_release(&state->index);
-    for (size_t i = 0; i < state->named_count; i++)
-        free(state->named[i].name);
-    free(state->named);
 }
 
 const struct analysis analysis_surface = {
@@ -198,9 +146,10 @@ const struct analysis analysis_surface = {
     .help = "allocations by surface: D3DKMT's hPrivateRuntimeResourceHandle, and names that the program gave",
     .order = 50,
     .state_size = sizeof(struct state),
-    .event = event,
+    .start = start,
     .born = born,
     .died = died,
+    .range_begins = range_begins,
     .finish = finish,
     .text = text,
     .json = json,
