@@ -271,6 +271,14 @@ int analysis_set_finish(struct analysis_set *set, const struct analysis_trace *t
     return result;
 }
 
+static bool is_whole(const struct analysis_set *set)
+{
+    size_t all = 0;
+    while (analysis_table()[all])
+        all++;
+    return set->count == all;
+}
+
 /* The text of one analysis, or null when it has nothing to say. */
 static char *text_of(const struct analysis_set *set, size_t i, const struct analysis_output *out)
 {
@@ -278,6 +286,7 @@ static char *text_of(const struct analysis_set *set, size_t i, const struct anal
     size_t size = 0;
     struct analysis_output copy = *out;
     copy.file = open_memstream(&text, &size);
+    copy.asked = !is_whole(set);
     if (!copy.file)
         return NULL;
     set->analyses[i]->text(set->states[i], &copy);
@@ -309,10 +318,7 @@ size_t analysis_set_count(const struct analysis_set *set)
 
 void analysis_set_text(const struct analysis_set *set, const struct analysis_output *out)
 {
-    size_t all = 0;
-    while (analysis_table()[all])
-        all++;
-    bool whole = set->count == all;
+    bool whole = is_whole(set);
     if (whole)
         findings_text(&set->findings, out);
     bool any = whole;

@@ -27,6 +27,7 @@ struct analysis_output {
     bool colour;
     uint64_t top; /* rows of a table, at most */
     const struct analysis_trace *trace;
+    bool asked; /* the set prints fewer than all analyses: in all their detail */
 };
 
 /* What an analysis can ask while it is fed; lives as long as the set. */
@@ -44,7 +45,7 @@ struct analysis_finding {
     uint64_t process, surface, bytes, count, call;
     uint32_t tid;
     uint64_t weight;   /* more is worse, among those of a kind */
-    char text[200];    /* without kind and next step */
+    char text[360];    /* without kind and next step */
 };
 struct analysis_findings;
 /* 0 or -ENOMEM. */
@@ -90,8 +91,8 @@ struct analysis_set;
 int analysis_set_create(struct analysis_set **set, const struct analysis *const *analyses, size_t count,
                         int (*blob)(void *user, uint64_t hash, const void **data, uint32_t *size), void *blob_user,
                         struct ga_learnt *learnt);
-/* Before the first event: analyses what happened from from_ns to to_ns (epoch, exclusive; INT64_MIN and INT64_MAX: no limit), by the end
-   of a call. What was made before it and lives on is told as born at its beginning (then range_begins); what lives at its end is as
+/* Before the first event: analyses what happened from from_ns to to_ns (epoch, exclusive; INT64_MIN and INT64_MAX: no limit), by the
+   end of a call. What was made before it and lives on is told as born at its beginning (then range_begins); what lives at its end is as
    alive at the end of the trace. */
 void analysis_set_range(struct analysis_set *set, int64_t from_ns, int64_t to_ns);
 /* Feed every call and event of a reader, in the order they come; then finish, once. */

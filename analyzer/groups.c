@@ -202,6 +202,37 @@ struct ga_text group_bytes(uint64_t bytes, uint64_t count, uint64_t unknown, uin
     return out;
 }
 
+enum { SMALLEST_BITS = 12, LARGEST_BITS = 32 };
+
+struct group_key group_size_class(uint64_t size, bool known)
+{
+    if (!known)
+        return (struct group_key){UINT64_MAX, 1};
+    for (unsigned bits = SMALLEST_BITS; bits <= LARGEST_BITS; bits += 2)
+        if (size <= 1ULL << bits)
+            return (struct group_key){1ULL << bits, 0};
+    return (struct group_key){UINT64_MAX, 0};
+}
+
+struct ga_text group_size_class_text(struct group_key key)
+{
+    struct ga_text out = {"unknown"};
+    if (!key.b)
+        snprintf(out.text, sizeof out.text, key.a == UINT64_MAX ? "> %.20s" : "≤ %.20s",
+                 ga_bytes(key.a == UINT64_MAX ? 1ULL << LARGEST_BITS : key.a).text);
+    return out;
+}
+
+int group_size_class_json(struct group_key key, json_object *object)
+{
+    bool known = !key.b, bounded = key.a != UINT64_MAX;
+    uint64_t above = !bounded ? 1ULL << LARGEST_BITS : key.a == 1ULL << SMALLEST_BITS ? 0 : key.a / 4;
+    int failed = known ? json_add_uint(object, "above", above) : json_add(object, "above", NULL);
+    if (failed)
+        return failed;
+    return bounded ? json_add_uint(object, "up_to", key.a) : json_add(object, "up_to", NULL);
+}
+
 void analysis_heading(const struct analysis_output *out, const char *format, ...)
 {
     va_list list;

@@ -66,6 +66,14 @@ void groups_release(struct groups *groups);
    "unknown" when all are unknown. */
 struct ga_text group_bytes(uint64_t bytes, uint64_t count, uint64_t unknown, uint64_t bounds);
 
+/* Size classes: powers of four from 4 KiB. a: the largest size of the class, UINT64_MAX above the largest class; b: 1 when the size is
+   unknown. */
+struct group_key group_size_class(uint64_t size, bool known);
+/* "≤ 64 KiB", "> 4 GiB", "unknown". */
+struct ga_text group_size_class_text(struct group_key key);
+/* Members above and up_to, null for what has no bound. 0, or -ENOMEM. */
+int group_size_class_json(struct group_key key, json_object *object);
+
 /* How groups are shown. user is the analysis's state. */
 struct groups_view {
     const char *title; /* "Surfaces" */

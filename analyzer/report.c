@@ -131,7 +131,7 @@ static int parse_time(const char *option, const char *text, int64_t *out, struct
             *out = (int64_t)(value * units[i].ns + 0.5);
             return 0;
         }
-    return ga_error_set(error, EINVAL, "--%s %s: say a time after the trace's start with its unit, as 1.5s or 200ms (ns, us, ms, s, m, h)",
+    return ga_error_set(error, EINVAL, "--%s %s: say a time after the trace's start with its unit (ns, us, ms, s, m, h), as 1.5s",
                         option, text);
 }
 

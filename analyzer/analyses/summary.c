@@ -272,14 +272,15 @@ static void text_origins(const struct group *all, const struct analysis_output *
 static void text_memory(const struct state *state, const struct group *all, const struct analysis_output *out)
 {
     uint64_t unknown = all->origins[GA_SIZE_UNKNOWN];
-    uint64_t lived = all->made + all->at_start, nowhere = unknown + all->at_start_unknown;
+    struct ga_text peak = group_bytes(all->peak_bytes, all->made + all->at_start, unknown + all->at_start_unknown,
+                                      all->bounds + all->at_start_bounds);
     if (!all->made && !all->at_start) {
         line(out, "Memory", "no allocation was made");
         return;
     }
     if (all->peak_bytes)
         line(out, "Memory", "peak %s in %s allocation%s, %s after the start",
-             group_bytes(all->peak_bytes, lived, nowhere, all->bounds + all->at_start_bounds).text, ga_count(all->peak_live).text, plural(all->peak_live),
+             peak.text, ga_count(all->peak_live).text, plural(all->peak_live),
              ga_duration((double)(all->peak_ns - state->totals.first_ns)).text);
     else
         line(out, "Memory", "no size is known: the calls name none, no decoder knows the private data, nothing was mapped or locked");

@@ -28,6 +28,10 @@ DRM = {
     "virtgpu_resource_create_blob": ("create", "bo_handle", "size", None, "requested"),
 }
 
+DRM.update({name: ("use", "handle") for name in (
+    "mode_map_dumb", "virtgpu_map", "qxl_map", "qxl_update_area", *("radeon_gem_" + name for name in (
+        "mmap", "pread", "pwrite", "set_domain", "wait_idle", "busy", "set_tiling", "get_tiling", "op", "va")))})
+
 
 def member(call, name):
     """The value after the call: NAME_out where it is told, else NAME."""
@@ -139,6 +143,7 @@ class Lives:
         for observer in self.observers:
             observer.died(thing, how)
             if memory.handles == 0 and how != "alive":
+                observer.gone_at = observer.ending(thing, how)[1]
                 observer.memory_gone(memory.maker)
         if memory.handles == 0:
             if memory.dma_buf and memory.maker.origin != "unknown":
@@ -306,15 +311,21 @@ class Lives:
             return
         if kind == "destroy":
             self.destroy("allocation", file, handle, begin, "freed")
+        elif kind == "use":
+            thing = self.find("allocation", file, handle, begin)
+            if thing:
+                self.used(thing, call)
         elif kind == "export":
             thing = self.find("allocation", file, handle, begin)
             if thing:
                 self.export(thing, call)
+                self.used(thing, call)
         elif kind == "import" and name != "gem_open":
             dma_buf = call.get("dma_buf", 0)
             thing = self.newest("allocation", file, handle)
             if thing and thing.given is None and (not dma_buf or thing.dma_buf == dma_buf):
                 thing.renewed = max(thing.renewed, end)
+                self.used(thing, call)
             else:
                 self.drm_born(name, call, handle, end, self.dma_bufs.get(dma_buf), dma_buf)
         elif kind == "import":
@@ -322,6 +333,10 @@ class Lives:
             self.drm_born(name, call, handle, end, memory, memory.dma_buf if memory else 0)
         else:
             self.drm_born(name, call, handle, end, None, 0)
+
+    def used(self, thing, call):
+        for observer in self.observers:
+            observer.used(thing, call)
 
     def export(self, thing, call):
         if call.get("dma_buf"):
@@ -378,6 +393,7 @@ class Lives:
     def call(self, call):
         provider, name = call["event"].split(":")
         begin, end = call["ts"], call["ts"] + call["duration_ns"]
+        self.current = call
         if provider == "drm":
             self.holders.setdefault((call["file"], call["process"]), call["file"])
         thread, marks = (call["process"], call["thread"]), call.get("marks", [])
@@ -484,6 +500,13 @@ def percentiles(values, count=False, total=False):
 
 
 class Observer:
+    lives = None
+
+    def ending(self, thing, how):
+        """The call that ended it, or None; and when its bytes were gone."""
+        call = self.lives.current if how in ("freed", "with_owner") else None
+        return call, call["ts"] + call["duration_ns"] if call else thing.died
+
     def call(self, call):
         pass
 
@@ -497,6 +520,9 @@ class Observer:
         pass
 
     def memory_gone(self, maker):
+        pass
+
+    def used(self, thing, call):
         pass
 
     def stranger(self):
@@ -751,6 +777,252 @@ class Calls(Observer):
         return differences + [f"{event}: not in the report" for event in self.kinds if event not in seen]
 
 
+def key_of_thread(call):
+    return call["process"], call["thread"]
+
+
+class Peak(Observer):
+    """What is alive at the peak: kept as a copy whenever there is a new one."""
+
+    def __init__(self):
+        self.alive, self.bytes, self.now, self.changes = {}, 0, float("-inf"), []
+        self.peak, self.at, self.ts = 0, [], None
+
+    def note(self, ns):
+        self.now = max(self.now, ns)
+        self.changes.append((self.now, self.bytes))
+
+    def born(self, thing):
+        if thing.imported:
+            return
+        self.alive[thing.id] = thing
+        self.bytes += thing.size
+        self.note(thing.born)
+        if self.bytes > self.peak:
+            self.peak, self.at, self.ts = self.bytes, list(self.alive.values()), self.now
+
+    def memory_gone(self, maker):
+        if not maker.imported:
+            del self.alive[maker.id]
+            self.bytes -= maker.size
+            self.note(self.gone_at)
+
+    def curve(self):
+        shift = 16
+        if not self.changes:
+            return {"first_ts": 0, "bucket_ns": 1 << shift, "max_bytes": [], "end_bytes": []}
+        while (self.changes[-1][0] >> shift) - (self.changes[0][0] >> shift) >= 512:
+            shift += 1
+        first, most, end = self.changes[0][0] >> shift, [], []
+        for ns, live in self.changes:
+            while len(end) <= (ns >> shift) - first:
+                most.append(end[-1] if end else 0)
+                end.append(end[-1] if end else 0)
+            most[-1], end[-1] = max(most[-1], live), live
+        return {"first_ts": first << shift, "bucket_ns": 1 << shift, "max_bytes": most, "end_bytes": end}
+
+    def check(self, report):
+        keys = {"surface": lambda t: (t.surface, t.call["process"]), "buffer": lambda t: (t.name, t.call["process"]),
+                "size": Size().key, "thread": lambda t: key_of_thread(t.call)}
+        names = {"surface": ("hPrivateRuntimeResourceHandle", "process"), "buffer": ("name", "process"), "size": ("above", "up_to"),
+                 "thread": ("process", "thread")}
+        differences = compare(self.curve(), report["over_time"], "over time")
+        expected = {"bytes": self.peak, "allocations": len(self.at), "ts": self.ts,
+                    "unknown_size": sum(t.origin == "unknown" for t in self.at),
+                    "lower_bounds": sum(t.origin == "mapped" for t in self.at)}
+        differences += compare(expected, report, "", spare={"over_time", "at_peak"})
+        for dimension, key in keys.items():
+            wanted = collections.defaultdict(lambda: [0, 0])
+            for thing in self.at:
+                d3dkmt = thing.call["event"].startswith("d3dkmt:")
+                if dimension != ("buffer" if d3dkmt else "surface"):
+                    wanted[key(thing)][0] += thing.size
+                    wanted[key(thing)][1] += 1
+            found = {tuple(e[n] for n in names[dimension]): [e["bytes"], e["allocations"]] for e in report["at_peak"][dimension]}
+            differences += compare(dict(wanted), found, dimension)
+        return differences
+
+
+class Lifetime(Observer):
+    def __init__(self):
+        self.ended = []
+
+    def died(self, thing, how):
+        if not thing.imported and how not in ("alive", "lost"):
+            self.ended.append(thing)
+
+    def check(self, report):
+        limits = [0] + [10 ** power for power in range(3, 12)] + [None]
+        differences = []
+        for low, high, entry in zip(limits, limits[1:], report):
+            of = [t for t in self.ended if low <= t.died - t.born and (high is None or t.died - t.born < high)]
+            differences += compare({"from_ns": low, "below_ns": high, "count": len(of), "bytes": sum(t.size for t in of),
+                                    "unknown_size": sum(t.origin == "unknown" for t in of),
+                                    "lower_bounds": sum(t.origin == "mapped" for t in of)}, entry, str(low))
+        return differences + ([] if len(report) == 10 else ["other classes"])
+
+
+class Sites(Observer):
+    """Allocations by thread, kind of call, and size."""
+
+    def __init__(self):
+        self.sites = {}
+        self.made, self.freed = None, None
+
+    def site(self, thing):
+        call = thing.call
+        size = None if thing.origin == "unknown" else thing.size
+        key = call["process"], call["thread"], call["event"], size
+        return self.sites.setdefault(key, {"made": 0, "things": [], "again": 0, "short": 0, "pool": 0, "most": 0, "freed_ts": 0,
+                                           "time": 0, "since": thing.born, "freed": 0, "surfaces": []})
+
+    def cost(self, which, call):
+        """A call's duration, when it is asked for the first time in a row."""
+        last, name = getattr(self, which), (call["process"], call["thread"], call["call"])
+        setattr(self, which, name)
+        return 0 if last == name else call["duration_ns"]
+
+    @staticmethod
+    def surface(surfaces):
+        given = [s for s in surfaces if s]
+        return {"surface": given[0] if given else 0, "other_surfaces": any(s != given[0] for s in given)}
+
+    def named(self, key, site):
+        return {"process": key[0], "thread": key[1], "event": key[2], "size": key[3], **self.surface(site["surfaces"])}
+
+    def compare(self, expected, report):
+        def name(entry):
+            return entry["process"], entry["thread"], entry["event"], entry["size"]
+        found = {name(entry): {k: v for k, v in entry.items() if k not in ("pid", "tid", "name")} for entry in report}
+        return compare({name(entry): entry for entry in expected}, found, "")
+
+
+class Leaks(Sites):
+    def born(self, thing):
+        if not thing.imported:
+            self.site(thing)["made"] += 1
+
+    def died(self, thing, how):
+        if thing.imported:
+            return
+        site = self.site(thing)
+        site["freed"] += how == "freed"
+        if how not in ("freed", "lost"):
+            site["things"].append(thing)
+            site["surfaces"].append(thing.surface)
+
+    def check(self, report):
+        freed = {(key[0], key[2]) for key, site in self.sites.items() if site["freed"]}
+        expected = []
+        for key, site in self.sites.items():
+            things = sorted(site["things"], key=lambda t: t.born)
+            if not things:
+                continue
+            first, last, time = things[0].born, things[-1].born, self.end - site["since"]
+            grows = (len(things) >= 3 and last - first >= time / 4 and
+                     sum(t.died - t.born for t in things) >= len(things) * (self.end - first) / 4)
+            elsewhere = (key[0], key[2]) in freed
+            lasts = [t for t in site["things"] if t.born == last]
+            expected.append({**self.named(key, site), "leak": grows and elsewhere, "grows": grows, "freed_elsewhere": elsewhere,
+                             "made": site["made"], "freed": site["freed"], "never_freed": len(things),
+                             "never_freed_bytes": sum(t.size for t in things), "first_ts": first, "last_ts": last,
+                             "first_call": things[0].call["call"], "last_call": lasts[0].call["call"]})
+        return self.compare(expected, report)
+
+
+class Churn(Sites):
+    MOMENT = 10 ** 8
+
+    def born(self, thing):
+        if thing.imported:
+            return
+        site = self.site(thing)
+        site["made"] += 1
+        if site["pool"] and thing.call["ts"] - site["freed_ts"] > self.MOMENT:
+            site["pool"] = 0
+        if site["pool"]:
+            site["pool"] -= 1
+            site["again"] += 1
+            site["time"] += self.cost("made", thing.call)
+            site["surfaces"].append(thing.surface)
+
+    def died(self, thing, how):
+        if thing.imported or how != "freed" or thing.died - thing.born > self.MOMENT:
+            return
+        site = self.site(thing)
+        site["short"] += 1
+        site["pool"] += 1
+        site["most"] = max(site["most"], site["pool"])
+        site["freed_ts"] = thing.died
+        site["time"] += self.cost("freed", self.lives.current)
+
+    def check(self, report):
+        return self.compare([{**self.named(key, site), "made": site["made"], "short_lived": site["short"], "made_again": site["again"],
+                              "bytes": None if key[3] is None else site["again"] * key[3], "time_ns": site["time"],
+                              "pool": site["most"]} for key, site in self.sites.items() if site["again"]], report)
+
+
+class Latency(Observer):
+    """Allocations that a call made, used or ended: D3DKMT's are looked up by the handles in it."""
+    ONE = {"lock2": "hAllocation", "unlock2": "hAllocation", "map_gpu_virtual_address": "hAllocation",
+           "update_allocation_property": "hAllocation"}
+    LIST = {"make_resident": "AllocationList", "evict": "AllocationList"}
+
+    def __init__(self):
+        self.about, self.kinds, self.calls = {}, collections.defaultdict(list), []
+
+    def note(self, thing, call):
+        name = call["process"], call["thread"], call["call"]
+        if self.about.get("name") != name:
+            self.about = {"name": name, "things": []}
+        self.about["things"].append(thing)
+
+    def born(self, thing):
+        self.note(thing, thing.call)
+
+    def died(self, thing, how):
+        call = self.ending(thing, how)[0]
+        if call:
+            self.note(thing, call)
+
+    def used(self, thing, call):
+        self.note(thing, call)
+
+    def call(self, call):
+        provider, event = call["event"].split(":")
+        if provider == "d3dkmt" and not failed(call):
+            handles = [call[self.ONE[event]]] if event in self.ONE else (call[self.LIST[event]] or []) if event in self.LIST else []
+            for handle in handles:
+                thing = self.lives.find("allocation", call["process"], handle, call["ts"]) if handle else None
+                if thing:
+                    self.note(thing, call)
+        things = self.about["things"] if self.about.get("name") == (call["process"], call["thread"], call["call"]) else []
+        unknown, size = sum(t.origin == "unknown" for t in things), sum(t.size for t in things)
+        self.about, key = {}, None
+        if things:
+            key = (None, None) if unknown == len(things) else Size().key(type("Of", (), {"size": size, "origin": "known"}))
+        self.kinds[call["event"], key].append(call["duration_ns"])
+        self.calls.append({"duration_ns": call["duration_ns"], "event": call["event"], "process": call["process"], "pid": call["pid"],
+                           "tid": call["tid"], "call": call["call"], "ts": call["ts"], "failed": failed(call),
+                           "allocations": len(things), "unknown_size": unknown, "bytes": size,
+                           "handle": things[0].handle if things else 0, "surface": things[0].surface if things else 0,
+                           "name": things[0].name if things else None})
+
+    def check(self, report):
+        slowest = sorted(self.calls, key=lambda call: -call["duration_ns"])[:64]
+        differences = compare(slowest, report["slowest"], "slowest")
+        seen = {}
+        for entry in report["by_kind_and_size"]:
+            seen[entry["event"], (entry["above"], entry["up_to"]) if entry["about_allocations"] else None] = entry
+        for key in self.kinds.keys() | seen.keys():
+            if key not in self.kinds or key not in seen:
+                differences.append(f"{key}: only in {'the report' if key in seen else 'what was recomputed'}")
+                continue
+            differences += compare({"calls": len(self.kinds[key]), "duration_ns": percentiles(self.kinds[key])},
+                                   {name: seen[key][name] for name in ("calls", "duration_ns")}, str(key))
+        return differences
+
+
 class Summary(Observer):
     def __init__(self):
         self.all, self.calls, self.failed, self.threads, self.strangers = Group(), 0, 0, set(), 0
@@ -830,10 +1102,13 @@ def main(list_path, report_path):
     with open(report_path) as file:
         report = json.load(file)
     analyses = {"summary": Summary(), "calls": Calls(), "device": Device(), "size": Size(), "surface": Surface(), "alive": Alive(),
-                "mapping": Mapping()}
+                "mapping": Mapping(), "peak": Peak(), "lifetime": Lifetime(), "leaks": Leaks(), "churn": Churn(),
+                "latency": Latency()}
     learning = Lives([], ({}, {}))
     follow(list_path, learning, [])
     lives = Lives(analyses.values(), (learning.late, learning.late_names))
+    for analysis in analyses.values():
+        analysis.lives, analysis.end = lives, report["summary"]["last_ts"]
     follow(list_path, lives, analyses.values())
     lives.finish(report["summary"]["last_ts"])
     differences = [f"{name}: nothing here recomputes it" for name in report if name not in analyses and name not in

@@ -1,0 +1,129 @@
+/* Sites: by thread, kind of call, and size. */
+#include "sites.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+
+/* The number of a thread, from 0; UINT64_MAX when memory is short. */
+static uint64_t dense(struct ga_map *threads, uint64_t process, uint32_t thread)
+{
+    uint64_t *place = ga_map_get(threads, process, thread), next = threads->count;
+    if (place)
+        return *place;
+    return ga_map_set(threads, process, thread, next) < 0 ? UINT64_MAX : next;
+}
+
+static struct site *site_new(struct sites *sites)
+{
+    if (ga_array_room(&sites->list, &sites->room, sites->count + 1, sizeof *sites->list) < 0)
+        return NULL;
+    struct site *site = calloc(1, sites->entry_size);
+    if (site)
+        sites->list[sites->count++] = site;
+    return site;
+}
+
+void *sites_get(struct sites *sites, const struct ga_life *life)
+{
+    if (sites->others && sites->threads.count > SITES_MAX)
+        return sites->others;
+    uint64_t thread = dense(&sites->threads, life->process, life->create_thread);
+    uint64_t a = thread << 32 | ga_row_id(life->row), b = life->origin == GA_SIZE_UNKNOWN ? UINT64_MAX : life->size;
+    uint64_t *place = thread == UINT64_MAX ? NULL : ga_map_get(&sites->index, a, b);
+    if (place)
+        return (void *)(uintptr_t)*place;
+    if (thread == UINT64_MAX || sites->others)
+        return sites->others;
+    struct site *site = site_new(sites);
+    if (!site)
+        return NULL;
+    *site = (struct site){.process = life->process,
+                          .size = life->origin == GA_SIZE_UNKNOWN ? 0 : life->size,
+                          .thread = life->create_thread,
+                          .tid = life->tid,
+                          .pid = life->pid,
+                          .row = life->row,
+                          .origin = life->origin,
+                          .file = life->file,
+                          .others = sites->count > SITES_MAX};
+    if (site->others)
+        return sites->others = site;
+    return ga_map_set(&sites->index, a, b, (uintptr_t)site) < 0 ? NULL : site;
+}
+
+void site_surface(struct site *site, const struct ga_life *life)
+{
+    if (life->name && !*site->name)
+        snprintf(site->name, sizeof site->name, "%s", life->name);
+    if (!life->surface || life->surface == site->surface)
+        return;
+    if (site->surface)
+        site->other_surfaces = true;
+    else
+        site->surface = life->surface;
+}
+
+void sites_release(struct sites *sites)
+{
+    for (size_t i = 0; i < sites->count; i++)
+        free(sites->list[i]);
+    free(sites->list);
+    ga_map_release(&sites->threads);
+    ga_map_release(&sites->index);
+    *sites = (struct sites){.entry_size = sites->entry_size};
+}
+
+struct site_text site_text(const struct site *site, const struct surface_names *names)
+{
+    struct site_text out;
+    const char *cut, *many = site->other_surfaces ? " and others" : "";
+    if (site->others)
+        snprintf(out.text, sizeof out.text, "all other places");
+    else if (ga_row_is_d3dkmt(site->row))
+        snprintf(out.text, sizeof out.text, "%s%s, thread %" PRIu32, surface_text(names, site->surface, site->process).text, many,
+                 site->tid);
+    else if (*site->name) {
+        int length = surface_name_shown(site->name, &cut);
+        snprintf(out.text, sizeof out.text, "buffer \"%.*s%s\", thread %" PRIu32, length, site->name, cut, site->tid);
+    } else {
+        snprintf(out.text, sizeof out.text, "buffers without a name on %.64s, thread %" PRIu32,
+                 site->file ? basename(site->file->path) : "a DRM device", site->tid);
+    }
+    return out;
+}
+
+struct ga_text site_size(const struct site *site)
+{
+    struct ga_text out = {"unknown size"};
+    return site->origin == GA_SIZE_UNKNOWN ? out : group_bytes(site->size, 1, 0, ga_size_is_bound(site->origin));
+}
+
+int site_json(const struct site *site, json_object *object)
+{
+    char event[96];
+    if (site->others)
+        return json_add(object, "others", json_object_new_boolean(true));
+    snprintf(event, sizeof event, "%s:%s", site->row->provider, site->row->event);
+    return json_add_id(object, "process", site->process) || json_add_uint(object, "pid", site->pid) ||
+                   json_add_uint(object, "thread", site->thread) || json_add_uint(object, "tid", site->tid) ||
+                   json_add_string(object, "event", event) ||
+                   (site->origin == GA_SIZE_UNKNOWN ? json_add(object, "size", NULL) : json_add_uint(object, "size", site->size)) ||
+                   json_add_uint(object, "surface", site->surface) ||
+                   json_add(object, "other_surfaces", json_object_new_boolean(site->other_surfaces)) ||
+                   json_add_string(object, "name", *site->name ? site->name : NULL)
+               ? -ENOMEM
+               : 0;
+}
+
+uint64_t site_cost(struct site_cost *last, const struct ga_call *call)
+{
+    const struct ga_call_header *header = call->header;
+    if (last->process == header->process && last->thread == header->thread && last->call == header->call)
+        return 0;
+    *last = (struct site_cost){header->process, header->call, header->thread};
+    return header->end > header->begin ? header->end - header->begin : 0;
+}
