@@ -8,13 +8,17 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <xxhash.h>
 
 #include "abi/query_text.h"
 #include "base/array.h"
 #include "base/map.h"
+#include "base/units.h"
 #include "replayer/plan_builder.h"
+#include "replayer/plan_image.h"
+#include "replayer/plan_walk.h"
 
 enum {
     PAGE = 4096,
@@ -46,6 +50,8 @@ static const struct {
     [REPLAY_SKIP_STUCK] = {"stuck", "what it waited for did not come within ten seconds"},
     [REPLAY_SKIP_STOPPED] = {"stopped", "the run was stopped"},
     [REPLAY_SKIP_NOT_YET] = {"not_yet", "a kind of call that replay does not issue"},
+    [REPLAY_SKIP_ASKED] = {"asked", "a call that --skip leaves out"},
+    [REPLAY_SKIP_ASKED_MAKER] = {"asked_maker", "it names what a call made that --skip leaves out"},
 };
 
 const char *replay_skip_text(enum replay_skip skip) { return skips[skip].text; }
@@ -68,6 +74,7 @@ struct pass {
     struct replay_plan_builder *b;
     const struct ga_call *call;
     struct replay_call *out;
+    uint32_t scratch_size; /* of its image with its blobs */
     replay_blob_source *blobs;
     void *user;
 };
@@ -91,7 +98,7 @@ static int image_extend(struct pass *p, size_t size, uint32_t *place)
     *place = p->out->image_size;
     plan->images_size += size;
     p->out->image_size += (uint32_t)size;
-    p->out->scratch_size += (uint32_t)size;
+    p->scratch_size += (uint32_t)size;
     return 0;
 }
 
@@ -316,11 +323,11 @@ static int add_room(struct pass *p, uint64_t address, uint64_t size, uint32_t pl
 {
     if (!address)
         return 0;
-    if (size > REPLAY_CALL_DATA_MAX || p->out->scratch_size + size + 16 > REPLAY_CALL_DATA_MAX) {
+    if (size > REPLAY_CALL_DATA_MAX || p->scratch_size + size + 16 > REPLAY_CALL_DATA_MAX) {
         skip(p, REPLAY_SKIP_TOO_LARGE);
         return 0;
     }
-    p->out->scratch_size += (uint32_t)((size + 15) & ~7ull);
+    p->scratch_size += (uint32_t)((size + 15) & ~7ull);
     int result = add_relocation(p, place, REPLAY_TO_ROOM, (uint32_t)size);
     if (result == 0)
         p->plan->relocations[p->plan->relocation_count - 1].skew = address & 7;
@@ -348,12 +355,12 @@ static int add_blob(struct pass *p, const struct ga_row *row, const struct ga_me
         skip(p, REPLAY_SKIP_NO_DATA);
         return 0;
     }
-    uint64_t scratch = p->out->scratch_size + (((uint64_t)p->plan->blobs[blob].size + 7) & ~7ull);
+    uint64_t scratch = p->scratch_size + (((uint64_t)p->plan->blobs[blob].size + 7) & ~7ull);
     if (scratch > REPLAY_CALL_DATA_MAX) {
         skip(p, REPLAY_SKIP_TOO_LARGE);
         return 0;
     }
-    p->out->scratch_size = (uint32_t)scratch;
+    p->scratch_size = (uint32_t)scratch;
     return add_relocation(p, place, REPLAY_TO_BLOB, (uint32_t)blob);
 }
 
@@ -626,6 +633,7 @@ static int new_call(struct replay_plan *plan, struct replay_call **out)
                                  .queue = REPLAY_NONE, .image = plan->images_size, .refs = plan->ref_count,
                                  .relocations = plan->relocation_count};
     plan->call_count++;
+    plan->recorded_count = plan->call_count;
     return 0;
 }
 
@@ -674,19 +682,20 @@ enum replay_skip replay_row_never(const struct ga_row *row)
     return REPLAY_ISSUED;
 }
 
-static enum replay_skip skip_by_marks(const struct ga_call *call)
+static enum replay_skip skip_by_marks(const struct replay_plan_options *options, const struct ga_call *call)
 {
+    bool asked = options->skips[ga_row_id(call->row)];
     if (call->header->marks & GA_MARK_UNREADABLE)
         return REPLAY_SKIP_UNREADABLE;
     if (call->header->marks & GA_MARK_NESTED)
         return REPLAY_SKIP_NESTED;
-    if (replay_row_never(call->row))
+    if (!asked && replay_row_never(call->row))
         return replay_row_never(call->row);
-    if (!replay_row_known(call->row))
+    if (!asked && !replay_row_known(call->row))
         return REPLAY_SKIP_NOT_YET;
     bool drm = ga_row_is_drm(call->row); /* drmIoctl repeats on EAGAIN, which is an answer (timeout) on /dev/dxg */
     bool interrupted = call->header->ret == -1 && (call->header->error == EINTR || (drm && call->header->error == EAGAIN));
-    return interrupted && call->header->layer == GA_LAYER_IOCTL ? REPLAY_SKIP_RETRY : REPLAY_ISSUED;
+    return interrupted && call->header->layer == GA_LAYER_IOCTL ? REPLAY_SKIP_RETRY : asked ? REPLAY_SKIP_ASKED : REPLAY_ISSUED;
 }
 
 /* Bytes of the GPU addresses that a call maps, reserves or frees; 0 for others. */
@@ -767,6 +776,25 @@ static int note_answer(struct pass *p)
     return 0;
 }
 
+/* Calls with the same bytes share them: handles are zero, so that many do. Not where the walk puts an address into them. */
+static int share_image(struct pass *p)
+{
+    enum { DISTINCT_MAX = 1 << 20 };
+    struct replay_plan *plan = p->plan;
+    struct replay_call *out = p->out;
+    if (!out->image_size || walk_changes_image(replay_row(out)))
+        return 0;
+    const unsigned char *bytes = plan->images + out->image;
+    uint64_t hash = XXH3_64bits(bytes, out->image_size), *known = ga_map_get(&p->b->images, hash, out->image_size);
+    if (!known)
+        return p->b->images.count < DISTINCT_MAX ? ga_map_set(&p->b->images, hash, out->image_size, out->image) : 0;
+    if (memcmp(plan->images + *known, bytes, out->image_size) != 0)
+        return 0;
+    plan->images_size = out->image;
+    out->image = *known;
+    return 0;
+}
+
 static int add_call(struct pass *p)
 {
     const struct ga_call *call = p->call;
@@ -785,10 +813,12 @@ static int add_call(struct pass *p)
     out->status = call->status;
     out->failed = call->failed;
     out->bytes = made_bytes(call);
-    out->skip = (uint8_t)skip_by_marks(call);
+    out->skip = (uint8_t)skip_by_marks(&p->b->options, call);
     if (replay_fence_place(call->row) && !call->failed && !out->skip) {
+        if (ga_array_room(&p->b->fence_values, &p->b->fence_value_room, p->plan->paging_count + 2u, sizeof(uint64_t)) < 0)
+            return -ENOMEM;
         out->paging = ++p->plan->paging_count;
-        out->fence_value = ga_member_out(ga_row_member(call->row, "PagingFenceValue"), call->record);
+        p->b->fence_values[out->paging] = ga_member_out(ga_row_member(call->row, "PagingFenceValue"), call->record);
     }
     result = find_lane(p->plan, header, &out->lane);
     if (result == 0)
@@ -812,7 +842,12 @@ static int add_call(struct pass *p)
     for (uint32_t i = first_ref; i < p->plan->ref_count; i++)
         if (p->plan->refs[i].kind == REPLAY_NAME)
             p->plan->refs[i].scope = header->device;
-    return result;
+    return result < 0 ? result : share_image(p);
+}
+
+static int too_many_calls(uint64_t allowed, struct ga_error *error)
+{
+    return ga_error_set(error, EFBIG, "the trace has more than %" PRIu64 " calls; raise --max-calls to take it", allowed);
 }
 
 static int explain(struct replay_plan *plan, int result, struct ga_error *error)
@@ -821,8 +856,7 @@ static int explain(struct replay_plan *plan, int result, struct ga_error *error)
     case 0:
         return 0;
     case -EFBIG:
-        return ga_error_set(error, EFBIG, "the trace has more than %" PRIu64 " calls; raise --max-calls to take it",
-                            plan->builder->options.max_calls);
+        return too_many_calls(plan->builder->options.max_calls, error);
     case -EMFILE:
         return ga_error_set(error, EMFILE, "the trace has calls of more than %d threads; a replay has no more", REPLAY_LANES_MAX);
     case -E2BIG:
@@ -832,10 +866,25 @@ static int explain(struct replay_plan *plan, int result, struct ga_error *error)
     }
 }
 
+/* Where a range of calls begins and ends. */
+static void note_number(struct replay_plan_builder *b, const struct ga_call *call)
+{
+    const struct replay_range *range = &b->options.range;
+    uint64_t begin = (uint64_t)clamp_time(call->header->begin);
+    b->number++;
+    if (range->unit == REPLAY_RANGE_CALLS && b->number >= range->from && !b->from_found) {
+        b->from_found = true;
+        b->from_ns = begin;
+    }
+    if (b->number <= range->to)
+        b->to_ns = begin;
+}
+
 int replay_plan_add_call(struct replay_plan *plan, const struct ga_call *call, replay_blob_source *blobs, void *user,
                          struct ga_error *error)
 {
     struct pass pass = {.plan = plan, .b = plan->builder, .call = call, .blobs = blobs, .user = user};
+    note_number(plan->builder, call);
     if (ga_row_is_mapping(call->row))
         return 0; /* the CPU's mappings are the replay's own: --populate touch */
     return explain(plan, add_call(&pass), error);
@@ -862,6 +911,7 @@ static int add_close(struct replay_plan *plan, const struct ga_gpualloc_file_clo
         return result;
     static const struct replay_reference ends = {.kind = REPLAY_FILE, .role = REPLAY_ENDS};
     pass.out->begin_ns = pass.out->end_ns = clamp_time(closed->begin);
+    pass.out->skip = b->options.skips[GA_ROW_COUNT] ? REPLAY_SKIP_ASKED : REPLAY_ISSUED;
     pass.out->file = (uint32_t)*file;
     return add_ref(&pass, &ends, 0, 0, closed->file);
 }
@@ -892,6 +942,8 @@ static void release_builder(struct replay_plan *plan)
     ga_map_release(&b->blobs);
     ga_map_release(&b->shapes);
     ga_map_release(&b->sizes);
+    ga_map_release(&b->images);
+    free(b->fence_values);
     free(b);
     plan->builder = NULL;
 }
@@ -922,32 +974,44 @@ static void compute_hash(struct replay_plan *plan)
     plan->hash = hash;
 }
 
+/* What a user does not allow, also of a plan that comes from the cache. */
+int replay_plan_check(const struct replay_plan *plan, const struct replay_plan_options *options, struct ga_error *error)
+{
+    if (options->max_calls && plan->recorded_count > options->max_calls)
+        return too_many_calls(options->max_calls, error);
+    if (!options->max_bytes || plan->peak_bytes <= options->max_bytes)
+        return 0;
+    return ga_error_set(error, EFBIG, "the recording has %s alive at once, and --max-bytes allows %s",
+                        ga_bytes(plan->peak_bytes).text, ga_bytes(options->max_bytes).text);
+}
+
 int replay_plan_finish(struct replay_plan *plan, struct ga_error *error)
 {
     int result = replay_plan_resolve(plan, error);
+    if (result == 0)
+        result = replay_plan_check(plan, &plan->builder->options, error);
     if (result < 0)
         return result;
     compute_hash(plan);
     release_builder(plan);
-    return 0;
+    result = replay_plan_flatten(plan);
+    return result < 0 ? ga_error_errno(error, -result, "the plan") : 0;
+}
+
+void replay_plan_populate(const struct replay_plan *plan)
+{
+    if (plan->mapping && madvise(plan->mapping, plan->mapping_size, MADV_POPULATE_READ) == 0)
+        return;
+    for (size_t at = 0; at < plan->mapping_size; at += PAGE) /* older than Linux 5.14 */
+        (void)*((const volatile char *)plan->mapping + at);
 }
 
 void replay_plan_release(struct replay_plan *plan)
 {
     release_builder(plan);
-    free(plan->calls);
-    free(plan->lanes);
-    free(plan->order);
-    free(plan->objects);
-    free(plan->refs);
-    free(plan->relocations);
-    free(plan->dependencies);
-    free(plan->fences);
-    free(plan->signals);
-    free(plan->blobs);
-    free(plan->memories);
-    free(plan->files);
-    free(plan->images);
-    free(plan->data);
+    if (plan->mapping)
+        munmap(plan->mapping, plan->mapping_size);
+    else
+        replay_plan_free_arrays(plan);
     *plan = (struct replay_plan){0};
 }

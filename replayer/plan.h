@@ -1,6 +1,7 @@
 /*
  * Plans: a trace compiled for replay. Flat arrays, objects numbered anew, private data resolved, one lane a captured thread,
  * and what each call must wait for. Building parses and allocates; what runs from a plan does neither.
+ * A finished plan is one piece of memory, which is also its form in a file.
  *
  * A call is an image: the argument structure followed by the arrays that it points to, as they were before the call, handles
  * zero. refs say where handles go and come from, relocations where pointers go. A plan is read-only once finished.
@@ -45,6 +46,8 @@ enum replay_skip {
     REPLAY_SKIP_STUCK,
     REPLAY_SKIP_STOPPED,
     REPLAY_SKIP_NOT_YET,
+    REPLAY_SKIP_ASKED,
+    REPLAY_SKIP_ASKED_MAKER,
     REPLAY_SKIPS
 };
 /* For people ("names an object that was made before the recording") and for JSON ("stranger"). */
@@ -53,19 +56,23 @@ const char *replay_skip_name(enum replay_skip skip);
 
 enum replay_order { REPLAY_ORDER_MEMORY, REPLAY_ORDER_RESOURCE };
 
+/* What kind of call: for --skip, and for figures of a plan. */
+enum replay_class { REPLAY_CREATES, REPLAY_DESTROYS, REPLAY_MAPS, REPLAY_SHARES, REPLAY_WAITS, REPLAY_SUBMITS, REPLAY_OTHER,
+                    REPLAY_CLASSES };
+
 struct replay_object {
     uint8_t kind;        /* enum replay_object_kind */
     bool stranger;       /* never made: named by a failing call, it gets a handle that no driver gives */
     bool supplied;       /* made before the recording, or told by nobody: an adapter, its id or a device, which the backend supplies */
     bool other_kind;     /* a stranger that was there, but no such object: a descriptor that is no dma-buf or NT handle */
     bool by_value;       /* sync object: waited for and signalled by one value, not by an array of them (no monitored fence) */
+    uint8_t origin;      /* allocation: enum ga_size_origin, where its size was learnt */
     uint32_t owner;      /* object that takes it along when it ends, or REPLAY_NONE */
     uint32_t maker;      /* call, or REPLAY_NONE */
     uint32_t memory;     /* of what this is a handle: the object that the memory, resource or sync object was made as */
     uint64_t recorded;   /* its handle in the recording */
     uint64_t scope;      /* process instance, file or device that the handle belonged to */
     uint64_t size;       /* bytes; 0 when unknown */
-    uint8_t origin;      /* allocation: enum ga_size_origin, where its size was learnt */
 };
 
 struct replay_ref {
@@ -117,10 +124,9 @@ struct replay_file {
 };
 
 struct replay_call {
-    int64_t begin_ns, end_ns; /* since the first call */
+    int64_t begin_ns, end_ns; /* since the first timed call began: of the prologue's, below 0 */
     uint64_t image;           /* in plan.images */
     uint32_t image_size;
-    uint32_t scratch_size;    /* image with its blobs */
     uint32_t argument_size;   /* bytes of the structure as the program passed it */
     uint32_t lane, sequence;
     uint32_t arrival;         /* place in the order of completion */
@@ -130,7 +136,6 @@ struct replay_call {
     uint32_t signals, signal_count; /* in plan.signals: calls without which a wait would not end */
     uint32_t paging;          /* what it asks for is there when a paging queue's fence says so: its place in a run's values, from 1 */
     uint32_t queue;           /* then: object of the paging queue, or REPLAY_NONE */
-    uint64_t fence_value;     /* then: the value in the recording */
     uint64_t call;            /* number in its thread, for messages */
     uint64_t bytes;           /* of what it makes, ends or names; 0 when unknown */
     int64_t ret;              /* as recorded */
@@ -151,7 +156,8 @@ struct replay_lane {
     uint64_t process;
     uint32_t thread, tid;
     uint32_t first, count; /* in plan.order */
-    uint32_t scratch_size; /* of its largest call */
+    uint32_t prologue;     /* so many of them, the first, are not timed */
+    uint32_t scratch_size; /* of its largest call: the image with its blobs */
 };
 
 struct replay_plan {
@@ -167,6 +173,9 @@ struct replay_plan {
     struct replay_memory *memories;
     struct replay_file *files;
     unsigned char *images, *data;
+    uint32_t prologue;       /* the first so many calls make what is alive when the range begins: issued before it, not timed; all of
+                                them are done before the first call of the range begins */
+    uint32_t recorded_count; /* calls of the trace; those that neither are in the range nor make anything for it are not in calls */
     uint32_t call_count, lane_count, object_count, file_count, blob_count, memory_count;
     uint32_t ref_count, relocation_count, dependency_count, fence_count, signal_count, paging_count;
     struct {
@@ -177,16 +186,40 @@ struct replay_plan {
     uint64_t images_size, data_size;
     uint64_t hash;        /* of what is issued and in which order; the same for the same trace and options */
     uint64_t peak_bytes;  /* recorded bytes alive at most, of sizes that are known */
-    uint64_t span_ns;     /* from the first call's begin to the last one's end */
+    uint64_t span_ns;     /* from the first timed call's begin to the last one's end */
     enum replay_order memory_order;
+    void *mapping;        /* of a finished plan: all of its arrays, see plan_image.h; read-only */
+    size_t mapping_size;
     struct replay_plan_builder *builder; /* null once finished */
+};
+
+/* A part of a trace. Calls count from 1, as `gpualloc list` prints them; times are ns since the first call's begin. A call is in it
+   that began neither before call FROM did, or the time FROM, nor after TO. */
+struct replay_range {
+    enum { REPLAY_RANGE_ALL, REPLAY_RANGE_CALLS, REPLAY_RANGE_TIMES } unit;
+    uint64_t from, to;
 };
 
 struct replay_plan_options {
     uint64_t max_calls; /* a trace with more is refused; 0: no limit but 2^31 */
     uint64_t max_bytes; /* a trace with more recorded bytes alive at once is refused; 0: no limit */
     enum replay_order order;
+    struct replay_range range;
+    bool skips[GA_ROW_COUNT + 1]; /* requests that are not issued, by row; the last entry: files' last closes */
+    bool no_cache;      /* replay_plan_load: neither look for the plan in the user's cache folder nor keep it there */
 };
+
+/* "100..200", "1.5s..2s", "..2000", "10ms..". */
+int replay_range_parse(struct replay_range *range, const char *text, struct ga_error *error);
+/* A class ("create"), a call ("create_allocation", "d3dkmt:create_allocation") or "close". May be called again. */
+int replay_skip_kind(struct replay_plan_options *options, const char *kind, struct ga_error *error);
+/* What a verb's options --range (null: all) and --skip say. */
+int replay_plan_ask(struct replay_plan_options *options, const char *range, const char *const *skips, size_t skip_count,
+                    struct ga_error *error);
+/* row: null for a file's last close. */
+enum replay_class replay_class_of(const struct ga_row *row);
+/* "create", …; null after the last. */
+extern const char *const replay_class_names[REPLAY_CLASSES + 1];
 
 /* Finds the bytes of private data; as ga_reader_blob. */
 typedef int replay_blob_source(void *user, uint64_t hash, const void **data, uint32_t *size);
@@ -204,8 +237,12 @@ int replay_plan_add_event(struct replay_plan *plan, const struct ga_row *row, co
 /* What became known of the size of an allocation that a call made, by thread and number of the call. Before finish. */
 int replay_plan_add_size(struct replay_plan *plan, const struct ga_life *life, struct ga_error *error);
 int replay_plan_finish(struct replay_plan *plan, struct ga_error *error);
+/* Refuses a plan that is more than the options' limits allow: -EFBIG. finish and load have asked. */
+int replay_plan_check(const struct replay_plan *plan, const struct replay_plan_options *options, struct ga_error *error);
 /* A plan of zeros is fine. */
 void replay_plan_release(struct replay_plan *plan);
+/* A plan from the cache is read from its file when it is touched: this touches all of it, so that no run reads a file. */
+void replay_plan_populate(const struct replay_plan *plan);
 
 /* The fence value that the recording's paging call was given is where its structure has it: bytes into the image. */
 uint32_t replay_fence_place(const struct ga_row *row);

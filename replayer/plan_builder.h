@@ -15,6 +15,12 @@ struct replay_plan_builder {
     struct ga_map shapes;  /* arrival, 0: hash of a resource's runtime data; arrival, 1: number of its allocations */
     struct ga_map sizes;   /* lane and handle, call in its thread: size and, in the lowest byte, its origin */
     size_t call_room, lane_room, ref_room, relocation_room, blob_room, memory_room, file_room, image_room, data_room, object_room;
+    struct ga_map images;  /* of an image that nothing changes: its hash, its size -> where the same bytes are in plan.images */
+    uint64_t *fence_values; /* by call.paging: what the recorded call was given */
+    size_t fence_value_room;
+    uint64_t number;       /* of the newest call, as `gpualloc list` counts */
+    uint64_t from_ns, to_ns; /* of a range of calls: begins of its first and its last */
+    bool from_found;
     int error; /* of the first thing that went wrong inside a call */
 };
 

@@ -1,8 +1,8 @@
-/* A plan from a trace directory. */
+/* A plan from a trace directory, or from the cache. */
 #include <errno.h>
 #include <stdio.h>
 
-#include "replayer/plan.h"
+#include "replayer/plan_cache.h"
 
 struct load {
     struct replay_plan *plan;
@@ -61,8 +61,8 @@ static int check_loss(const struct ga_reader_totals *totals, bool accept_loss, s
                                         "is there");
 }
 
-int replay_plan_load(struct replay_plan *plan, const char *trace, const struct replay_plan_options *options, bool accept_loss,
-                     struct ga_error *error)
+static int compile(struct replay_plan *plan, const char *trace, const struct replay_plan_options *options, bool accept_loss,
+                   bool *whole, struct ga_error *error)
 {
     static const struct ga_reader_ops ops = {.call = on_call, .event = on_event};
     static const struct ga_lives_ops lives = {.died = on_died, .sized = on_sized, .blob = find_blob};
@@ -81,13 +81,32 @@ int replay_plan_load(struct replay_plan *plan, const char *trace, const struct r
         result = ga_lives_finish(load.lives, load.last_ns);
     if (*refusal.text) /* ours says more than what the reader made of it */
         ga_error_set(error, -result, "%s: %s", trace, refusal.text);
+    *whole = result == 0 && !ga_reader_lossy(ga_reader_totals(load.reader));
     if (result == 0)
         result = check_loss(ga_reader_totals(load.reader), accept_loss, error);
     if (result == 0 && plan->call_count == 0)
         result = ga_error_set(error, ENOMSG, "%s: there is no call in it to replay", trace);
-    if (result == 0)
-        result = replay_plan_finish(plan, error);
     ga_lives_destroy(load.lives);
-    ga_reader_close(load.reader);
+    ga_reader_close(load.reader); /* what it remembers is memory that the rest may need */
+    return result == 0 ? replay_plan_finish(plan, error) : result;
+}
+
+int replay_plan_load(struct replay_plan *plan, const char *trace, const struct replay_plan_options *options, bool accept_loss,
+                     struct ga_error *error)
+{
+    struct replay_cache cache;
+    bool whole = false;
+    replay_cache_open(&cache, trace, options);
+    int result = replay_cache_load(&cache, plan);
+    if (result == 0) {
+        result = replay_plan_check(plan, options, error);
+    } else {
+        result = compile(plan, trace, options, accept_loss, &whole, error);
+        if (result == 0)
+            replay_plan_seal(plan, &cache.key);
+        if (result == 0 && whole) /* what was lost is said each time */
+            replay_cache_store(&cache, trace, plan);
+    }
+    replay_cache_close(&cache);
     return result;
 }

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "base/array.h"
-#include "base/units.h"
 #include "replayer/plan_walk.h"
 
 enum name_space { PROCESS_HANDLES, ADAPTERS, LUIDS, FILES, GEM_HANDLES, DMA_BUFS, NAMES, NT_HANDLES,
@@ -90,7 +89,8 @@ static int new_life(struct walk *w)
             return -ENOMEM;
         w->lives[w->life_count++] =
             (struct life){.first_user = REPLAY_NONE, .first_child = REPLAY_NONE, .next_sibling = REPLAY_NONE, .space = REPLAY_NONE,
-                          .binding = REPLAY_NONE, .pagings = REPLAY_NONE, .signals = REPLAY_NONE, .waits = REPLAY_NONE};
+                          .binding = REPLAY_NONE, .pagings = REPLAY_NONE, .signals = REPLAY_NONE, .waits = REPLAY_NONE,
+                          .ended_by = REPLAY_NONE};
     }
     return 0;
 }
@@ -159,13 +159,14 @@ static void hold_memory(struct walk *w, uint32_t object)
         w->plan->peak_bytes = w->alive_bytes > UINT64_MAX ? UINT64_MAX : (uint64_t)w->alive_bytes;
 }
 
-/* The object and what it owns end. Returns the bytes of its allocations. */
-static uint64_t end_object(struct walk *w, uint32_t object)
+/* The object and what it owns end, by a call or for a reason that was not recorded. Returns the bytes of its allocations. */
+static uint64_t end_object(struct walk *w, uint32_t object, uint32_t call)
 {
     struct replay_object *o = &w->plan->objects[object];
     if (w->lives[object].dead)
         return 0;
     w->lives[object].dead = true;
+    w->lives[object].ended_by = call;
     struct replay_ref self = {.recorded = o->recorded, .scope = o->scope, .kind = o->kind};
     uint64_t *entry = o->kind == REPLAY_RANGE ? NULL : find(w, &self), bytes = 0;
     if (entry && *entry == object)
@@ -176,7 +177,7 @@ static uint64_t end_object(struct walk *w, uint32_t object)
             w->alive_bytes -= bytes;
     }
     for (uint32_t child = w->lives[object].first_child; child != REPLAY_NONE; child = w->lives[child].next_sibling)
-        if (__builtin_add_overflow(bytes, end_object(w, child), &bytes))
+        if (__builtin_add_overflow(bytes, end_object(w, child, call), &bytes))
             bytes = UINT64_MAX;
     return bytes;
 }
@@ -227,15 +228,14 @@ static int end_by_call(struct walk *w, uint32_t call, uint32_t object)
         result = walk_add_edge(w, call, w->users[u].call);
     if (w->plan->objects[object].kind == REPLAY_RANGE)
         walk_range_end(w, object, call);
-    count_bytes(&w->plan->calls[call], end_object(w, object));
+    count_bytes(&w->plan->calls[call], end_object(w, object, call));
     return result;
 }
 
 /* What a map or reserve asks for is the program's own choice when it lies in no range that is known. */
-static bool chooses_address(const struct replay_call *call)
+bool walk_chooses_address(const struct ga_row *row)
 {
-    return ga_row_id(replay_row(call)) == GA_ROW_d3dkmt_map_gpu_virtual_address ||
-           ga_row_id(replay_row(call)) == GA_ROW_d3dkmt_reserve_gpu_virtual_address;
+    return ga_row_id(row) == GA_ROW_d3dkmt_map_gpu_virtual_address || ga_row_id(row) == GA_ROW_d3dkmt_reserve_gpu_virtual_address;
 }
 
 /* The living object that a reference means, or REPLAY_NONE; where kinds are open, the reference gets the object's. */
@@ -263,7 +263,7 @@ static int look_up(struct walk *w, uint32_t number, struct replay_ref *ref, uint
 /* Nothing is known by that name. */
 static int unknown(struct walk *w, struct replay_call *call, struct replay_ref *ref)
 {
-    if (ref->kind != REPLAY_RANGE || !chooses_address(call))
+    if (ref->kind != REPLAY_RANGE || !walk_chooses_address(replay_row(call)))
         return stranger(w, call, ref);
     memcpy(w->plan->images + call->image + ref->place, &ref->recorded, sizeof ref->recorded);
     call->own_address = true;
@@ -430,7 +430,7 @@ static int made(struct walk *w, uint32_t number, struct replay_ref *ref)
         return result == 0 && before ? walk_add_edge(w, number, maker) : result;
     }
     if (known)
-        end_object(w, (uint32_t)*known);
+        end_object(w, (uint32_t)*known, REPLAY_NONE);
     ref->object = walk_new_object(w, ref, number);
     if (ref->object == REPLAY_NONE)
         return -ENOMEM;
@@ -525,6 +525,18 @@ static int place_edges(struct walk *w)
     return 0;
 }
 
+/* As plan.c counted: each blob and each room begins at a multiple of 8. */
+static uint32_t scratch_size_of(const struct replay_plan *plan, const struct replay_call *call)
+{
+    uint32_t size = call->image_size;
+    for (uint32_t r = call->relocations; r < call->relocations + call->relocation_count; r++)
+        if (plan->relocations[r].kind == REPLAY_TO_BLOB)
+            size += (plan->blobs[plan->relocations[r].target].size + 7) & ~7u;
+        else if (plan->relocations[r].kind == REPLAY_TO_ROOM)
+            size += (plan->relocations[r].target + 15) & ~7u;
+    return size;
+}
+
 static int place_lanes(struct replay_plan *plan)
 {
     plan->order = calloc((size_t)plan->call_count + 1, sizeof *plan->order);
@@ -538,30 +550,35 @@ static int place_lanes(struct replay_plan *plan)
     for (uint32_t c = 0; c < plan->call_count; c++) {
         struct replay_lane *lane = &plan->lanes[plan->calls[c].lane];
         plan->order[lane->first + plan->calls[c].sequence] = c;
-        if (lane->scratch_size < plan->calls[c].scratch_size)
-            lane->scratch_size = plan->calls[c].scratch_size;
+        uint32_t scratch_size = scratch_size_of(plan, &plan->calls[c]);
+        if (lane->scratch_size < scratch_size)
+            lane->scratch_size = scratch_size;
     }
     return 0;
 }
 
-static int prepare(struct walk *w)
+static int prepare(struct walk *w, struct ga_error *error)
 {
     struct replay_plan *plan = w->plan;
-    size_t calls = plan->call_count, lanes = plan->lane_count;
+    size_t lanes = plan->lane_count;
+    if (plan->call_count)
+        qsort(plan->calls, plan->call_count, sizeof *plan->calls, by_begin);
+    int result = walk_subset_cut(w, error);
+    if (result < 0)
+        return result;
+    size_t calls = plan->call_count;
     w->events = malloc((2 * calls + 1) * sizeof *w->events);
     w->known = calloc(lanes * lanes + 1, sizeof *w->known);
     w->last_free = malloc((lanes + 1) * sizeof *w->last_free);
     if (!w->events || !w->known || !w->last_free || new_life(w) < 0)
-        return -ENOMEM;
+        return ga_error_errno(error, ENOMEM, "finding the plan's objects");
     memset(w->last_free, 0xff, (lanes + 1) * sizeof *w->last_free);
-    if (calls)
-        qsort(plan->calls, calls, sizeof *plan->calls, by_begin);
-    int64_t first = calls ? plan->calls[0].begin_ns : 0;
+    int64_t first = calls ? plan->calls[w->range_first].begin_ns : 0;
     for (uint32_t c = 0; c < calls; c++) {
         struct replay_call *call = &plan->calls[c];
         call->begin_ns = (int64_t)((uint64_t)call->begin_ns - (uint64_t)first);
         call->end_ns = (int64_t)((uint64_t)call->end_ns - (uint64_t)first);
-        if ((uint64_t)call->end_ns > plan->span_ns)
+        if (c >= w->range_first && (uint64_t)call->end_ns > plan->span_ns)
             plan->span_ns = (uint64_t)call->end_ns;
         w->events[2 * c] = (struct event){call->begin_ns, 2ull * call->arrival, c, false};
         w->events[2 * c + 1] = (struct event){call->end_ns, 2ull * call->arrival + 1, c, true};
@@ -570,29 +587,67 @@ static int prepare(struct walk *w)
     return 0;
 }
 
-static int check_bytes(const struct replay_plan *plan, struct ga_error *error)
+/* What names an object whose maker is left out as asked is left out too. */
+static void spread_asked(struct replay_plan *plan)
 {
-    uint64_t allowed = plan->builder->options.max_bytes;
-    if (!allowed || plan->peak_bytes <= allowed)
-        return 0;
-    return ga_error_set(error, EFBIG, "the recording has %s alive at once, and --max-bytes allows %s",
-                        ga_bytes(plan->peak_bytes).text, ga_bytes(allowed).text);
+    bool any = false;
+    for (uint32_t c = 0; c < plan->call_count; c++) {
+        struct replay_call *call = &plan->calls[c];
+        any |= call->skip == REPLAY_SKIP_ASKED;
+        for (uint32_t r = call->refs; any && !call->skip && r < call->refs + call->ref_count; r++) {
+            const struct replay_ref *ref = &plan->refs[r];
+            uint32_t maker = ref->object == REPLAY_NONE ? REPLAY_NONE : plan->objects[ref->object].maker;
+            if (maker == REPLAY_NONE || ref->role == REPLAY_MAKES || ref->role == REPLAY_AGAIN)
+                continue;
+            if (plan->calls[maker].skip == REPLAY_SKIP_ASKED || plan->calls[maker].skip == REPLAY_SKIP_ASKED_MAKER)
+                call->skip = REPLAY_SKIP_ASKED_MAKER;
+        }
+    }
+}
+
+static int walk_calls(struct walk *w)
+{
+    int result = 0;
+    for (size_t e = 0; result == 0 && e < 2 * (size_t)w->plan->call_count; e++) {
+        const struct event *event = &w->events[e];
+        if (!event->end && event->call == w->range_first && event->call)
+            result = walk_subset_begin(w);
+        if (result == 0)
+            result = event->end ? end_call(w, event->call) : begin_call(w, event->call);
+    }
+    return result;
+}
+
+static int place_all(struct walk *w)
+{
+    int result = find_last_uses(w);
+    if (result == 0)
+        result = walk_waits_finish(w);
+    if (result == 0)
+        result = place_edges(w);
+    if (result == 0)
+        result = place_lanes(w->plan);
+    if (result < 0 || !w->range_first)
+        return result;
+    result = walk_subset_keep(w);
+    free(w->plan->order);
+    w->plan->order = NULL;
+    return result < 0 ? result : place_lanes(w->plan);
 }
 
 int replay_plan_resolve(struct replay_plan *plan, struct ga_error *error)
 {
     struct walk w = {.plan = plan};
-    int result = plan->call_count && !plan->lane_count ? -EINVAL : prepare(&w);
-    for (size_t e = 0; result == 0 && e < 2 * (size_t)plan->call_count; e++)
-        result = w.events[e].end ? end_call(&w, w.events[e].call) : begin_call(&w, w.events[e].call);
-    if (result == 0)
-        result = find_last_uses(&w);
-    if (result == 0)
-        result = walk_waits_finish(&w);
-    if (result == 0)
-        result = place_edges(&w);
-    if (result == 0)
-        result = place_lanes(plan);
+    int result = plan->call_count && !plan->lane_count ? ga_error_errno(error, EINVAL, "a plan without lanes") : prepare(&w, error);
+    if (result == 0) {
+        result = walk_calls(&w);
+        if (result == 0)
+            spread_asked(plan);
+        if (result == 0)
+            result = place_all(&w);
+        if (result < 0)
+            ga_error_errno(error, -result, "finding the plan's objects");
+    }
     for (int i = 0; i < WALK_SPACES; i++)
         ga_map_release(&w.spaces[i]);
     walk_ranges_release(&w);
@@ -603,5 +658,6 @@ int replay_plan_resolve(struct replay_plan *plan, struct ga_error *error)
     free(w.edges);
     free(w.known);
     free(w.last_free);
-    return result < 0 ? ga_error_errno(error, -result, "finding the plan's objects") : check_bytes(plan, error);
+    free(w.alive);
+    return result;
 }

@@ -141,6 +141,14 @@ static const struct fence_use *use_of(const struct replay_call *call)
     return NULL;
 }
 
+bool walk_changes_image(const struct ga_row *row)
+{
+    for (size_t i = 0; i < sizeof fence_uses / sizeof *fence_uses; i++)
+        if (ga_row_id(row) == fence_uses[i].row)
+            return true;
+    return walk_chooses_address(row);
+}
+
 /* One word is a pointer to values or a value: the object decides which. */
 static void settle_union(struct walk *w, struct replay_call *call, const struct fence_use *use)
 {
@@ -384,7 +392,7 @@ static int add_pagings(struct walk *w, uint32_t number)
     for (uint32_t child = w->lives[call->queue].first_child; result == 0 && child != REPLAY_NONE;
          child = w->lives[child].next_sibling)
         if (plan->objects[child].kind == REPLAY_SYNC_OBJECT)
-            result = add_signal(w, child, call->fence_value, number);
+            result = add_signal(w, child, plan->builder->fence_values[call->paging], number);
     return result;
 }
 

@@ -25,6 +25,7 @@ struct life { /* of an object, by its number */
     uint32_t pagings; /* walk.pagings: the newest calls after which it is where it should be */
     uint32_t signals; /* walk.signals: the newest call that sets a fence (or that a paging queue got) */
     uint32_t waits;   /* walk.pending: waits for values that nothing has set so far */
+    uint32_t ended_by; /* call, or REPLAY_NONE */
     uint64_t initial; /* sync object: its value at first */
     bool dead;
 };
@@ -85,6 +86,9 @@ struct walk {
     size_t fence_room, fence_count, need_room, need_count;
     size_t life_room, life_count, user_room, user_count, edge_room, edge_count;
     unsigned __int128 alive_bytes;
+    uint32_t range_first; /* the first call of the range: those before it are there for what they leave */
+    uint8_t *alive;       /* by object: whether it is when the range begins; null: see plan_subset.c */
+    uint32_t alive_count;
 };
 
 /* call waits for on, which began earlier; REPLAY_NONE is nothing. 0 or -ENOMEM, as all here. */
@@ -96,6 +100,11 @@ uint32_t walk_new_object(struct walk *walk, const struct replay_ref *ref, uint32
 
 /* The name means the object from now on. */
 int walk_enter(struct walk *walk, const struct replay_ref *ref, uint32_t object);
+
+/* Whether the walk may write into the call's image: what a map asks for, a value where a pointer could be. */
+bool walk_changes_image(const struct ga_row *row);
+/* Whether the call may ask for GPU addresses of the program's own choice. */
+bool walk_chooses_address(const struct ga_row *row);
 
 /* GPU addresses. */
 
@@ -117,6 +126,15 @@ void walk_ranges_release(struct walk *walk);
 int walk_shared_add(struct walk *walk, uint32_t object);
 /* Looks at what the handle's number leads to in the process (*object, or REPLAY_NONE), and for what another process shared. */
 int walk_shared_find(struct walk *walk, uint32_t call, const struct replay_ref *ref, uint32_t *object);
+
+/* A part of the trace. */
+
+/* Cuts off what began after the range and finds where it begins. Calls are sorted; times are the trace's. */
+int walk_subset_cut(struct walk *walk, struct ga_error *error);
+/* The range begins here: what is alive? */
+int walk_subset_begin(struct walk *walk);
+/* When all is resolved and placed: leaves what is in the range, and before it what makes and shapes what was alive. */
+int walk_subset_keep(struct walk *walk);
 
 /* Fences, signals and waits: at each call's begin, once its references are resolved, and at its end. */
 int walk_waits_begin(struct walk *walk, uint32_t call);

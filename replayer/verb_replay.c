@@ -21,9 +21,10 @@ static const char *const populates[] = {[REPLAY_POPULATE_NONE] = "none", [REPLAY
                                         [REPLAY_POPULATE_SUBMIT] = "submit", NULL};
 
 static struct {
-    const char *device, *backend, *json, *order, *translate, *populate;
+    const char *device, *backend, *json, *order, *translate, *populate, *range;
     uint64_t runs, warmup, max_bytes, max_calls;
-    bool softgpu, accept_loss, dry_run;
+    struct ga_option_list skips;
+    bool softgpu, accept_loss, dry_run, no_cache;
 } asked = {.order = "memory", .translate = "auto", .populate = "none", .runs = 1, .max_calls = 20000000};
 
 static const struct ga_option options[] = {
@@ -46,6 +47,14 @@ static const struct ga_option options[] = {
     {.name = "populate", .kind = GA_OPTION_CHOICE, .argument = "HOW", .value = &asked.populate, .choices = populates,
      .help = "on DRM devices: bring in a buffer's pages after its creation, timed as a call of its own: touch: a byte to each page; "
              "submit: by an empty batch, or touch where the driver has no safe one; none (default)"},
+    {.name = "range", .kind = GA_OPTION_STRING, .argument = "FROM..TO", .value = &asked.range,
+     .help = "a part of the trace: calls as 'gpualloc list' prints them (100..200), or times since the first (1.5s..2s); what is alive "
+             "when it begins is made before, untimed"},
+    {.name = "skip", .kind = GA_OPTION_LIST, .argument = "KIND", .value = &asked.skips,
+     .help = "leave calls out, and what names what they make: create, destroy, map, share, wait, submit, other, or a call's name; "
+             "may be given again"},
+    {.name = "no-cache", .kind = GA_OPTION_FLAG, .value = &asked.no_cache,
+     .help = "compile the trace even if its plan was kept, and keep none"},
     {.name = "accept-loss", .kind = GA_OPTION_FLAG, .value = &asked.accept_loss, .help = "replay a trace that lost events"},
     {.name = "max-bytes", .kind = GA_OPTION_SIZE, .argument = "SIZE", .value = &asked.max_bytes,
      .help = "refuse a trace with more bytes alive at once (default: three quarters of the machine's memory)"},
@@ -172,13 +181,16 @@ static int replay_trace(const char *trace, struct ga_error *error)
 {
     struct replay_plan plan = {0};
     struct replay_plan_options limits = {
+        .no_cache = asked.no_cache,
         .max_calls = asked.max_calls,
         .max_bytes = asked.max_bytes ? asked.max_bytes : (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGE_SIZE) / 4 * 3,
         .order = strcmp(asked.order, "resource") == 0 ? REPLAY_ORDER_RESOURCE : REPLAY_ORDER_MEMORY,
     };
     struct replay_choice choice;
     struct replay_session session = {0};
-    int result = replay_plan_load(&plan, trace, &limits, asked.accept_loss, error);
+    int result = replay_plan_ask(&limits, asked.range, asked.skips.items, asked.skips.count, error);
+    if (result == 0)
+        result = replay_plan_load(&plan, trace, &limits, asked.accept_loss, error);
     if (result == 0)
         result = replay_choose(&plan, asked.device, asked.backend, asked.softgpu, &choice, error);
     if (result == 0) {

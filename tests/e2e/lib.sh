@@ -142,6 +142,7 @@ prepare() {
     mkdir "$work" "$place/home" "$place/tmp"
     chmod 1777 "$place/tmp"
     export HOME=$place/home LTTNG_HOME=$place/home TMPDIR=$place/tmp
+    unset XDG_CACHE_HOME
 }
 
 # What still runs at the end, besides ourselves and the daemon that we started. Only root's process namespace can tell.

@@ -5,7 +5,7 @@ set -euo pipefail
 scenario=$1 base=${1%.scenario}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-export TZ=UTC NO_COLOR=1
+export TZ=UTC NO_COLOR=1 XDG_CACHE_HOME=$work/cache
 
 "$BUILD/bin/make-trace" --scenario="$scenario" "$work/trace"
 cd "$work"
