@@ -178,6 +178,7 @@ int decoder_create(struct decoder **out, const bt_event_class *event_class)
         return -ENOMEM;
     const char *name = bt_event_class_get_name(event_class);
     decoder->event_class = event_class;
+    bt_event_class_get_ref(event_class);
     decoder->row = name ? ga_row_by_name(name) : NULL;
     if (decoder->row && decoder_compile(decoder, bt_event_class_borrow_payload_field_class_const(event_class)) < 0) {
         decoder_destroy(decoder);
@@ -191,6 +192,7 @@ void decoder_destroy(struct decoder *decoder)
 {
     if (!decoder)
         return;
+    bt_event_class_put_ref(decoder->event_class);
     free(decoder->steps);
     free(decoder);
 }

@@ -12,7 +12,7 @@
 #include "schema/records.h"
 
 struct decoder {
-    const bt_event_class *event_class; /* borrowed */
+    const bt_event_class *event_class; /* held: decoders are found by its address */
     const struct ga_row *row;          /* null: an event that the schema does not have; nothing is decoded */
     struct decode_step *steps;
     uint32_t step_count;

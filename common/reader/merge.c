@@ -104,7 +104,7 @@ int64_t merge_clock_ns(const struct merge_clock *clock, uint64_t ticks)
     return ns;
 }
 
-static void clock_init(struct merge_clock *clock, const bt_clock_class *clock_class)
+void merge_clock_init(struct merge_clock *clock, const bt_clock_class *clock_class)
 {
     *clock = (struct merge_clock){.clock_class = clock_class};
     if (!clock_class || bt_clock_class_get_frequency(clock_class) != 1000000000)
@@ -124,7 +124,7 @@ static void stream_begin(struct stream *stream, const bt_message *message)
     const char *name = bt_stream_get_name(bt);
     if (name && !stream->name)
         stream->name = strdup(name);
-    clock_init(&stream->clock, bt_stream_class_borrow_default_clock_class_const(bt_stream_borrow_class_const(bt)));
+    merge_clock_init(&stream->clock, bt_stream_class_borrow_default_clock_class_const(bt_stream_borrow_class_const(bt)));
 }
 
 static bool stream_end(struct stream *stream)

@@ -21,6 +21,8 @@ struct merge_clock {
     bool nanoseconds;                  /* it ticks in ns: adding offset does it */
     int64_t offset;
 };
+/* clock_class: borrowed, or null. */
+void merge_clock_init(struct merge_clock *clock, const bt_clock_class *clock_class);
 int64_t merge_clock_ns(const struct merge_clock *clock, uint64_t ticks);
 
 struct merge_ops {

@@ -10,6 +10,7 @@
 
 #include "blobs.h"
 #include "decode.h"
+#include "feed.h"
 #include "merge.h"
 #include "salvage.h"
 #include "threads.h"
@@ -33,6 +34,7 @@ struct ga_reader {
     struct file *files;
     struct decode_lists lists;
     union ga_record record;
+    struct merge_clock fed;  /* of the last message that was fed; holds its class */
     bool recorded[GA_ROW_COUNT]; /* the trace describes the row's event */
     char recording[256]; /* session of `gpualloc record` that wrote the trace, or empty */
     size_t foreign_processes;
@@ -499,8 +501,7 @@ int ga_reader_run(struct ga_reader *reader, const struct ga_reader_ops *ops, voi
     reader->error = error ? error : &none;
     bool broken = false;
     int result = merge_run(reader->merge, &merge_ops, reader, &broken, reader->error);
-    reader->totals.blobs = reader->blobs.count;
-    reader->totals.blob_bytes = reader->blobs.bytes;
+    ga_feed_end(reader);
     if (broken || (result >= 0 && reader->salvage))
         return broken_off(reader, error);
     if (result < 0)
@@ -511,6 +512,63 @@ int ga_reader_run(struct ga_reader *reader, const struct ga_reader_ops *ops, voi
                             reader->totals.events ? ""
                                                   : ": was the program run under 'gpualloc record', and did it use a GPU?");
     return 0;
+}
+
+/* Being fed. */
+
+int ga_feed_open(struct ga_reader **out, const struct ga_reader_ops *ops, void *user, struct ga_error *error)
+{
+    struct ga_reader *reader = calloc(1, sizeof *reader);
+    if (!reader)
+        return ga_error_set(error, ENOMEM, "out of memory");
+    reader->ops = ops;
+    reader->user = user;
+    reader->error = error;
+    blobs_init(&reader->blobs, INT64_MAX); /* nobody knows how long the trace is */
+    *out = reader;
+    return 0;
+}
+
+static int feed_event(struct ga_reader *reader, const bt_message *message)
+{
+    const bt_event *bt = bt_message_event_borrow_event_const(message);
+    const bt_stream_class *stream = bt_stream_borrow_class_const(bt_event_borrow_stream_const(bt));
+    const bt_clock_class *clock = bt_stream_class_borrow_default_clock_class_const(stream);
+    if (clock != reader->fed.clock_class) {
+        bt_clock_class_put_ref(reader->fed.clock_class);
+        merge_clock_init(&reader->fed, clock);
+        if (clock)
+            bt_clock_class_get_ref(clock);
+    }
+    int64_t ns = clock ? merge_clock_ns(&reader->fed, bt_clock_snapshot_get_value(
+                                                          bt_message_event_borrow_default_clock_snapshot_const(message)))
+                       : 0;
+    return event(reader, bt, &reader->fed, ns);
+}
+
+int ga_feed_message(struct ga_reader *reader, const bt_message *message)
+{
+    uint64_t count = 1; /* at least, when the trace does not say */
+    switch (bt_message_get_type(message)) {
+    case BT_MESSAGE_TYPE_EVENT:
+        return feed_event(reader, message);
+    case BT_MESSAGE_TYPE_DISCARDED_EVENTS:
+        (void)!bt_message_discarded_events_get_count(message, &count);
+        discarded(reader, false, count);
+        return 0;
+    case BT_MESSAGE_TYPE_DISCARDED_PACKETS:
+        (void)!bt_message_discarded_packets_get_count(message, &count);
+        discarded(reader, true, count);
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+void ga_feed_end(struct ga_reader *reader)
+{
+    reader->totals.blobs = reader->blobs.count;
+    reader->totals.blob_bytes = reader->blobs.bytes;
 }
 
 const struct ga_reader_totals *ga_reader_totals(const struct ga_reader *reader)
@@ -536,6 +594,7 @@ void ga_reader_close(struct ga_reader *reader)
     for (struct ga_map_slot *slot; (slot = ga_map_next(&reader->decoders, &place));)
         decoder_destroy((struct decoder *)(uintptr_t)slot->value);
     ga_map_release(&reader->decoders);
+    bt_clock_class_put_ref(reader->fed.clock_class);
     merge_destroy(reader->merge);
     salvage_destroy(reader->salvage);
     for (struct file *file = reader->files, *next; file; file = next) {
