@@ -9,19 +9,22 @@
 #include "reader/feed.h"
 #include "reader/lives.h"
 
-/* The fields of the event, in order: the table makes the field class and fills each event. */
-enum field_kind { HEX, DEC, SIGNED, BOOLEAN, TEXT };
-static const struct {
+/* The fields of an event, in order: the table makes the field class and fills each event. */
+struct field {
     const char *name;
-    enum field_kind kind;
-} fields[] = {
+    enum { HEX, DEC, SIGNED, BOOLEAN, TEXT } kind;
+};
+static const struct field fields[] = {
     {"process", HEX},         {"pid", DEC},          {"tid", DEC},        {"program", TEXT},  {"interface", TEXT},
     {"device", HEX},          {"request", TEXT},     {"handle", HEX},     {"owner", HEX},     {"resource", HEX},
     {"surface", HEX},         {"name", TEXT},        {"size", DEC},       {"size_origin", TEXT}, {"imported", BOOLEAN},
     {"create_call", DEC},     {"create_ns", SIGNED}, {"create_latency_ns", DEC}, {"lifetime_ns", DEC}, {"end", TEXT},
     {"end_call", DEC},        {"end_latency_ns", DEC},
 };
-enum { FIELDS = sizeof fields / sizeof *fields };
+static const struct field loss_fields[] = {
+    {"discarded_events", DEC}, {"discarded_packets", DEC}, {"missing_calls", DEC}, {"missing_elements", DEC}, {"missing_blobs", DEC},
+};
+enum { FIELDS = sizeof fields / sizeof *fields, LOSS_FIELDS = sizeof loss_fields / sizeof *loss_fields };
 union value {
     uint64_t number;
     const char *text;
@@ -31,7 +34,7 @@ union value {
 struct allocations {
     bt_self_component_filter *self;
     bt_trace_class *trace_class;
-    bt_event_class *event_class;
+    bt_event_class *event_class, *loss_class;
     bt_trace *trace;
     bt_stream *stream;
 };
@@ -58,7 +61,7 @@ struct iterator {
 
 /* The component. */
 
-static bt_field_class *field_class_of(bt_trace_class *trace_class, enum field_kind kind)
+static bt_field_class *field_class_of(bt_trace_class *trace_class, int kind)
 {
     bt_field_class *class;
     switch (kind) {
@@ -73,19 +76,22 @@ static bt_field_class *field_class_of(bt_trace_class *trace_class, enum field_ki
     return class;
 }
 
-static bool make_event_class(struct allocations *component, bt_stream_class *stream_class)
+static bt_event_class *make_event_class(struct allocations *component, bt_stream_class *stream_class, const char *name,
+                                        const struct field *field, size_t count)
 {
     bt_field_class *payload = bt_field_class_structure_create(component->trace_class);
-    component->event_class = bt_event_class_create(stream_class);
-    bool good = payload && component->event_class && !bt_event_class_set_name(component->event_class, "gpualloc:allocation");
-    for (size_t i = 0; good && i < FIELDS; i++) {
-        bt_field_class *field = field_class_of(component->trace_class, fields[i].kind);
-        good = field && !bt_field_class_structure_append_member(payload, fields[i].name, field);
-        bt_field_class_put_ref(field);
+    bt_event_class *event_class = payload ? bt_event_class_create(stream_class) : NULL;
+    bool good = event_class && !bt_event_class_set_name(event_class, name);
+    for (; good && count--; field++) {
+        bt_field_class *class = field_class_of(component->trace_class, field->kind);
+        good = class && !bt_field_class_structure_append_member(payload, field->name, class);
+        bt_field_class_put_ref(class);
     }
-    good = good && !bt_event_class_set_payload_field_class(component->event_class, payload);
+    good = good && !bt_event_class_set_payload_field_class(event_class, payload);
     bt_field_class_put_ref(payload);
-    return good;
+    if (!good)
+        BT_EVENT_CLASS_PUT_REF_AND_RESET(event_class);
+    return event_class;
 }
 
 static bool make_classes(struct allocations *component, bt_self_component *self)
@@ -93,10 +99,15 @@ static bool make_classes(struct allocations *component, bt_self_component *self)
     component->trace_class = bt_trace_class_create(self);
     bt_stream_class *stream_class = component->trace_class ? bt_stream_class_create(component->trace_class) : NULL;
     bt_clock_class *clock = stream_class ? bt_clock_class_create(self) : NULL; /* of 1 GHz, and the Unix epoch */
-    bool good = clock && !bt_stream_class_set_default_clock_class(stream_class, clock) && make_event_class(component, stream_class) &&
-                (component->trace = bt_trace_create(component->trace_class)) &&
-                (component->stream = bt_stream_create(stream_class, component->trace)) &&
-                !bt_trace_set_name(component->trace, "gpualloc") && !bt_stream_set_name(component->stream, "allocations");
+    bool good = clock && !bt_stream_class_set_default_clock_class(stream_class, clock);
+    if (good) {
+        component->event_class = make_event_class(component, stream_class, "gpualloc:allocation", fields, FIELDS);
+        component->loss_class = make_event_class(component, stream_class, "gpualloc:loss", loss_fields, LOSS_FIELDS);
+    }
+    good = good && component->event_class && component->loss_class &&
+           (component->trace = bt_trace_create(component->trace_class)) &&
+           (component->stream = bt_stream_create(stream_class, component->trace)) &&
+           !bt_trace_set_name(component->trace, "gpualloc") && !bt_stream_set_name(component->stream, "allocations");
     bt_clock_class_put_ref(clock);
     bt_stream_class_put_ref(stream_class);
     return good;
@@ -107,6 +118,7 @@ static void allocations_destroy(struct allocations *component)
     bt_stream_put_ref(component->stream);
     bt_trace_put_ref(component->trace);
     bt_event_class_put_ref(component->event_class);
+    bt_event_class_put_ref(component->loss_class);
     bt_trace_class_put_ref(component->trace_class);
     free(component);
 }
@@ -217,7 +229,7 @@ static void fill(union value *value, const struct ga_life *life, enum ga_life_en
     *value++ = (union value){call ? (uint64_t)(call->end_ns - call->begin_ns) : 0};
 }
 
-static bool set_field(bt_field *field, enum field_kind kind, union value value)
+static bool set_field(bt_field *field, int kind, union value value)
 {
     switch (kind) {
     case TEXT: return !bt_field_string_set_value(field, value.text);
@@ -227,25 +239,33 @@ static bool set_field(bt_field *field, enum field_kind kind, union value value)
     }
 }
 
+/* An event now: at the time of the last one that came. */
+static int push_event(struct iterator *it, bt_event_class *class, const struct field *field, const union value *values, size_t count)
+{
+    int64_t now = ga_reader_totals(it->reader)->last_ns;
+    bt_message *message = bt_message_event_create_with_default_clock_snapshot(it->self, class, it->component->stream,
+                                                                               now > 0 ? (uint64_t)now : 0);
+    if (!message)
+        return -ENOMEM;
+    bool good = true;
+    bt_field *payload = bt_event_borrow_payload_field(bt_message_event_borrow_event(message));
+    for (size_t i = 0; good && i < count; i++)
+        good = set_field(bt_field_structure_borrow_member_field_by_index(payload, i), field[i].kind, values[i]);
+    if (good)
+        return push(it, message);
+    bt_message_put_ref(message);
+    return -ENOMEM;
+}
+
 static int died(void *user, struct ga_life *life, enum ga_life_end how, const struct ga_call *call)
 {
     struct iterator *it = user;
-    int64_t now = ga_reader_totals(it->reader)->last_ns;
-    bt_message *message = bt_message_event_create_with_default_clock_snapshot(it->self, it->component->event_class,
-                                                                               it->component->stream, now > 0 ? (uint64_t)now : 0);
-    bool good = message;
-    if (message) {
-        union value values[FIELDS];
-        bt_field *payload = bt_event_borrow_payload_field(bt_message_event_borrow_event(message));
-        fill(values, life, how, call);
-        for (size_t i = 0; good && i < FIELDS; i++)
-            good = set_field(bt_field_structure_borrow_member_field_by_index(payload, i), fields[i].kind, values[i]);
-    }
+    union value values[FIELDS];
+    fill(values, life, how, call);
+    int result = push_event(it, it->component->event_class, fields, values, FIELDS);
     extra_destroy(life->user);
     life->user = NULL;
-    if (!good)
-        bt_message_put_ref(message);
-    return push(it, good ? message : NULL);
+    return result;
 }
 
 static int sized(void *user, struct ga_life *life, uint64_t size_before, enum ga_size_origin origin_before)
@@ -314,11 +334,16 @@ void allocations_iterator_finalize(bt_self_message_iterator *self)
         iterator_destroy(it);
 }
 
-/* What is alive ends with the stream of messages. */
+/* What is alive ends with the stream of messages; and it is said what is missing of it. */
 static int end(struct iterator *it)
 {
+    const struct ga_reader_totals *totals = ga_reader_totals(it->reader);
+    const union value lost[LOSS_FIELDS] = {{totals->discarded_events}, {totals->discarded_packets}, {totals->missing_calls},
+                                           {totals->missing_elements}, {totals->unresolved_blobs}};
     it->state = AFTER;
-    int result = ga_lives_finish(it->lives, ga_reader_totals(it->reader)->last_ns);
+    int result = ga_lives_finish(it->lives, totals->last_ns);
+    if (result >= 0 && ga_reader_lossy(totals))
+        result = push_event(it, it->component->loss_class, loss_fields, lost, LOSS_FIELDS);
     return result < 0 ? result : push(it, bt_message_stream_end_create(it->self, it->component->stream));
 }
 

@@ -43,9 +43,12 @@ BT_PLUGIN_FILTER_COMPONENT_CLASS_HELP(
                  "\n"
                  "Fields: process, pid, tid, program; interface (d3dkmt, or the DRM driver), device, request; handle, owner,\n"
                  "resource, surface (hPrivateRuntimeResourceHandle), name; size, size_origin (unknown: size means nothing;\n"
-                 "mapped: a lower bound), imported (its memory was made elsewhere: do not count it twice); create_call, create_ns, create_latency_ns;\n"
+                 "mapped: a lower bound), imported (its memory was made elsewhere: do not count it twice); create_call,\n"
+                 "create_ns, create_latency_ns;\n"
                  "lifetime_ns (from the end of the create to the begin of what ended it), end (alive, freed, with_owner, closed,\n"
                  "lost), end_call and end_latency_ns (0 when no call ended it). Times are ns since the epoch.\n"
+                 "A trace that lost events has 'gpualloc:loss' at the end: discarded_events, discarded_packets, missing_calls,\n"
+                 "missing_elements, missing_blobs.\n"
                  "\n"
                  "Example:\n"
                  "  babeltrace2 TRACE -c filter.gpualloc.allocations -c sink.text.details");

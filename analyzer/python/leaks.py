@@ -1,0 +1,27 @@
+#!/usr/bin/python3
+"""What was never freed: by surface, with the call, the thread and the bytes of each, largest first."""
+
+import collections
+
+import gpualloc
+
+
+def leaks(options):
+    groups, made = collections.defaultdict(list), 0
+    for made, allocation in enumerate(gpualloc.allocations(options.trace), 1):
+        if allocation.leaked and not allocation.imported:
+            groups[allocation.surface_name].append(allocation)
+    ranked = sorted(groups.items(), key=lambda group: -sum(a.size or 0 for a in group[1]))
+    rows = []
+    for name, group in ranked[: options.top]:
+        largest = max(group, key=lambda a: a.size or 0)
+        rows.append((name, len(group), gpualloc.sum_text(a.size for a in group),
+                     f"{largest.pid}/{largest.tid}", f"{largest.request} #{largest.create_call}",
+                     gpualloc.time_text(largest.lifetime_ns)))
+    if not rows:
+        print(f"Each of the {made} allocations was freed." if made else "No allocation was recorded.")
+        return
+    print(gpualloc.table(rows, ("Surface", "Left", "Bytes", "pid/tid", "Largest made by", "Alive for")))
+
+
+gpualloc.script(leaks, __doc__, (("-n", "--top"), {"type": int, "default": 20, "help": "rows (default: 20)"}))
