@@ -2,11 +2,14 @@
 # The Python scripts on a recorded program: their figures are those of `gpualloc report` and of the program itself, their pictures
 # are pictures, their refusals one line.
 need_built d3dkmt_churn d3dkmt_scene babeltrace2/plugins/babeltrace-plugin-gpualloc.so
-[ -x /usr/bin/python3 ] && /usr/bin/python3 -c 'import bt2, matplotlib' 2>/dev/null || skip "python3-bt2 or python3-matplotlib is not installed"
+/usr/bin/python3 -c 'import bt2, matplotlib' 2>/dev/null || skip "python3-bt2 or python3-matplotlib is not installed"
 
 set_preloads
 export BABELTRACE_PLUGIN_PATH=$BUILD/lib/babeltrace2/plugins
-script() { local name=$1; shift; env LD_PRELOAD="$runtime" ASAN_OPTIONS=detect_leaks=0 /usr/bin/python3 "$SOURCE/analyzer/python/$name.py" "$@"; }
+script() {
+    local name=$1; shift
+    env LD_PRELOAD="$runtime" ASAN_OPTIONS=detect_leaks=0 /usr/bin/python3 "$SOURCE/analyzer/python/$name.py" "$@"
+}
 
 expect_status 0 gpualloc record --softgpu -o churned -- d3dkmt_churn
 expect_status 0 gpualloc record --softgpu -o scene -- d3dkmt_scene
