@@ -136,6 +136,7 @@ static const struct replay_reference references[] = {
     D3DKMT(submit_command_to_hw_queue, hHwQueue, HW_QUEUE, USES),
     D3DKMT(submit_command_to_hw_queue, CommandBuffer, RANGE, USES),
     D3DKMT(submit_command_to_hw_queue, WrittenPrimaries, ALLOCATION, USES),
+    DRM(virtgpu_execbuffer, bo_handles, BUFFER, USES), /* of submissions, as further down: who replays none knows what they use */
     DRM(virtgpu_resource_info, bo_handle, BUFFER, USES),
     DRM(virtgpu_transfer_to_host, bo_handle, BUFFER, USES),
     DRM(virtgpu_transfer_from_host, bo_handle, BUFFER, USES),
@@ -144,6 +145,10 @@ static const struct replay_reference references[] = {
     DRM(amdgpu_bo_list, list_handle, LIST, USES, IF(operation, IS, 2)),
     DRM(amdgpu_bo_list, new_list_handle, LIST, MAKES),
     DRM(amdgpu_bo_list_entry, bo_handle, BUFFER, USES),
+    DRM(amdgpu_cs, bo_list_handle, LIST, USES),
+    DRM(radeon_cs_reloc, handle, BUFFER, USES),
+    DRM(i915_exec_object, handle, BUFFER, USES),
+    DRM(nouveau_pushbuf_bo, handle, BUFFER, USES),
     DRM(amdgpu_ctx, ctx_id, SUBMITTER, ENDS, IF(op, IS, 2)),
     DRM(amdgpu_ctx, ctx_id, SUBMITTER, USES, IF(op, ABOVE, 2)),
     DRM(amdgpu_ctx, new_ctx_id, SUBMITTER, MAKES),

@@ -832,7 +832,8 @@ static int add_call(struct pass *p)
     if (result == 0)
         result = image_extend(p, call->row->abi_size, &place);
     uint32_t first_ref = p->plan->ref_count;
-    if (result == 0 && replay_row_known(call->row))
+    bool submits = replay_row_never(call->row) == REPLAY_SKIP_COMMANDS; /* not issued, but the buffers in use are known */
+    if (result == 0 && (submits || replay_row_known(call->row)))
         result = add_members(p, call->row, call->record, header->size, 0);
     const struct query_text *text = asked_wide(p);
     if (text)
