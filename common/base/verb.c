@@ -47,6 +47,8 @@ static bool parse_count(const char *text, bool suffix, uint64_t *value)
     return *end == 0;
 }
 
+bool ga_parse_size(const char *text, uint64_t *bytes) { return parse_count(text, true, bytes); }
+
 static bool parse_value(const struct ga_option *option, const char *text)
 {
     switch (option->kind) {

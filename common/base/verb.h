@@ -49,6 +49,8 @@ struct ga_verb {
 /* Parses argv (argv[0] is the verb's name), then runs the verb. Returns the exit status: after -h 0, after a usage error
    GA_EXIT_USAGE (GA_EXIT_OWN for a verb that starts a program), with one line on stderr. */
 int ga_verb_main(const struct ga_verb *verb, int argc, char **argv);
+/* A size as GA_OPTION_SIZE takes it; false: it is none. */
+bool ga_parse_size(const char *text, uint64_t *bytes);
 /* Prints the help of a verb to stdout. */
 void ga_verb_help(const struct ga_verb *verb);
 
