@@ -64,6 +64,16 @@ struct replay_binding {
     char limits[256]; /* what the recording needs and the device does not have, as far as it can be asked; "" for nothing */
 };
 
+/* What is asked of a model; texts may be null. */
+struct replay_question {
+    const char *trace;
+    const char *vram;      /* bytes of device memory, as a user writes them, or "search" for the smallest that evicts nothing */
+    uint64_t gtt;          /* bytes of system memory that the GPU reaches; 0: no limit */
+    const char *allocator; /* "buddy", "mm" */
+    const char *json;      /* file for the result; "-" is stdout */
+    bool verbose;          /* tells of each step of a search on stderr */
+};
+
 struct replay_device; /* each backend's own */
 
 struct replay_backend {
@@ -101,6 +111,8 @@ struct replay_backend {
     void (*end)(struct replay_device *device);
     /* Ends the device; null is fine. Main thread. Required. */
     void (*close)(struct replay_device *device);
+    /* Works through the plan by itself and reports, instead of all that is above. Optional: of models, which are no device. */
+    int (*model)(const struct replay_plan *plan, const struct replay_question *question, struct ga_error *error);
 };
 
 /* All of them, ending with null. */

@@ -189,6 +189,9 @@ static int parse_runs(struct replay_result *result, struct json_object *root, st
 
 static int parse_root(struct replay_result *result, struct json_object *root, struct ga_error *error)
 {
+    if (json_object_get_boolean(member(root, "model", json_type_boolean)))
+        return ga_error_set(error, EINVAL, "it is a model's (backend sim): what it says is computed, not measured, and is not "
+                                           "compared");
     struct json_object *version = member(root, "schema_version", json_type_int);
     if (!version || !member(root, "runs", json_type_array))
         return ga_error_set(error, EINVAL, "it is no result of 'gpualloc replay --json'");

@@ -14,6 +14,7 @@
 #include "replayer/verbs.h"
 
 static const char *const orders[] = {"memory", "resource", NULL};
+static const char *const allocators[] = {"buddy", "mm", NULL};
 static const char *const translations[] = {
     [REPLAY_TRANSLATE_AUTO] = "auto", [REPLAY_TRANSLATE_VERBATIM] = "verbatim", [REPLAY_TRANSLATE_STANDARD] = "standard", NULL};
 
@@ -24,7 +25,9 @@ static struct {
     const char *device, *backend, *json, *order, *translate, *populate, *range;
     uint64_t runs, warmup, max_bytes, max_calls;
     struct ga_option_list skips;
-    bool softgpu, accept_loss, dry_run, no_cache;
+    bool softgpu, accept_loss, dry_run, no_cache, verbose;
+    const char *vram, *allocator; /* of a model's memory, with gtt */
+    uint64_t gtt;
 } asked = {.order = "memory", .translate = "auto", .populate = "none", .runs = 1, .max_calls = 20000000};
 
 static const struct ga_option options[] = {
@@ -62,6 +65,14 @@ static const struct ga_option options[] = {
      .help = "refuse a trace with more calls (default: 20000000)"},
     {.name = "dry-run", .kind = GA_OPTION_FLAG, .value = &asked.dry_run,
      .help = "say what would be issued, and issue nothing"},
+    {.name = "vram", .kind = GA_OPTION_STRING, .argument = "SIZE", .value = &asked.vram,
+     .help = "--backend sim: device memory of the model (default: 8G); search: the smallest that evicts nothing"},
+    {.name = "gtt", .kind = GA_OPTION_SIZE, .argument = "SIZE", .value = &asked.gtt,
+     .help = "--backend sim: system memory that the GPU reaches (default: no limit)"},
+    {.name = "allocator", .kind = GA_OPTION_CHOICE, .argument = "WHICH", .value = &asked.allocator, .choices = allocators,
+     .help = "--backend sim: the kernel's allocator of device memory that is modelled: buddy (default), mm"},
+    {.name = "verbose", .letter = 'v', .kind = GA_OPTION_FLAG, .value = &asked.verbose,
+     .help = "--vram search: tell of each size that is tried"},
     {0},
 };
 
@@ -177,13 +188,25 @@ static int replay_on(struct replay_session *session, const char *trace, struct g
     return result;
 }
 
+/* The model works through the plan by itself: it has no runs. */
+static int ask_model(const struct replay_backend *backend, const struct replay_plan *plan, const char *trace, struct ga_error *error)
+{
+    const struct replay_question question = {.trace = trace, .vram = asked.vram, .gtt = asked.gtt, .allocator = asked.allocator,
+                                             .json = asked.json, .verbose = asked.verbose};
+    int result = asked.json ? replay_can_write_file(asked.json, error) : 0;
+    return result < 0 ? result : backend->model(plan, &question, error);
+}
+
 static int replay_trace(const char *trace, struct ga_error *error)
 {
+    const struct replay_backend *model = asked.backend ? replay_backend_find(asked.backend) : NULL;
+    model = model && model->model ? model : NULL;
     struct replay_plan plan = {0};
     struct replay_plan_options limits = {
         .no_cache = asked.no_cache,
         .max_calls = asked.max_calls,
-        .max_bytes = asked.max_bytes ? asked.max_bytes : (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGE_SIZE) / 4 * 3,
+        .max_bytes = asked.max_bytes || model ? asked.max_bytes
+                     : (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGE_SIZE) / 4 * 3,
         .order = strcmp(asked.order, "resource") == 0 ? REPLAY_ORDER_RESOURCE : REPLAY_ORDER_MEMORY,
     };
     struct replay_choice choice;
@@ -191,6 +214,11 @@ static int replay_trace(const char *trace, struct ga_error *error)
     int result = replay_plan_ask(&limits, asked.range, asked.skips.items, asked.skips.count, error);
     if (result == 0)
         result = replay_plan_load(&plan, trace, &limits, asked.accept_loss, error);
+    if (result == 0 && model) {
+        result = ask_model(model, &plan, trace, error);
+        replay_plan_release(&plan);
+        return result;
+    }
     if (result == 0)
         result = replay_choose(&plan, asked.device, asked.backend, asked.softgpu, &choice, error);
     if (result == 0) {
@@ -225,6 +253,15 @@ static int run(int argc, char **argv)
         for (const struct replay_backend *const *backend = replay_backends; *backend; backend++)
             fprintf(stderr, " %s", (*backend)->name);
         fputc('\n', stderr);
+        return GA_EXIT_USAGE;
+    }
+    bool model = asked.backend && replay_backend_find(asked.backend)->model;
+    if (!model && (asked.vram || asked.gtt || asked.allocator)) {
+        fputs("gpualloc replay: --vram, --gtt and --allocator are of a model's memory: they go with --backend sim\n", stderr);
+        return GA_EXIT_USAGE;
+    }
+    if (model && (asked.device || asked.dry_run || asked.warmup || asked.runs > 1)) {
+        fputs("gpualloc replay: --backend sim issues nothing: --device, --dry-run, --warmup and --runs do not go with it\n", stderr);
         return GA_EXIT_USAGE;
     }
     int result = asked.softgpu ? ga_launch_reexec(GA_LAUNCH_SOFTGPU, &error) : 0;
