@@ -44,6 +44,11 @@ static struct group *group_get(struct groups *groups, struct group_key key)
     return group;
 }
 
+int groups_touch(struct groups *groups, struct group_key key)
+{
+    return group_get(groups, key) ? 0 : -ENOMEM;
+}
+
 int groups_born(struct groups *groups, struct group_key key, const struct ga_life *life)
 {
     struct group *group = group_get(groups, key);

@@ -53,6 +53,8 @@ struct groups {
 int groups_born(struct groups *groups, struct group_key key, const struct ga_life *life);
 int groups_died(struct groups *groups, struct group_key key, struct group_key maker_key, const struct ga_life *life,
                 enum ga_life_end how);
+/* Makes the group of a key, when there is none: one that nothing was made in. 0 or -ENOMEM. */
+int groups_touch(struct groups *groups, struct group_key key);
 /* What was told as born so far was made before the range. */
 void groups_range_begins(struct groups *groups, int64_t ns);
 /* The halves of groups_died: what ended, and in another group or none, whose memory may have gone with it. */

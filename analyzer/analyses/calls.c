@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/status.h"
 #include "analyzer/table.h"
 #include "reader/paging.h"
 
@@ -29,44 +30,9 @@ struct state {
     struct ga_paging *paging;
 };
 
-/* The statuses that the thunks give, as Microsoft's ntstatus.h names them. */
-static const struct {
-    uint32_t status;
-    const char *name;
-} statuses[] = {
-    {0x00000102, "STATUS_TIMEOUT"},
-    {0xC0000001, "STATUS_UNSUCCESSFUL"},
-    {0xC0000002, "STATUS_NOT_IMPLEMENTED"},
-    {0xC0000008, "STATUS_INVALID_HANDLE"},
-    {0xC000000D, "STATUS_INVALID_PARAMETER"},
-    {0xC0000017, "STATUS_NO_MEMORY"},
-    {0xC000001D, "STATUS_ILLEGAL_INSTRUCTION"},
-    {0xC0000022, "STATUS_ACCESS_DENIED"},
-    {0xC0000023, "STATUS_BUFFER_TOO_SMALL"},
-    {0xC0000024, "STATUS_OBJECT_TYPE_MISMATCH"},
-    {0xC0000033, "STATUS_OBJECT_NAME_INVALID"},
-    {0xC0000034, "STATUS_OBJECT_NAME_NOT_FOUND"},
-    {0xC0000035, "STATUS_OBJECT_NAME_COLLISION"},
-    {0xC00000BB, "STATUS_NOT_SUPPORTED"},
-    {0xC00002B6, "STATUS_DEVICE_REMOVED"},
-    {0xC01E0100, "STATUS_GRAPHICS_NO_VIDEO_MEMORY"},
-    {0xC01E0102, "STATUS_GRAPHICS_ALLOCATION_BUSY"},
-};
-
 static bool is_d3dkmt(uint32_t row)
 {
     return ga_row_is_d3dkmt(&ga_rows[row]);
-}
-
-/* "STATUS_NO_MEMORY", "ENOMEM"; null when it has no name here. */
-static const char *code_name(const struct failure *failure)
-{
-    if (!is_d3dkmt(failure->row))
-        return strerrorname_np((int)failure->code);
-    for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
-        if (statuses[i].status == failure->code)
-            return statuses[i].name;
-    return NULL;
 }
 
 static int count_failure(struct state *state, uint32_t row, uint32_t code)
@@ -130,7 +96,7 @@ static int call(void *user, const struct ga_call *call)
         result = wait_for_paging(state, call);
     if (result || !call->failed)
         return result;
-    return count_failure(state, row, is_d3dkmt(row) ? call->status : (uint32_t)call->header->error);
+    return count_failure(state, row, status_of(call));
 }
 
 static int finish(void *user, const struct analysis_trace *trace)
@@ -169,7 +135,7 @@ static void text_failures(const struct state *state, FILE *file)
 {
     for (size_t i = 0; i < state->failure_count; i++) {
         const struct failure *failure = &state->failures[i];
-        const char *name = code_name(failure);
+        const char *name = status_name(&ga_rows[failure->row], failure->code);
         fprintf(file, "  failed: %s × %s, %s", ga_count(failure->count).text, ga_rows[failure->row].request,
                 name ? name : "error");
         if (is_d3dkmt(failure->row))
@@ -256,7 +222,8 @@ static int kind_json(const struct state *state, size_t row, json_object *object)
         json_object *entry = json_object_new_object();
         failed = !entry || json_object_array_add(failures, entry) ||
                  json_add_uint(entry, is_d3dkmt(failure->row) ? "status" : "errno", failure->code) ||
-                 json_add_string(entry, "name", code_name(failure)) || json_add_uint(entry, "count", failure->count);
+                 json_add_string(entry, "name", status_name(&ga_rows[failure->row], failure->code)) ||
+                 json_add_uint(entry, "count", failure->count);
     }
     return failed;
 }

@@ -69,6 +69,7 @@ static int died(void *user, const struct ga_life *life, enum ga_life_end how, co
     if (!leak->kept || life->born_ns < leak->first_ns) {
         leak->first_ns = life->born_ns;
         leak->first_call = life->create_call;
+        leak->site.surface = life->surface ? life->surface : leak->site.surface;
     }
     if (!leak->kept || life->born_ns > leak->last_ns) {
         leak->last_ns = life->born_ns;

@@ -1,3 +1,4 @@
+# labels: analyzer
 # What report meets instead of a trace: one line on stderr that says what is wrong and where, exit status 1, and no page.
 need_built make-trace
 

@@ -909,7 +909,6 @@ class Leaks(Sites):
         site["freed"] += how == "freed"
         if how not in ("freed", "lost"):
             site["things"].append(thing)
-            site["surfaces"].append(thing.surface)
 
     def check(self, report):
         freed = {(key[0], key[2]) for key, site in self.sites.items() if site["freed"]}
@@ -918,6 +917,7 @@ class Leaks(Sites):
             things = sorted(site["things"], key=lambda t: t.born)
             if not things:
                 continue
+            site["surfaces"] = [t.surface for t in things]
             first, last, time = things[0].born, things[-1].born, self.end - site["since"]
             grows = (len(things) >= 3 and last - first >= time / 4 and
                      sum(t.died - t.born for t in things) >= len(things) * (self.end - first) / 4)
@@ -1023,6 +1023,171 @@ class Latency(Observer):
         return differences
 
 
+class Owners(Grouped):
+    """By thread, or by process: allocations by who made them, and the calls of each."""
+
+    def __init__(self, threads):
+        super().__init__()
+        self.threads, self.calls = threads, collections.defaultdict(list)
+
+    def of(self, call):
+        return (call["process"], call["thread"]) if self.threads else (call["process"],)
+
+    def key(self, thing):
+        return self.of(thing.call)
+
+    def key_of(self, entry):
+        return self.of(entry)
+
+    def call(self, call):
+        self.groups[self.of(call)]
+        self.calls[self.of(call)].append(call)
+
+    def name(self, key):
+        calls = self.calls[key]
+        out = {"process": key[0], "pid": calls[0]["pid"], "calls": len(calls), "failed": sum(map(failed, calls)),
+               "time_ns": sum(call["duration_ns"] for call in calls)}
+        return {**out, "thread": key[1], "tid": calls[0]["tid"]} if self.threads else out
+
+
+class Errors(Observer):
+    def __init__(self):
+        self.failures = collections.defaultdict(list)
+
+    def call(self, call):
+        if failed(call):
+            self.failures[call["event"], call.get("status", call["errno"])].append(call)
+
+    def check(self, report):
+        expected = {key: {"count": len(calls), "process": calls[0]["process"], "tid": calls[0]["tid"], "call": calls[0]["call"],
+                          "first_ts": calls[0]["ts"], "last_ts": calls[-1]["ts"]} for key, calls in self.failures.items()}
+        found = {(e["event"], e.get("status", e.get("errno"))): {k: v for k, v in e.items()
+                                                                 if k not in ("event", "status", "errno", "name")} for e in report}
+        return compare(expected, found, "")
+
+
+class Addresses(Observer):
+    """Ranges as a sorted list of (begin, end)."""
+
+    def __init__(self):
+        self.spaces = {}
+
+    @staticmethod
+    def cut(ranges, begin, end):
+        taken, out = 0, []
+        for low, high in ranges:
+            taken += max(0, min(high, end) - max(low, begin))
+            out += [(l, h) for l, h in ((low, min(high, begin)), (max(low, end), high)) if l < h]
+        return sorted(out), taken
+
+    @staticmethod
+    def state(ranges):
+        holes = [b[0] - a[1] for a, b in zip(ranges, ranges[1:]) if b[0] > a[1]]
+        return {"ranges": len(ranges), "bytes": sum(h - l for l, h in ranges), "span": ranges[-1][1] - ranges[0][0] if ranges else 0,
+                "holes": len(holes), "hole_bytes": sum(holes), "largest_hole": max(holes, default=0)}
+
+    def space(self, call):
+        return self.spaces.setdefault(call["process"], {
+            "process": call["process"], "pid": call["pid"], "taken": 0, "freed": 0, "used_again": 0, "used_again_bytes": 0,
+            "fitted_no_hole": 0, "peak_bytes": 0, "peak_ts": 0, "worst": self.state([]), "worst_call": 0, "worst_tid": 0, "worst_ts": 0,
+            "worst_surface": 0, "worst_taken_bytes": 0, "now": [], "ever": []})
+
+    def take(self, call, address, size, handle):
+        if not size:
+            return
+        space, end = self.space(call), call["ts"] + call["duration_ns"]
+        old = self.state(space["now"])
+        now, same = self.cut(space["now"], address, address + size)
+        ever, before = self.cut(space["ever"], address, address + size)
+        space["now"], space["ever"] = sorted(now + [(address, address + size)]), sorted(ever + [(address, address + size)])
+        state = self.state(space["now"])
+        space["taken"] += 1
+        space["used_again"] += before > same
+        space["used_again_bytes"] += before - same
+        space["fitted_no_hole"] += size > old["largest_hole"] and size <= old["hole_bytes"] and not same
+        if state["bytes"] > space["peak_bytes"]:
+            space["peak_bytes"], space["peak_ts"] = state["bytes"], end
+        if state["hole_bytes"] > space["worst"]["hole_bytes"]:
+            thing = self.lives.find("allocation", call["process"], handle, call["ts"]) if handle else None
+            space.update(worst=state, worst_call=call["call"], worst_tid=call["tid"], worst_ts=end, worst_taken_bytes=size,
+                         worst_surface=thing.surface if thing else 0)
+
+    def call(self, call):
+        if failed(call) or "nested" in call.get("marks", []):
+            return
+        name = call["event"].split(":")[1]
+        if name == "map_gpu_virtual_address":
+            self.take(call, call["VirtualAddress"], call["SizeInPages"] * 4096, call["hAllocation"])
+        elif name == "reserve_gpu_virtual_address":
+            self.take(call, call["VirtualAddress"], call["Size"], 0)
+        elif name == "free_gpu_virtual_address":
+            space = self.space(call)
+            space["freed"] += 1
+            space["now"] = self.cut(space["now"], call["BaseAddress"], call["BaseAddress"] + call["Size"])[0]
+        elif name == "update_gpu_virtual_address":
+            for operation in call["Operations"] or []:
+                part = operation and (operation.get("Map") or operation.get("MapProtect"))
+                if part:
+                    self.take(call, part["BaseAddress"], part["SizeInBytes"], part["hAllocation"])
+
+    def check(self, report):
+        expected = {process: {**space, "end": self.state(space["now"])} for process, space in self.spaces.items()}
+        for space in expected.values():
+            del space["now"], space["ever"]
+        return compare(expected, {entry["process"]: entry for entry in report}, "")
+
+
+class Residency(Observer):
+    def __init__(self):
+        self.counts, self.bytes, self.budgets = {}, 0, {}
+        self.out = dict.fromkeys(("make_resident_calls", "made_resident", "evict_calls", "evicted", "peak_bytes", "to_trim_most"), 0)
+        self.out["peak_ts"] = None
+
+    def call(self, call):
+        name, process, out = call["event"].split(":")[1], call["process"], self.out
+        if failed(call) or "nested" in call.get("marks", []):
+            return
+        if name == "make_resident":
+            count = member(call, "NumAllocations")
+            out["make_resident_calls"] += 1
+            out["made_resident"] += count
+            out["to_trim_most"] = max(out["to_trim_most"], call["NumBytesToTrim"])
+            for handle in (call["AllocationList"] or [])[:count]:
+                thing = self.lives.find("allocation", process, handle, call["ts"])
+                if thing:
+                    self.bytes += 0 if (process, handle) in self.counts else thing.size
+                    self.counts[process, handle] = self.counts.get((process, handle), 0) + 1
+            if self.bytes > out["peak_bytes"]:
+                out["peak_bytes"], out["peak_ts"] = self.bytes, call["ts"] + call["duration_ns"]
+        elif name == "evict":
+            out["evict_calls"] += 1
+            out["evicted"] += call["NumAllocations"]
+            for handle in call["AllocationList"] or []:
+                thing = self.lives.find("allocation", process, handle, call["ts"])
+                if thing and (process, handle) in self.counts:
+                    self.counts[process, handle] -= 1
+                    if not self.counts[process, handle]:
+                        del self.counts[process, handle]
+                        self.bytes -= thing.size
+        elif name == "query_video_memory_info":
+            self.budgets.setdefault((process, call["hAdapter"], call["MemorySegmentGroup"]), []).append(call)
+
+    def died(self, thing, how):
+        if how != "alive" and thing.call["event"].startswith("d3dkmt:") and self.counts.pop((thing.scope, thing.handle), None):
+            self.bytes -= thing.size
+
+    def check(self, report):
+        budgets = {key: {"pid": calls[0]["pid"], "queries": len(calls),
+                         "over_budget": sum(c["CurrentUsage"] > c["Budget"] for c in calls),
+                         "budget_least": min(c["Budget"] for c in calls), "budget_last": calls[-1]["Budget"],
+                         "usage_most": max(c["CurrentUsage"] for c in calls), "usage_last": calls[-1]["CurrentUsage"]}
+                   for key, calls in self.budgets.items()}
+        key = ("process", "hAdapter", "MemorySegmentGroup")
+        found = {tuple(e[k] for k in key): {k: v for k, v in e.items() if k not in key} for e in report["budgets"]}
+        return compare(budgets, found, "budgets") + compare(
+            {**self.out, "at_end": len(self.counts), "at_end_bytes": self.bytes}, report, "", spare={"budgets"})
+
+
 class Summary(Observer):
     def __init__(self):
         self.all, self.calls, self.failed, self.threads, self.strangers = Group(), 0, 0, set(), 0
@@ -1103,7 +1268,8 @@ def main(list_path, report_path):
         report = json.load(file)
     analyses = {"summary": Summary(), "calls": Calls(), "device": Device(), "size": Size(), "surface": Surface(), "alive": Alive(),
                 "mapping": Mapping(), "peak": Peak(), "lifetime": Lifetime(), "leaks": Leaks(), "churn": Churn(),
-                "latency": Latency()}
+                "latency": Latency(), "thread": Owners(True), "process": Owners(False), "errors": Errors(), "va": Addresses(),
+                "residency": Residency()}
     learning = Lives([], ({}, {}))
     follow(list_path, learning, [])
     lives = Lives(analyses.values(), (learning.late, learning.late_names))

@@ -1,3 +1,4 @@
+# labels: analyzer
 # Time to resident: of each MakeResident that had something to bring in the fence is seen there, and report tells how long it took;
 # what was resident already is said to be so at once. Recomputed from list.
 need python3
