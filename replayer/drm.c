@@ -440,8 +440,11 @@ enum replay_populate replay_drm_populate(struct replay_device *device, uint32_t 
     if (handle == REPLAY_ABSENT || fd == REPLAY_ABSENT)
         return REPLAY_POPULATE_NONE;
     uint8_t form = device->forms[number_of(device, call)];
+    uint64_t bytes = call->bytes;
+    if (form == AS_CREATE_NATIVE)
+        bytes = replay_said_bytes(device->dialect, device->places[replay_recorded_place(plan, call)], bytes);
     const struct replay_made made = {
-        .lane = lane, .file = call->file, .fd = (int)fd, .handle = (uint32_t)handle, .bytes = call->bytes,
+        .lane = lane, .file = call->file, .fd = (int)fd, .handle = (uint32_t)handle, .bytes = bytes,
         .dumb = form == AS_CREATE_DUMB || (form == AS_RECORDED && is_core(call)),
         .users_memory = form == AS_RECORDED && brings_memory(plan, call)};
     return replay_populator_fill(device->populator, &made);

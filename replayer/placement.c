@@ -167,20 +167,33 @@ static void say_regions(unsigned char *scratch, enum replay_place place)
     argument->create.extensions = (uintptr_t)&argument->where;
 }
 
+/* Bytes that a create's size is a multiple of: of a line, or of the pages there. */
+static uint64_t granule_of(const struct replay_dialect *d, enum replay_place place, uint64_t size)
+{
+    bool local = place == REPLAY_LOCAL || place == REPLAY_VISIBLE;
+    uint64_t line = LINE;
+    if (!d->by_lines)
+        return d->large_pages && local ? LARGE_PAGE : PAGE;
+    while ((size + line - 1) / line > LINES_MAX)
+        line *= 2;
+    return line;
+}
+
+uint64_t replay_said_bytes(const struct replay_dialect *d, enum replay_place place, uint64_t size)
+{
+    uint64_t granule = granule_of(d, place, size);
+    return (size + granule - 1) / granule * granule;
+}
+
 void replay_say_create(const struct replay_dialect *d, unsigned char *scratch, enum replay_place place, uint64_t size,
                        uint64_t alignment)
 {
     const struct ga_row *row = replay_create_row(d);
-    bool local = place == REPLAY_LOCAL || place == REPLAY_VISIBLE;
-    uint64_t granule = d->large_pages && local ? LARGE_PAGE : PAGE;
+    uint64_t granule = granule_of(d, place, size);
     memset(scratch, 0, PAGE);
     if (d->by_lines) {
-        uint64_t line = LINE;
-        while ((size + line - 1) / line > LINES_MAX)
-            line *= 2;
-        granule = line;
-        say(row, scratch, "width", line / 4);
-        say(row, scratch, "height", (size + line - 1) / line);
+        say(row, scratch, "width", granule / 4);
+        say(row, scratch, "height", (size + granule - 1) / granule);
     }
     for (size_t i = 0; i < sizeof d->always / sizeof *d->always; i++)
         say(row, scratch, d->always[i].member, d->always[i].value);
@@ -188,7 +201,7 @@ void replay_say_create(const struct replay_dialect *d, unsigned char *scratch, e
         say(row, scratch, "stride", granule);
     for (size_t i = 0; i < sizeof d->says[0] / sizeof *d->says[0]; i++)
         say(row, scratch, d->says[place][i].member, d->says[place][i].value);
-    say(row, scratch, d->size, (size + granule - 1) / granule * granule);
+    say(row, scratch, d->size, replay_said_bytes(d, place, size));
     say(row, scratch, d->alignment, alignment ? alignment : PAGE);
     if (d->regions)
         say_regions(scratch, place);

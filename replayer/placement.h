@@ -36,6 +36,8 @@ void replay_say_map(const struct replay_dialect *dialect, unsigned char *scratch
 unsigned replay_map_ways(const struct replay_dialect *dialect);
 /* The offset for mmap that a map gave. */
 uint64_t replay_said_offset(const struct replay_dialect *dialect, const unsigned char *scratch);
+/* The size that such a create asks for: rounded up to what the driver takes there. */
+uint64_t replay_said_bytes(const struct replay_dialect *dialect, enum replay_place place, uint64_t size);
 /* The handle that a create gave. */
 uint32_t replay_said_handle(const struct replay_dialect *dialect, const unsigned char *scratch);
 

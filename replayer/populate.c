@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "replayer/batches.h"
 #include "replayer/drm.h"
 #include "replayer/placement.h"
 
@@ -20,9 +21,12 @@ struct mapping {
 };
 
 struct replay_populator {
-    enum replay_populate asked;
     const struct replay_dialect *dialect; /* null: the driver has dumb buffers alone */
     struct mapping *mappings;             /* by lane */
+    const struct replay_plan *plan;
+    const struct replay_batch_driver *batches; /* null: buffers are touched */
+    struct replay_batch *batch;           /* by file */
+    struct replay_batch_use *uses;        /* by lane */
     int zero;                             /* /dev/zero */
     _Atomic unsigned way;                 /* to map, that the device took last */
 };
@@ -36,12 +40,15 @@ int replay_populator_create(struct replay_populator **out, enum replay_populate 
     struct replay_populator *p = calloc(1, sizeof *p);
     if (!p)
         return ga_error_errno(error, ENOMEM, "populating");
-    p->asked = asked;
     p->dialect = replay_dialect_of(driver);
+    p->plan = plan;
+    p->batches = asked == REPLAY_POPULATE_SUBMIT ? replay_batch_driver_of(driver) : NULL;
     p->mappings = calloc(plan->lane_count + 1u, sizeof *p->mappings);
+    p->uses = calloc(plan->lane_count + 1u, sizeof *p->uses);
+    p->batch = calloc(plan->file_count + 1u, sizeof *p->batch);
     p->zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
     int result = p->zero < 0 ? ga_error_errno(error, errno, "populating: /dev/zero") : 0;
-    if (!p->mappings)
+    if (!p->mappings || !p->uses || !p->batch)
         result = ga_error_errno(error, ENOMEM, "populating");
     if (result < 0)
         replay_populator_destroy(p);
@@ -57,14 +64,17 @@ void replay_populator_destroy(struct replay_populator *p)
     if (p->zero >= 0)
         close(p->zero);
     free(p->mappings);
+    free(p->uses);
+    free(p->batch);
     free(p);
 }
 
 void replay_populator_add_file(struct replay_populator *p, uint32_t file, int fd)
 {
-    if (!p)
+    if (!p || !p->batches)
         return;
-    (void)file, (void)fd;
+    p->batch[file] = (struct replay_batch){0};
+    p->batch[file].ready = p->batches->prepare(fd, p->plan, &p->batch[file]) == 0;
 }
 
 /* A byte to each page. The kernel writes them, so that a page that is not to be had is an answer and no signal. */
@@ -106,12 +116,23 @@ static enum replay_populate touch(struct replay_populator *p, const struct repla
 
 enum replay_populate replay_populator_fill(struct replay_populator *p, const struct replay_made *made)
 {
-    return made->bytes ? touch(p, made) : REPLAY_POPULATE_NONE;
+    const struct replay_batch *batch = &p->batch[made->file];
+    if (!made->bytes)
+        return REPLAY_POPULATE_NONE;
+    if (!batch->ready)
+        return touch(p, made);
+    struct replay_batch_use *use = &p->uses[made->lane];
+    *use = (struct replay_batch_use){
+        .batch = batch, .fd = made->fd, .lane = made->lane, .handle = made->handle, .bytes = made->bytes};
+    return p->batches->submit(batch, use) == 0 ? REPLAY_POPULATE_SUBMIT : touch(p, made);
 }
 
 void replay_populator_settle(struct replay_populator *p, uint32_t lane)
 {
     struct mapping *mapping = &p->mappings[lane];
+    if (p->uses[lane].batch && p->batches->settle)
+        p->batches->settle(&p->uses[lane]);
+    p->uses[lane].batch = NULL;
     if (mapping->size)
         munmap(mapping->address, mapping->size);
     *mapping = (struct mapping){0};

@@ -19,6 +19,33 @@ struct drm_xe_engine_class_instance {
     __u16 engine_class, engine_instance, gt_id, pad;
 };
 
+struct drm_xe_engine {
+    struct drm_xe_engine_class_instance instance;
+    __u64 reserved[3];
+};
+
+struct drm_xe_query_engines {
+    __u32 num_engines, pad; /* and as many struct drm_xe_engine */
+};
+
+struct drm_xe_mem_region {
+    __u16 mem_class, instance; /* class 1: VRAM; instance: the bit of placement */
+    __u32 min_page_size;
+    __u64 total_size, used, cpu_visible_size, cpu_visible_used, reserved[6];
+};
+
+struct drm_xe_query_mem_regions {
+    __u32 num_mem_regions, pad; /* and as many struct drm_xe_mem_region */
+};
+
+struct drm_xe_device_query {
+    __u64 extensions;
+    __u32 query, size;
+    __u64 data, reserved[2];
+};
+#define DRM_XE_DEVICE_QUERY_ENGINES 0
+#define DRM_XE_DEVICE_QUERY_MEM_REGIONS 1
+
 struct drm_xe_gem_create {
     __u64 extensions, size;
     __u32 placement, flags, vm_id, handle;
@@ -108,6 +135,7 @@ struct drm_xe_wait_user_fence {
 
 #define XE_IOWR(number, structure) DRM_IOWR(DRM_COMMAND_BASE + (number), structure)
 #define XE_IOW(number, structure) DRM_IOW(DRM_COMMAND_BASE + (number), structure)
+#define DRM_IOCTL_XE_DEVICE_QUERY XE_IOWR(0x00, struct drm_xe_device_query)
 #define DRM_IOCTL_XE_GEM_CREATE XE_IOWR(0x01, struct drm_xe_gem_create)
 #define DRM_IOCTL_XE_GEM_MMAP_OFFSET XE_IOWR(0x02, struct drm_xe_gem_mmap_offset)
 #define DRM_IOCTL_XE_VM_CREATE XE_IOWR(0x03, struct drm_xe_vm_create)

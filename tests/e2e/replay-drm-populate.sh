@@ -1,6 +1,7 @@
 # timeout: 420
 # --populate on fake DRM devices, which count a buffer's written pages and the batches that name it: touch writes each page of each
-# buffer, as a kind of its own in the result; nothing is left mapped or open; results of different ways are not compared.
+# buffer, submit names each in a batch whose commands the fake checks, or touches it where the driver has no safe one; a kind of its
+# own in the result; nothing is left mapped or open; results of different ways are not compared.
 need python3
 drivers="virtio_gpu radeon qxl bochs-drm amdgpu i915 xe nouveau"
 export GPUALLOC_FAKE_DRM=$drivers GPUALLOC_FAKE_DRM_LOG=$work/fake.log
@@ -14,7 +15,7 @@ for driver in $drivers; do
     esac
     $fake gpualloc record -o "$driver" -- $scene >scene.out 2>&1 || fail "$driver: recording: $(cat scene.out)"
     rm -f fake.log
-    for how in none touch; do
+    for how in none touch submit; do
         rm -f filled
         GPUALLOC_FAKE_DRM_FILLED=$work/filled $fake gpualloc replay "$driver" --populate $how --json $driver-$how.json \
             >$how.out 2>$how.err || fail "$driver $how: $(cat $how.out $how.err)"
@@ -44,7 +45,28 @@ for driver in sys.argv[1:]:
     whole = [p for p in pages('touch') if p[0] and p[1] - p[0] <= spare]
     empty = [p for p in pages('touch') if p[0] == 0]
     assert len(empty) == brought.get(driver, 0) and whole and len(whole) + len(empty) == len(pages('touch')), (driver, pages('touch'))
+
+    # an empty batch names each buffer, also of the program's own memory, and writes no page but that of its own commands
+    submit = json.load(open(f'{driver}-submit.json'))
+    c, filled = submit['runs'][0], pages('submit')
+    assert c['issued'] == b['issued'] and c['differs'] == 0 and submit['populate_asked'] == 'submit', (driver, c)
+    if driver in ('amdgpu', 'i915', 'xe'):
+        count = b['populated']['touch'] + brought.get(driver, 0)
+        assert submit['populate'] == 'submit' and c['populated'] == {'submit': count}, (driver, c['populated'])
+        named = [f for f in filled if f[2]]
+        assert len(named) == count + 1 and all(f[0] == 0 for f in filled if f[1] > 1), (driver, filled)
+        assert max(f[2] for f in named if f[:2] == (1, 1)) == count, (driver, filled)
+    else:
+        assert submit['populate'] == 'touch' and c['populated'] == b['populated'] and not [f for f in filled if f[2]], (driver, c)
 END
+
+# virtio_gpu submits where its host has 3D; a chip without memory of its own maps otherwise
+rm -f filled
+GPUALLOC_FAKE_DRM_VIRGL=1 GPUALLOC_FAKE_DRM_FILLED=$work/filled expect_status 0 $fake gpualloc replay virtio_gpu --populate submit
+expect_stdout '^populated after their creation .submit asked for.: [1-9][0-9]* buffers by an empty batch, 0 by touching each page$'
+grep -q '[1-9][0-9]* batches' filled && ! grep -q ': [1-9][0-9]* of' filled || fail "virgl: $(cat filled)"
+GPUALLOC_FAKE_DRM_INTEGRATED=1 expect_status 0 $fake gpualloc replay i915 --populate touch
+expect_stdout 'by an empty batch, [1-9][0-9]* by touching each page$'
 
 # a few runs of each: not compared with each other; a backend that cannot says so
 for how in none touch; do

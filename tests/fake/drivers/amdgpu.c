@@ -1,5 +1,8 @@
-/* amdgpu with 64 MiB of VRAM: buffers, an address space of no effect, submissions that are done at once. */
+/* amdgpu with 64 MiB of VRAM: buffers, an address space, submissions that are done at once. */
 #include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
 #include <libdrm/amdgpu_drm.h>
 
 #include "fake.h"
@@ -36,11 +39,26 @@ static int userptr(struct fake_file *file, void *argument)
     return fake_create(file, a->size, &a->handle);
 }
 
+/* What is mapped, of all files: enough to find a submission's commands. */
+static struct {
+    struct fake_file *file;
+    uint64_t address, size;
+    uint32_t handle;
+} mapped[256];
+
+static void note_mapping(struct fake_file *file, const struct drm_amdgpu_gem_va *a)
+{
+    static unsigned next;
+    mapped[next++ % 256] = (__typeof__(*mapped)){file, a->va_address, a->map_size, a->handle};
+}
+
 static int va(struct fake_file *file, void *argument)
 {
     struct drm_amdgpu_gem_va *a = argument;
     if (a->_pad || a->operation < 1 || a->operation > 4 || a->flags & ~0x3ffu || a->va_address % 4096 || a->map_size % 4096)
         return EINVAL;
+    if (a->operation == AMDGPU_VA_OP_MAP)
+        note_mapping(file, a);
     return a->operation == AMDGPU_VA_OP_CLEAR ? 0 : fake_find(file, a->handle, NULL, NULL, NULL);
 }
 
@@ -115,9 +133,38 @@ static int context(struct fake_file *file, void *argument)
     return 0;
 }
 
+/* What runs on the compute ring is no-ops alone, where it is mapped: a test's client submits no others there. */
+static int check_commands(struct fake_file *file, const struct drm_amdgpu_cs_chunk_ib *ib)
+{
+    uint32_t commands[64];
+    if (ib->ib_bytes > sizeof commands || ib->ib_bytes % 32 || !ib->ib_bytes)
+        return EINVAL;
+    for (int i = 0; i < 256; i++) {
+        if (mapped[i].file != file || ib->va_start < mapped[i].address || ib->va_start >= mapped[i].address + mapped[i].size ||
+            fake_read(file, mapped[i].handle, ib->va_start - mapped[i].address, commands, ib->ib_bytes))
+            continue;
+        for (uint32_t c = 0; c < ib->ib_bytes / 4; c++)
+            if (commands[c] != 0xffff1000)
+                return EINVAL;
+        return 0;
+    }
+    return EFAULT;
+}
+
+static void note_submitted(struct fake_file *file, const struct drm_amdgpu_bo_list_in *in)
+{
+    const char *entries = (const char *)(uintptr_t)in->bo_info_ptr;
+    for (uint32_t i = 0; i < in->bo_number; i++) {
+        const struct drm_amdgpu_bo_list_entry *entry = (const void *)(entries + (size_t)i * in->bo_info_size);
+        fake_submitted(file, entry->bo_handle);
+    }
+}
+
 static int submit(struct fake_file *file, void *argument)
 {
     union drm_amdgpu_cs *a = argument;
+    const struct drm_amdgpu_bo_list_in *list = NULL;
+    bool seen = false;
     const uint64_t *chunks = (const uint64_t *)(uintptr_t)a->in.chunks;
     if (a->in.flags || !a->in.num_chunks)
         return EINVAL;
@@ -125,10 +172,17 @@ static int submit(struct fake_file *file, void *argument)
         const struct drm_amdgpu_cs_chunk *chunk = (const struct drm_amdgpu_cs_chunk *)(uintptr_t)chunks[i];
         if (chunk->chunk_id < 1 || chunk->chunk_id > 10)
             return EINVAL;
-        int error = chunk->chunk_id == AMDGPU_CHUNK_ID_BO_HANDLES ? check_list(file, (const void *)(uintptr_t)chunk->chunk_data) : 0;
+        const struct drm_amdgpu_cs_chunk_ib *ib = (const void *)(uintptr_t)chunk->chunk_data;
+        int error = 0;
+        if (chunk->chunk_id == AMDGPU_CHUNK_ID_BO_HANDLES)
+            error = check_list(file, list = (const void *)(uintptr_t)chunk->chunk_data);
+        else if (chunk->chunk_id == AMDGPU_CHUNK_ID_IB && ib->ip_type == AMDGPU_HW_IP_COMPUTE)
+            error = check_commands(file, ib), seen = true;
         if (error)
             return error;
     }
+    if (list && seen)
+        note_submitted(file, list);
     a->out.handle = 99;
     return 0;
 }
@@ -153,6 +207,24 @@ static int wait_fences(struct fake_file *file, void *argument)
     return 0;
 }
 
+static int info(struct fake_file *file, void *argument)
+{
+    (void)file;
+    const struct drm_amdgpu_info *a = argument;
+    const struct drm_amdgpu_info_device device = {.family = AMDGPU_FAMILY_NV, .virtual_address_offset = 0x200000,
+                                                  .virtual_address_max = 1ull << 47};
+    const struct drm_amdgpu_memory_info memory = {.vram = {.total_heap_size = 64 << 20, .usable_heap_size = 60 << 20},
+                                                  .cpu_accessible_vram = {.total_heap_size = 16 << 20},
+                                                  .gtt = {.total_heap_size = 512 << 20}};
+    bool device_asked = a->query == AMDGPU_INFO_DEV_INFO;
+    size_t size = device_asked ? sizeof device : sizeof memory;
+    if (!device_asked && a->query != AMDGPU_INFO_MEMORY)
+        return EINVAL;
+    memcpy((void *)(uintptr_t)a->return_pointer, device_asked ? (const void *)&device : (const void *)&memory,
+           a->return_size < size ? a->return_size : size);
+    return 0;
+}
+
 static int vm(struct fake_file *file, void *argument)
 {
     (void)file;
@@ -169,6 +241,7 @@ const struct fake_driver fake_driver_amdgpu = {
             {0x42, sizeof(union drm_amdgpu_ctx), true, context},
             {0x43, sizeof(union drm_amdgpu_bo_list), true, bo_list},
             {0x44, sizeof(union drm_amdgpu_cs), true, submit},
+            {0x45, sizeof(struct drm_amdgpu_info), true, info},
             {0x46, sizeof(struct drm_amdgpu_gem_metadata), true, metadata},
             {0x47, sizeof(union drm_amdgpu_gem_wait_idle), true, wait_idle},
             {0x48, sizeof(struct drm_amdgpu_gem_va), true, va},

@@ -1,5 +1,11 @@
-/* i915 with system and device memory: buffers, extensions, submissions that are done at once. */
+/*
+ * i915 with system memory and, unless GPUALLOC_FAKE_DRM_INTEGRATED is set, 64 MiB of device memory: buffers, extensions, submissions
+ * that are done at once.
+ */
 #include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "abi/i915.h"
 #include "fake.h"
@@ -24,7 +30,8 @@ static int check_extension(const struct i915_user_extension *extension)
         return 0;
     list = (const void *)(uintptr_t)regions->regions;
     for (uint32_t i = 0; i < regions->num_regions; i++)
-        if (list[i].memory_class > I915_MEMORY_CLASS_DEVICE || list[i].memory_instance)
+        if (list[i].memory_class > (getenv("GPUALLOC_FAKE_DRM_INTEGRATED") ? I915_MEMORY_CLASS_SYSTEM : I915_MEMORY_CLASS_DEVICE) ||
+            list[i].memory_instance)
             return EINVAL;
     return regions->pad || !regions->num_regions ? EINVAL : 0;
 }
@@ -67,6 +74,8 @@ static int map(struct fake_file *file, void *argument)
 static int map_offset(struct fake_file *file, void *argument)
 {
     struct drm_i915_gem_mmap_offset *a = argument;
+    if (getenv("GPUALLOC_FAKE_DRM_INTEGRATED") && a->flags == I915_MMAP_OFFSET_FIXED)
+        return ENODEV; /* for memory of the device's own */
     return a->pad || a->flags > 4 || a->extensions ? EINVAL : fake_find(file, a->handle, (uint64_t *)&a->offset, NULL, NULL);
 }
 
@@ -175,6 +184,17 @@ static int context_destroy(struct fake_file *file, void *argument)
     return a->pad ? EINVAL : a->ctx_id == fake_id(6) ? 0 : ENOENT;
 }
 
+/* Commands: no-ops up to the end of the batch. 0: they end; EINVAL: what a fake cannot run. */
+static int check_commands(struct fake_file *file, uint32_t handle, uint64_t from, bool *ends)
+{
+    for (uint32_t command; !*ends && fake_read(file, handle, from, &command, sizeof command) == 0; from += sizeof command) {
+        if (command && command != 0x05000000)
+            return EINVAL;
+        *ends = command != 0;
+    }
+    return 0;
+}
+
 static int execbuffer(struct fake_file *file, void *argument)
 {
     struct drm_i915_gem_execbuffer2 *a = argument;
@@ -189,7 +209,11 @@ static int execbuffer(struct fake_file *file, void *argument)
         if (!(objects[i].flags & EXEC_OBJECT_PINNED))
             objects[i].offset = 0x10000ull * (i + 1); /* bound there */
     }
-    return 0;
+    bool ends = false;
+    int error = a->batch_len % 8 ? EINVAL : check_commands(file, objects[a->buffer_count - 1].handle, a->batch_start_offset, &ends);
+    for (uint32_t i = 0; !error && ends && i < a->buffer_count; i++)
+        fake_submitted(file, objects[i].handle);
+    return error;
 }
 
 const struct fake_driver fake_driver_i915 = {

@@ -1,5 +1,9 @@
-/* virtio_gpu without virgl: two-dimensional resources, guest blobs, submissions that do nothing. */
+/*
+ * virtio_gpu without virgl (GPUALLOC_FAKE_DRM_VIRGL: it says that it has some): two-dimensional resources, guest blobs, submissions
+ * that do nothing.
+ */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "abi/virtgpu.h"
@@ -86,6 +90,8 @@ static int execbuffer(struct fake_file *file, void *argument)
         if (fake_find(file, handles[i], NULL, NULL, NULL))
             return ENOENT;
     int error = syncobjs(a->in_syncobjs, a->num_in_syncobjs, a->syncobj_stride);
+    for (uint32_t i = 0; i < a->num_bo_handles && !error && !a->size; i++)
+        fake_submitted(file, handles[i]);
     return error ? error : syncobjs(a->out_syncobjs, a->num_out_syncobjs, a->syncobj_stride);
 }
 
@@ -95,7 +101,8 @@ static int getparam(struct fake_file *file, void *argument)
     struct drm_virtgpu_getparam *a = argument;
     if (a->param < 1 || a->param > 8)
         return EINVAL;
-    *(int *)(uintptr_t)a->value = a->param == 3; /* blob resources alone */
+    bool has_3d = a->param == 1 && getenv("GPUALLOC_FAKE_DRM_VIRGL");
+    *(int *)(uintptr_t)a->value = a->param == 3 || has_3d; /* blob resources alone */
     return 0;
 }
 

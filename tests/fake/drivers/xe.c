@@ -1,6 +1,8 @@
 /* xe with system memory and VRAM: every pad and reserved word must be 0, as the kernel has it. */
 #include <errno.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
 
 #include "abi/xe.h"
 #include "fake.h"
@@ -22,6 +24,8 @@ static int create(struct fake_file *file, void *argument)
         return EINVAL;
     if (a->vm_id && a->vm_id != fake_id(1))
         return ENOENT;
+    if (a->placement & 2 && a->size % 65536)
+        return EINVAL; /* VRAM comes in larger pages */
     return fake_create(file, a->size, &a->handle);
 }
 
@@ -50,6 +54,26 @@ static int vm_destroy(struct fake_file *file, void *argument)
     return a->pad || RESERVED(a) ? EINVAL : a->vm_id == fake_id(1) ? 0 : ENOENT;
 }
 
+/* What is bound, of all files: enough to find a submission's commands, and what is bound beside them. */
+static struct {
+    struct fake_file *file;
+    uint64_t address, size;
+    uint32_t handle; /* 0: nothing */
+} bound[256];
+
+static void note_bind(struct fake_file *file, const struct drm_xe_vm_bind_op *op)
+{
+    enum { MAP = 0, UNMAP = 1 };
+    for (int i = 0; i < 256; i++) {
+        if (op->op == UNMAP && bound[i].file == file && bound[i].address >= op->addr && bound[i].address < op->addr + op->range)
+            bound[i].handle = 0;
+        if (op->op != MAP || bound[i].handle)
+            continue;
+        bound[i] = (__typeof__(*bound)){file, op->addr, op->range, op->obj};
+        return;
+    }
+}
+
 static int check_bind(struct fake_file *file, const struct drm_xe_vm_bind_op *op)
 {
     if (op->extensions || op->pad || op->pad2 || RESERVED(op) || op->op > 4 || op->flags & ~15u || op->addr % 4096 || op->range % 4096)
@@ -73,6 +97,8 @@ static int bind(struct fake_file *file, void *argument)
     int error = a->extensions || a->pad || a->pad2 || !a->num_binds || RESERVED(a) ? EINVAL : a->vm_id != fake_id(1) ? ENOENT : 0;
     for (uint32_t i = 0; i < a->num_binds && !error; i++)
         error = check_bind(file, &ops[i]);
+    for (uint32_t i = 0; i < a->num_binds && !error; i++)
+        note_bind(file, &ops[i]);
     return error ? error : check_syncs(a->syncs, a->num_syncs);
 }
 
@@ -97,13 +123,51 @@ static int queue_destroy(struct fake_file *file, void *argument)
     return a->pad || RESERVED(a) ? EINVAL : a->exec_queue_id == fake_id(2) ? 0 : ENOENT;
 }
 
-static int exec(struct fake_file *file, void *argument)
+/* Commands that end at once name all that is bound. */
+static void note_submitted(struct fake_file *file, uint64_t address)
+{
+    uint32_t command = 0;
+    for (int i = 0; i < 256; i++)
+        if (bound[i].handle && bound[i].file == file && bound[i].address == address)
+            fake_read(file, bound[i].handle, 0, &command, sizeof command);
+    for (int i = 0; command == 0x05000000 && i < 256; i++)
+        if (bound[i].handle && bound[i].file == file)
+            fake_submitted(file, bound[i].handle);
+}
+
+static int device_query(struct fake_file *file, void *argument)
 {
     (void)file;
+    struct drm_xe_device_query *a = argument;
+    const struct {
+        struct drm_xe_query_engines head;
+        struct drm_xe_engine engines[2];
+    } engines = {{.num_engines = 2}, {{.instance = {.engine_class = 0}}, {.instance = {.engine_class = 1}}}};
+    const struct {
+        struct drm_xe_query_mem_regions head;
+        struct drm_xe_mem_region regions[2];
+    } regions = {{.num_mem_regions = 2},
+                 {{.min_page_size = 4096, .total_size = 512 << 20},
+                  {.mem_class = 1, .instance = 1, .min_page_size = 65536, .total_size = 64 << 20, .cpu_visible_size = 16 << 20}}};
+    bool engines_asked = a->query == DRM_XE_DEVICE_QUERY_ENGINES;
+    uint32_t size = engines_asked ? sizeof engines : sizeof regions;
+    if (a->extensions || RESERVED(a) || a->query > DRM_XE_DEVICE_QUERY_MEM_REGIONS || (a->size && a->size != size))
+        return EINVAL;
+    if (a->size)
+        memcpy((void *)(uintptr_t)a->data, engines_asked ? (const void *)&engines : (const void *)&regions, size);
+    a->size = size;
+    return 0;
+}
+
+static int exec(struct fake_file *file, void *argument)
+{
     struct drm_xe_exec *a = argument;
     if (a->extensions || a->pad[0] || a->pad[1] || a->pad[2] || RESERVED(a))
         return EINVAL;
-    return a->exec_queue_id == fake_id(2) ? check_syncs(a->syncs, a->num_syncs) : ENOENT;
+    int error = a->exec_queue_id == fake_id(2) ? check_syncs(a->syncs, a->num_syncs) : ENOENT;
+    if (!error && a->num_batch_buffer)
+        note_submitted(file, a->address);
+    return error;
 }
 
 static int wait_user_fence(struct fake_file *file, void *argument)
@@ -120,6 +184,7 @@ const struct fake_driver fake_driver_xe = {
     .name = "xe",
     .requests =
         (const struct fake_request[]){
+            {0x40, sizeof(struct drm_xe_device_query), true, device_query},
             {0x41, sizeof(struct drm_xe_gem_create), true, create},
             {0x42, sizeof(struct drm_xe_gem_mmap_offset), true, map_offset},
             {0x43, sizeof(struct drm_xe_vm_create), true, vm_create},
