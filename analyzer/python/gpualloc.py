@@ -19,11 +19,12 @@ import typing
 
 
 def _bt2():
-    """The bindings, with the plugin's folder known before they look for plugins."""
-    here = pathlib.Path(__file__).resolve().parent
-    for folder in (here.parents[1] / "build/lib/babeltrace2/plugins", here / "../../lib/babeltrace2/plugins"):
-        if folder.is_dir() and "BABELTRACE_PLUGIN_PATH" not in os.environ:
-            os.environ["BABELTRACE_PLUGIN_PATH"] = str(folder)
+    """The bindings, which look for plugins in the system's folder and in those that the environment names: we name the build tree's, or
+    that of the prefix where we are installed."""
+    above = pathlib.Path(__file__).resolve().parents
+    folders = [above[2] / "build/lib/babeltrace2/plugins", *above[3].glob("lib*/babeltrace2/plugins"),
+               *above[3].glob("lib/*/babeltrace2/plugins")]
+    os.environ.setdefault("BABELTRACE_PLUGIN_PATH", ":".join(str(folder) for folder in folders if folder.is_dir()))
     try:
         import bt2
     except ImportError:

@@ -9,6 +9,12 @@ expect_status 0 "$gpualloc" run --softgpu -- sh -c 'echo "$LD_PRELOAD"'
 expect_stdout "^(.*san.so[.0-9]*:)?$work/elsewhere/.*/libgpualloc-trace.so:$work/elsewhere/.*/libgpualloc-softgpu.so$"
 expect_status 0 "$gpualloc" record --softgpu --json -o T -- d3dkmt_scene
 [ "$(json "['calls']" "$stderr")" -gt 0 ] || fail "no calls: $(cat "$stderr")"
+if /usr/bin/python3 -c 'import bt2' 2>/dev/null; then
+    set_preloads
+    env LD_PRELOAD="$runtime" ASAN_OPTIONS=detect_leaks=0 elsewhere/share/gpualloc/python/leaks.py T >leaks.txt ||
+        fail "a script where it is installed"
+    grep -q 'allocations was freed' leaks.txt || fail "what leaks.py says of d3dkmt_scene: $(cat leaks.txt)"
+fi
 
 # A path that LD_PRELOAD cannot say is refused, instead of recording nothing.
 mv elsewhere 'with space'
