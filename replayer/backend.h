@@ -51,6 +51,7 @@ struct replay_outcome {
     int64_t ret;    /* what the ioctl returned */
     int32_t error;  /* errno after -1, else 0 */
     bool failed;
+    uint64_t bytes; /* that it made or freed, where these are others than the plan's; 0: as recorded */
     bool remapped;  /* a GPU address was refused, and finish got another */
     const atomic_bool *give_up; /* by the engine: a call that a signal interrupts is repeated unless this is set */
 };

@@ -40,7 +40,8 @@ static int check_pair(const struct replay_result *first, const struct replay_res
     const struct {
         const char *option, *first, *other;
     } settings[] = {{"order", first->order, other->order}, {"speed", first->speed, other->speed},
-                    {"populate", first->populate, other->populate}, {"state", first->state, other->state}};
+                    {"populate", first->populate, other->populate}, {"state", first->state, other->state},
+                    {"lanes", first->threads, other->threads}};
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
         if (strcmp(settings[i].first, settings[i].other) != 0)
             return ga_error_set(error, EINVAL, "one result is of --%s %s and the other of --%s %s", settings[i].option,

@@ -188,26 +188,102 @@ static struct json_object *populated_of(const uint64_t *populated)
     return object;
 }
 
+static void add_share(struct json_object *to, const char *name, double share)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.6f", share);
+    json_object_object_add(to, name, json_object_new_double_s(share, text));
+}
+
+static struct json_object *fidelity_of(const struct replay_fidelity *fidelity)
+{
+    struct json_object *object = json_object_new_object(), *error = NULL;
+    add_share(object, "score", fidelity->score);
+    add_share(object, "answered", fidelity->answered);
+    add_share(object, "live_bytes_distance", fidelity->curve_distance);
+    if (!isnan(fidelity->error_p50)) {
+        error = json_object_new_object();
+        add_ns(error, "p50_ns", fidelity->error_p50);
+        add_ns(error, "p99_ns", fidelity->error_p99);
+    }
+    json_object_object_add(object, "issue_error", error);
+    return object;
+}
+
 static struct json_object *run_of(const struct replay_statistics *s, uint32_t r)
 {
     struct json_object *run = json_object_new_object(), *kinds = json_object_new_array();
-    add_count(run, "wall_ns", s->wall_ns[r]);
-    add_count(run, "issued", s->outcomes[r][REPLAY_ISSUED]);
-    json_object_object_add(run, "skipped", skipped_of(s->outcomes[r]));
-    add_count(run, "differs", s->differs[r]);
-    add_count(run, "remapped", s->remapped[r]);
-    add_count(run, "out_of_memory", s->exhausted[r]);
-    add_count(run, "order_violations", s->violations[r]);
-    struct json_object *populated = populated_of(s->populated[r]);
+    const struct replay_summary *summary = &s->runs[r];
+    const struct replay_counts *counts = &summary->counts;
+    json_object_object_add(run, "complete", json_object_new_boolean(summary->end == REPLAY_WHOLE));
+    if (summary->end != REPLAY_WHOLE)
+        add_text(run, "ended_by", replay_end_name(summary->end));
+    add_count(run, "wall_ns", summary->wall_ns);
+    add_count(run, "loops", summary->passes);
+    add_count(run, "issued", counts->outcomes[REPLAY_ISSUED]);
+    json_object_object_add(run, "skipped", skipped_of(counts->outcomes));
+    add_count(run, "differs", replay_differs(counts));
+    add_count(run, "failed_here", counts->failed);
+    add_count(run, "succeeded_here", counts->succeeded);
+    add_count(run, "failed_otherwise", counts->otherwise);
+    add_count(run, "remapped", counts->remapped);
+    add_count(run, "out_of_memory", counts->exhausted);
+    add_count(run, "order_violations", counts->violations);
+    struct json_object *populated = populated_of(counts->populated);
     if (populated)
         json_object_object_add(run, "populated", populated);
-    const struct replay_figures *figures = &s->figures[(size_t)r * s->kind_count];
-    const struct replay_figures *resident = &s->resident[(size_t)r * s->kind_count];
-    for (uint32_t k = 0; k < s->kind_count; k++)
+    json_object_object_add(run, "fidelity", fidelity_of(&summary->fidelity));
+    add_count(run, "left_bytes", summary->left_bytes);
+    const struct replay_figures *figures = &s->figures[(size_t)r * s->kinds->count];
+    const struct replay_figures *resident = &s->resident[(size_t)r * s->kinds->count];
+    for (uint32_t k = 0; k < s->kinds->count; k++)
         if (figures[k].n)
-            json_object_array_add(kinds, kind_of_run(&s->kinds[k], &figures[k], &resident[k]));
+            json_object_array_add(kinds, kind_of_run(&s->kinds->kinds[k], &figures[k], &resident[k]));
     json_object_object_add(run, "kinds", kinds);
     return run;
+}
+
+const char *replay_end_text(enum replay_end end)
+{
+    static const char *const texts[REPLAY_ENDS_COUNT] = {
+        [REPLAY_WHOLE] = "whole",
+        [REPLAY_END_STOPPED] = "it was interrupted",
+        [REPLAY_END_TIME] = "the time was over (--max-time)",
+        [REPLAY_END_REMOVED] = "the device was removed",
+        [REPLAY_END_HUNG] = "a call did not come back",
+        [REPLAY_END_ERROR] = "a further run could not be begun",
+    };
+    return texts[end];
+}
+
+double replay_report_fidelity(const struct replay_report *report)
+{
+    const struct replay_statistics *s = report->statistics;
+    double worst = INFINITY;
+    for (uint32_t r = 0; r < s->run_count; r++)
+        if (s->runs[r].end == REPLAY_WHOLE)
+            worst = fmin(worst, s->runs[r].fidelity.score);
+    return isinf(worst) ? 0 : worst;
+}
+
+static uint32_t threads_of(const struct replay_session *session)
+{
+    uint32_t lanes = session->plan->lane_count, threads = session->settings.threads;
+    return threads && threads < lanes ? threads : lanes;
+}
+
+static struct json_object *cpus_of(const struct replay_settings *settings)
+{
+    struct json_object *cpus = json_object_new_array();
+    for (uint32_t i = 0; i < settings->cpu_count; i++)
+        json_object_array_add(cpus, json_object_new_int(settings->cpus[i]));
+    return cpus;
+}
+
+/* Whether its times may be called a benchmark of the recording. */
+static bool is_benchmark(const struct replay_report *report)
+{
+    return report->end == REPLAY_WHOLE && replay_report_fidelity(report) >= report->require;
 }
 
 static struct json_object *report_object(const struct replay_report *report)
@@ -222,12 +298,27 @@ static struct json_object *report_object(const struct replay_report *report)
     add_text(root, "placement", replay_mode_placement(session->binding.mode));
     json_object_object_add(root, "places", moves_of(&session->binding));
     add_text(root, "limits", session->binding.limits);
-    add_text(root, "speed", "asap");
+    add_text(root, "speed", report->speed);
     add_text(root, "populate", replay_populated_name(report->statistics, session->populate));
     add_text(root, "populate_asked", replay_populate_name(session->populate));
+    add_text(root, "state", report->state);
+    json_object_object_add(root, "caches_dropped", json_object_new_boolean(report->caches_dropped));
+    add_count(root, "loops", session->settings.loops ? session->settings.loops : 1);
+    add_count(root, "threads", threads_of(session));
+    json_object_object_add(root, "cpus", cpus_of(&session->settings));
+    json_object_object_add(root, "complete", json_object_new_boolean(report->end == REPLAY_WHOLE));
+    json_object_object_add(root, "ended_by", report->end == REPLAY_WHOLE ? NULL : json_object_new_string(replay_end_name(report->end)));
+    add_share(root, "fidelity", replay_report_fidelity(report));
+    add_share(root, "require_fidelity", report->require);
+    json_object_object_add(root, "benchmark", json_object_new_boolean(is_benchmark(report)));
     json_object_object_add(root, "device", device_of(session));
     json_object_object_add(root, "system", replay_environment(session->identity.node));
     add_count(root, "clock_cost_ns", report->clock_cost_ns);
+    if (isnan(report->engine_ns))
+        json_object_object_add(root, "engine_ns_per_call", NULL);
+    else
+        add_ns(root, "engine_ns_per_call", report->engine_ns);
+    json_object_object_add(root, "base", report->base ? json_object_new_string(report->base) : NULL);
     add_count(root, "warmup", report->warmup);
     json_object_object_add(root, "translated", translated_of(session));
     json_object_object_add(root, "sizes", sizes_of(session));
@@ -329,7 +420,7 @@ static double over_runs(const struct replay_statistics *s, const struct replay_f
 {
     size_t count = 0;
     for (uint32_t r = 0; r < s->run_count; r++) {
-        const struct replay_figures *f = &figures[(size_t)r * s->kind_count + kind];
+        const struct replay_figures *f = &figures[(size_t)r * s->kinds->count + kind];
         if (f->n)
             values[count++] = *(const double *)((const char *)f + figure);
     }
@@ -341,15 +432,15 @@ static void print_kind(const struct replay_statistics *s, const struct replay_fi
 {
     uint64_t n = 0;
     for (uint32_t r = 0; r < s->run_count; r++)
-        n += figures[(size_t)r * s->kind_count + k].n;
+        n += figures[(size_t)r * s->kinds->count + k].n;
     if (!n)
         return;
     static const size_t columns[] = {offsetof(struct replay_figures, mean), offsetof(struct replay_figures, p50),
                                      offsetof(struct replay_figures, p90),  offsetof(struct replay_figures, p99),
                                      offsetof(struct replay_figures, p999), offsetof(struct replay_figures, max)};
     char name[64], size[40];
-    snprintf(name, sizeof name, "%s%s", s->kinds[k].name, s->kinds[k].failed ? " (fails)" : "");
-    snprintf(size, sizeof size, "%s", replay_size_class_text(s->kinds[k].size_class).text);
+    snprintf(name, sizeof name, "%s%s", s->kinds->kinds[k].name, s->kinds->kinds[k].failed ? " (fails)" : "");
+    snprintf(size, sizeof size, "%s", replay_size_class_text(s->kinds->kinds[k].size_class).text);
     /* ≤ is three bytes and one column; so is µ two */
     fprintf(out, "%-*s %-*s %9s", width, name, *size ? 12 : 10, size, ga_count(n / s->run_count).text);
     double mean = 0;
@@ -369,18 +460,18 @@ static void print_table(const struct replay_statistics *s, const struct replay_f
                         FILE *out)
 {
     uint64_t n = 0;
-    for (size_t i = 0; i < (size_t)s->run_count * s->kind_count; i++)
+    for (size_t i = 0; i < (size_t)s->run_count * s->kinds->count; i++)
         n += figures[i].n;
     if (!n && figures != s->figures)
         return;
     int width = 36;
-    for (uint32_t k = 0; k < s->kind_count; k++) {
-        int length = (int)strlen(s->kinds[k].name) + (s->kinds[k].failed ? (int)sizeof " (fails)" - 1 : 0);
+    for (uint32_t k = 0; k < s->kinds->count; k++) {
+        int length = (int)strlen(s->kinds->kinds[k].name) + (s->kinds->kinds[k].failed ? (int)sizeof " (fails)" - 1 : 0);
         width = length > width ? length : width;
     }
     fprintf(out, "\n%-*s %-10s %9s %9s %9s %9s %9s %9s %9s%s\n", width, title, "size", "n a run", "mean", "p50", "p90", "p99", "p99.9",
             "max", figures == s->figures ? "  per second" : "");
-    for (uint32_t k = 0; k < s->kind_count; k++)
+    for (uint32_t k = 0; k < s->kinds->count; k++)
         print_kind(s, figures, k, width, values, out);
 }
 
@@ -417,6 +508,11 @@ static void print_header(const struct replay_report *report, FILE *out)
             ga_count(plan->lane_count).text, plan->lane_count == 1 ? "" : "s", replay_mode_name(session->binding.mode),
             plan->memory_order == REPLAY_ORDER_MEMORY ? "memory" : "resource", ga_count(report->statistics->run_count).text,
             report->statistics->run_count == 1 ? "" : "s", ga_count(report->warmup).text);
+    fprintf(out, "speed %s, %s thread%s, %s loop%s a run, state %s%s\n", report->speed, ga_count(threads_of(session)).text,
+            threads_of(session) == 1 ? "" : "s", ga_count(session->settings.loops ? session->settings.loops : 1).text,
+            session->settings.loops > 1 ? "s" : "", report->state, report->caches_dropped ? ", caches dropped" : "");
+    if (report->base)
+        fprintf(out, "between runs: %s\n", report->base);
     if (session->binding.mode != REPLAY_VERBATIM)
         fprintf(out, "the memory of what is translated lies in %s\n", replay_mode_placement(session->binding.mode));
     for (int from = 0; from < REPLAY_PLACES; from++)
@@ -432,51 +528,77 @@ static void print_header(const struct replay_report *report, FILE *out)
 static void print_fidelity(const struct replay_report *report, FILE *out)
 {
     const struct replay_statistics *s = report->statistics;
-    uint64_t issued = 0, differs = 0, violations = 0, remapped = 0, exhausted = 0, skipped[REPLAY_SKIPS] = {0}, translated = 0, all = 0;
+    struct replay_counts counts = {0};
+    uint64_t translated = 0, all = 0, runs = 0;
     for (uint32_t r = 0; r < s->run_count; r++) {
-        issued += s->outcomes[r][REPLAY_ISSUED];
-        differs += s->differs[r];
-        violations += s->violations[r];
-        remapped += s->remapped[r];
-        exhausted += s->exhausted[r];
-        for (int skip = 1; skip < REPLAY_SKIPS; skip++) {
-            skipped[skip] += s->outcomes[r][skip];
-            all += s->outcomes[r][skip];
-        }
+        replay_counts_add(&counts, &s->runs[r].counts);
+        runs += s->runs[r].passes;
     }
+    for (int skip = 1; skip < REPLAY_SKIPS; skip++)
+        all += counts.outcomes[skip];
     for (uint32_t c = 0; c < report->session->plan->call_count; c++)
         translated += report->session->binding.translated[c] && !report->session->binding.skips[c];
-    uint32_t runs = s->run_count ? s->run_count : 1;
-    fprintf(out, "a run: %s issued, %s of them translated, %s skipped; %s answered otherwise than recorded, %s out of order\n",
-            ga_count(issued / runs).text, ga_count(translated).text, ga_count(all / runs).text, ga_count(differs / runs).text,
-            ga_count(violations).text);
-    if (exhausted)
+    runs = runs ? runs : 1;
+    fprintf(out, "a %s: %s issued, %s of them translated, %s skipped; %s answered otherwise than recorded, %s out of order\n",
+            report->session->settings.loops > 1 ? "loop" : "run", ga_count(counts.outcomes[REPLAY_ISSUED] / runs).text,
+            ga_count(translated).text, ga_count(all / runs).text, ga_count(replay_differs(&counts) / runs).text,
+            ga_count(counts.violations).text);
+    if (counts.failed || counts.succeeded || counts.otherwise)
+        fprintf(out, "  otherwise: %s failed here only, %s in the recording only, %s failed in both with another status\n",
+                ga_count((counts.failed + runs - 1) / runs).text, ga_count((counts.succeeded + runs - 1) / runs).text,
+                ga_count((counts.otherwise + runs - 1) / runs).text);
+    if (counts.exhausted)
         fprintf(out, "  out of memory %s: creates for which the device had none left; at most %s were alive in the recording\n",
-                ga_count((exhausted + runs - 1) / runs).text, ga_bytes(report->session->plan->peak_bytes).text);
-    if (remapped)
+                ga_count((counts.exhausted + runs - 1) / runs).text, ga_bytes(report->session->plan->peak_bytes).text);
+    if (counts.remapped)
         fprintf(out, "  remapped %s: their GPU address is not to be had here, and another was taken\n",
-                ga_count((remapped + runs - 1) / runs).text);
+                ga_count((counts.remapped + runs - 1) / runs).text);
     for (int skip = 1; skip < REPLAY_SKIPS; skip++)
-        if (skipped[skip])
-            fprintf(out, "  skipped %s: %s\n", ga_count((skipped[skip] + runs - 1) / runs).text,
+        if (counts.outcomes[skip])
+            fprintf(out, "  skipped %s: %s\n", ga_count((counts.outcomes[skip] + runs - 1) / runs).text,
                     replay_skip_text((enum replay_skip)skip));
 }
 
 static void print_populated(const struct replay_report *report, FILE *out)
 {
     const struct replay_statistics *s = report->statistics;
-    uint64_t counts[REPLAY_POPULATES] = {0}, runs = s->run_count ? s->run_count : 1;
+    struct replay_counts counts = {0};
+    uint64_t passes = 0;
     if (!report->session->populate)
         return;
-    for (uint32_t r = 0; r < s->run_count; r++)
-        for (int how = 0; how < REPLAY_POPULATES; how++)
-            counts[how] += s->populated[r][how];
+    for (uint32_t r = 0; r < s->run_count; r++) {
+        replay_counts_add(&counts, &s->runs[r].counts);
+        passes += s->runs[r].passes;
+    }
+    passes = passes ? passes : 1;
     fprintf(out, "populated after their creation (%s asked for): %s buffers by an empty batch, %s by touching each page",
-            replay_populate_name(report->session->populate), ga_count(counts[REPLAY_POPULATE_SUBMIT] / runs).text,
-            ga_count(counts[REPLAY_POPULATE_TOUCH] / runs).text);
-    if (counts[REPLAY_POPULATE_FAILED])
-        fprintf(out, ", %s could not be", ga_count((counts[REPLAY_POPULATE_FAILED] + runs - 1) / runs).text);
+            replay_populate_name(report->session->populate), ga_count(counts.populated[REPLAY_POPULATE_SUBMIT] / passes).text,
+            ga_count(counts.populated[REPLAY_POPULATE_TOUCH] / passes).text);
+    if (counts.populated[REPLAY_POPULATE_FAILED])
+        fprintf(out, ", %s could not be", ga_count((counts.populated[REPLAY_POPULATE_FAILED] + passes - 1) / passes).text);
     fputc('\n', out);
+}
+
+/* One line, and why the result is none where it is none. */
+static void print_score(const struct replay_report *report, FILE *out)
+{
+    const struct replay_statistics *s = report->statistics;
+    double distance = 0, p50 = NAN, p99 = NAN, score = replay_report_fidelity(report);
+    for (uint32_t r = 0; r < s->run_count; r++) {
+        distance = fmax(distance, s->runs[r].fidelity.curve_distance);
+        p50 = fmax(p50, s->runs[r].fidelity.error_p50);
+        p99 = fmax(p99, s->runs[r].fidelity.error_p99);
+    }
+    fprintf(out, "fidelity %.2f %% (worst run); live bytes are %.2f %% of their peak away from the recording's; ", 100 * score,
+            100 * distance);
+    if (isnan(p50))
+        fputs("as fast as possible, so no call can be late\n", out);
+    else
+        fprintf(out, "calls are off their time by %s (p50), %s (p99)\n", ga_duration(p50).text, ga_duration(p99).text);
+    if (report->end != REPLAY_WHOLE)
+        fprintf(out, "incomplete: %s; not called a benchmark\n", replay_end_text(report->end));
+    else if (!is_benchmark(report))
+        fprintf(out, "not called a benchmark: fidelity below the %.2f %% asked for\n", 100 * report->require);
 }
 
 void replay_result_print(const struct replay_report *report, FILE *out)
@@ -488,12 +610,15 @@ void replay_result_print(const struct replay_report *report, FILE *out)
     print_header(report, out);
     print_fidelity(report, out);
     print_populated(report, out);
+    print_score(report, out);
     print_table(s, s->figures, "call", values, out);
     print_table(s, s->resident, "until it has taken effect", values, out);
     for (uint32_t r = 0; r < s->run_count; r++)
-        values[r] = (double)s->wall_ns[r];
+        values[r] = (double)s->runs[r].wall_ns;
     double wall = replay_median(values, s->run_count);
     fprintf(out, "\na run takes %s; each figure is the median over the runs, and includes about %s of reading the clock\n",
             ga_duration(wall).text, ga_duration(report->clock_cost_ns).text);
+    if (!isnan(report->engine_ns))
+        fprintf(out, "the engine itself: %s a call (the same plan on backend null, one thread)\n", ga_duration(report->engine_ns).text);
     free(values);
 }

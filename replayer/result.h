@@ -8,16 +8,27 @@
 
 #include "replayer/statistics.h"
 
-#define REPLAY_RESULT_VERSION 1
+#define REPLAY_RESULT_VERSION 2 /* 1 is read, too */
 enum { REPLAY_RESULT_RUNS_MAX = 100000, REPLAY_RESULT_KINDS_MAX = 8192, REPLAY_RESULT_FACTS_MAX = 256 };
 
 struct replay_report {
     const char *trace;
     const struct replay_session *session;
     const struct replay_statistics *statistics;
+    const char *speed, *state;  /* as they were asked for: "asap", "real", "2x"; "warm", "cold", "as found" */
     uint64_t warmup;
     uint32_t clock_cost_ns;
+    double engine_ns;           /* of the engine itself, a call: the same plan on backend null, on one thread; NaN: not measured */
+    double require;             /* fidelity below which a result is no benchmark; 0: none */
+    const char *base;           /* how the device's memory was watched between runs; null: not */
+    bool caches_dropped;        /* state cold: the kernel was asked to, and did */
+    enum replay_end end;        /* why there are fewer runs than were asked for */
 };
+
+/* "device removed (ENODEV)" */
+const char *replay_end_text(enum replay_end end);
+/* The worst of the whole runs; 0 without any. */
+double replay_report_fidelity(const struct replay_report *report);
 
 /* Writes JSON to path, through a temporary file beside it; "-" is stdout. */
 int replay_result_write(const struct replay_report *report, const char *path, struct ga_error *error);
@@ -43,10 +54,11 @@ struct replay_result {
     char *path; /* null: parsed from memory */
     char *trace, *backend, *mode, *order, *speed, *populate, *state, *node, *driver, *driver_version;
     char *kernel, *kernel_version, *boot_id, *plan, *time;
+    char *threads; /* that issued the calls, as text */
     bool software, by_boot; /* by_boot: each run is a boot of its own (system.boots) */
     struct replay_result_kind *kinds;
     double *wall_ns; /* one a run */
-    uint32_t kind_count, run_count;
+    uint32_t kind_count, run_count; /* whole runs: others are left out */
     double issued, differs, violations; /* calls, of all runs */
     struct replay_fact *facts;
     uint32_t fact_count;

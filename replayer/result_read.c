@@ -167,24 +167,46 @@ static int parse_facts(struct replay_result *result, struct json_object *system,
     return 0;
 }
 
+/* A run that was ended early has another share of each kind than a whole one; version 1 has whole ones only. */
+static bool is_whole(struct json_object *run)
+{
+    struct json_object *complete = member(run, "complete", json_type_boolean);
+    return !complete || json_object_get_boolean(complete);
+}
+
 static int parse_runs(struct replay_result *result, struct json_object *root, struct ga_error *error)
 {
     struct json_object *runs = member(root, "runs", json_type_array);
-    size_t count = runs ? json_object_array_length(runs) : 0;
+    size_t all = runs ? json_object_array_length(runs) : 0, count = 0;
+    for (size_t r = 0; r < all; r++)
+        count += is_whole(json_object_array_get_idx(runs, r));
     if (!count)
-        return ga_error_set(error, EINVAL, "it has no \"runs\"");
+        return ga_error_set(error, EINVAL, all ? "none of its runs is whole: the replay was ended early" : "it has no \"runs\"");
     if (count > REPLAY_RESULT_RUNS_MAX)
         return ga_error_set(error, E2BIG, "it has more than %d runs", REPLAY_RESULT_RUNS_MAX);
     result->run_count = (uint32_t)count;
     result->wall_ns = calloc(count, sizeof *result->wall_ns);
     if (!result->wall_ns)
         return ga_error_errno(error, ENOMEM, "result");
-    for (uint32_t r = 0; r < count; r++) {
-        int status = parse_run(result, r, json_object_array_get_idx(runs, r), error);
-        if (status < 0)
-            return status;
+    int status = 0;
+    for (size_t i = 0, r = 0; status == 0 && i < all; i++)
+        if (is_whole(json_object_array_get_idx(runs, i)))
+            status = parse_run(result, (uint32_t)r++, json_object_array_get_idx(runs, i), error);
+    return status;
+}
+
+/* How it was issued, as far as version 1 did not say it. */
+static int parse_settings(struct replay_result *result, struct json_object *root, struct json_object *plan, struct ga_error *error)
+{
+    char text[32];
+    double threads = number(root, "threads");
+    snprintf(text, sizeof text, "%.0f", isnan(threads) ? number(plan, "lanes") : threads);
+    result->threads = strdup(text);
+    if (!*result->state) {
+        free(result->state);
+        result->state = strdup(number(root, "warmup") > 0 ? "warm" : "as found");
     }
-    return 0;
+    return result->threads && result->state ? 0 : ga_error_errno(error, ENOMEM, "result");
 }
 
 static int parse_root(struct replay_result *result, struct json_object *root, struct ga_error *error)
@@ -195,8 +217,8 @@ static int parse_root(struct replay_result *result, struct json_object *root, st
     struct json_object *version = member(root, "schema_version", json_type_int);
     if (!version || !member(root, "runs", json_type_array))
         return ga_error_set(error, EINVAL, "it is no result of 'gpualloc replay --json'");
-    if (json_object_get_int(version) != REPLAY_RESULT_VERSION)
-        return ga_error_set(error, EINVAL, "its schema_version is %d, and this program reads %d", json_object_get_int(version),
+    if (json_object_get_int(version) < 1 || json_object_get_int(version) > REPLAY_RESULT_VERSION)
+        return ga_error_set(error, EINVAL, "its schema_version is %d, and this program reads 1 to %d", json_object_get_int(version),
                             REPLAY_RESULT_VERSION);
     struct json_object *device = member(root, "device", json_type_object), *system = member(root, "system", json_type_object);
     struct json_object *plan = member(root, "plan", json_type_object);
@@ -222,7 +244,9 @@ static int parse_root(struct replay_result *result, struct json_object *root, st
     }
     result->by_boot = member(system, "boots", json_type_array) != NULL;
     result->software = json_object_get_boolean(member(device, "software", json_type_boolean));
-    int status = parse_facts(result, system, error);
+    int status = parse_settings(result, root, plan, error);
+    if (status == 0)
+        status = parse_facts(result, system, error);
     return status < 0 ? status : parse_runs(result, root, error);
 }
 
@@ -293,7 +317,7 @@ void replay_result_release(struct replay_result *result)
     char *texts[] = {result->path,     result->trace,  result->backend, result->mode,           result->order,
                      result->speed,    result->populate, result->state, result->node,           result->driver,
                      result->driver_version, result->kernel, result->kernel_version, result->boot_id, result->plan,
-                     result->time};
+                     result->time,     result->threads};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         free(texts[i]);
     for (uint32_t k = 0; k < result->kind_count; k++) {

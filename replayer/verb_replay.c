@@ -1,34 +1,51 @@
 /* gpualloc replay: a trace's calls issued again, timed. */
 #include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/units.h"
 #include "base/verb.h"
 #include "launch/launch.h"
 #include "replayer/devices.h"
+#include "replayer/issue_log.h"
 #include "replayer/result.h"
+#include "replayer/settle.h"
 #include "replayer/verbs.h"
 
 static const char *const orders[] = {"memory", "resource", NULL};
 static const char *const allocators[] = {"buddy", "mm", NULL};
 static const char *const translations[] = {
     [REPLAY_TRANSLATE_AUTO] = "auto", [REPLAY_TRANSLATE_VERBATIM] = "verbatim", [REPLAY_TRANSLATE_STANDARD] = "standard", NULL};
-
 static const char *const populates[] = {[REPLAY_POPULATE_NONE] = "none", [REPLAY_POPULATE_TOUCH] = "touch",
                                         [REPLAY_POPULATE_SUBMIT] = "submit", NULL};
+static const char *const states[] = {"warm", "cold", NULL};
+
+enum { SETTLE_MS = 2000 /* between runs, at most */ };
 
 static struct {
-    const char *device, *backend, *json, *order, *translate, *populate, *range;
-    uint64_t runs, warmup, max_bytes, max_calls;
+    const char *device, *backend, *json, *order, *translate, *populate, *range, *speed, *cpus, *state, *issue_log, *fidelity;
+    uint64_t runs, warmup, max_bytes, max_calls, loops, lanes;
+    double max_time, patience;
     struct ga_option_list skips;
     bool softgpu, accept_loss, dry_run, no_cache, verbose;
     const char *vram, *allocator; /* of a model's memory, with gtt */
     uint64_t gtt;
-} asked = {.order = "memory", .translate = "auto", .populate = "none", .runs = 1, .max_calls = 20000000};
+} asked = {.order = "memory", .translate = "auto", .populate = "none", .runs = 1, .max_calls = 20000000, .speed = "asap", .loops = 1,
+           .patience = REPLAY_PATIENCE_NS / 1e9};
+
+/* What the texts among them mean. */
+static struct {
+    double speed, fidelity;
+    uint16_t cpus[CPU_SETSIZE];
+    uint32_t cpu_count;
+} parsed;
 
 static const struct ga_option options[] = {
     {.name = "device", .letter = 'd', .kind = GA_OPTION_STRING, .argument = "NODE", .value = &asked.device,
@@ -40,6 +57,21 @@ static const struct ga_option options[] = {
      .help = "runs that are measured (default: 1; a comparison wants 5 or more)"},
     {.name = "warmup", .kind = GA_OPTION_COUNT, .argument = "N", .value = &asked.warmup,
      .help = "runs before them that are not (default: 0)"},
+    {.name = "loops", .kind = GA_OPTION_COUNT, .argument = "N", .value = &asked.loops,
+     .help = "passes over the trace in each run; what one leaves is freed before the next, untimed (default: 1)"},
+    {.name = "speed", .kind = GA_OPTION_STRING, .argument = "HOW", .value = &asked.speed,
+     .help = "asap: as fast as possible (default); real: each call when it was issued in the recording; Nx: N times as fast"},
+    {.name = "lanes", .kind = GA_OPTION_COUNT, .argument = "N", .value = &asked.lanes,
+     .help = "threads that issue; 1 issues all calls in the recorded order (default: one a recorded thread)"},
+    {.name = "cpu-mask", .kind = GA_OPTION_STRING, .argument = "LIST", .value = &asked.cpus,
+     .help = "pin the threads to these CPUs in turn: 0-3,8"},
+    {.name = "state", .kind = GA_OPTION_CHOICE, .argument = "HOW", .value = &asked.state, .choices = states,
+     .help = "warm: a run that is not measured first; cold: the device is opened anew for each run, and the kernel's caches are "
+             "dropped (as root); results of different states are never compared"},
+    {.name = "require-fidelity", .kind = GA_OPTION_STRING, .argument = "X", .value = &asked.fidelity,
+     .help = "0 to 1, or N%: a result below it is not called a benchmark, and the exit status is 6"},
+    {.name = "issue-log", .kind = GA_OPTION_STRING, .argument = "FILE", .value = &asked.issue_log,
+     .help = "write when each call of each run was issued, as JSON lines"},
     {.name = "json", .kind = GA_OPTION_STRING, .argument = "FILE", .value = &asked.json,
      .help = "write the result for 'gpualloc compare'; - is standard output, instead of the table"},
     {.name = "order", .kind = GA_OPTION_CHOICE, .argument = "HOW", .value = &asked.order, .choices = orders,
@@ -63,6 +95,10 @@ static const struct ga_option options[] = {
      .help = "refuse a trace with more bytes alive at once (default: three quarters of the machine's memory)"},
     {.name = "max-calls", .kind = GA_OPTION_COUNT, .argument = "N", .value = &asked.max_calls,
      .help = "refuse a trace with more calls (default: 20000000)"},
+    {.name = "max-time", .kind = GA_OPTION_NUMBER, .argument = "SECONDS", .value = &asked.max_time,
+     .help = "end the replay after that time, with the results so far (default: no limit)"},
+    {.name = "patience", .kind = GA_OPTION_NUMBER, .argument = "SECONDS", .value = &asked.patience,
+     .help = "interrupt a call that takes so much longer than in the recording (default: 10)"},
     {.name = "dry-run", .kind = GA_OPTION_FLAG, .value = &asked.dry_run,
      .help = "say what would be issued, and issue nothing"},
     {.name = "vram", .kind = GA_OPTION_STRING, .argument = "SIZE", .value = &asked.vram,
@@ -142,49 +178,138 @@ static int check_any(const struct replay_session *session, struct ga_error *erro
                         commonest == REPLAY_SKIP_OTHER_DRIVER ? " (--backend dumb issues them by size)" : "");
 }
 
-static int measure(struct replay_session *session, struct replay_report *report, struct replay_statistics *statistics,
-                   struct ga_error *error)
+/* Caches and page pools that the kernel can do without; the pools of drivers are among them. Only root may. */
+static bool drop_caches(void)
 {
+    int fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
+    bool dropped = fd >= 0 && write(fd, "3", 1) == 1;
+    if (fd >= 0)
+        close(fd);
+    return dropped;
+}
+
+/* A replay: its session, and what is kept of its runs. */
+struct replay {
+    struct replay_session session;
+    struct replay_choice choice;
+    struct replay_statistics statistics;
+    struct replay_report report;
+    struct replay_settle settle;
     struct replay_run run;
-    if (asked.runs > REPLAY_RESULT_RUNS_MAX ||
-        replay_statistics_init(statistics, session->plan, (uint32_t)asked.runs, session->populate) < 0 ||
-        replay_run_init(&run, session->plan) < 0)
-        return ga_error_errno(error, ENOMEM, "%ju runs", (uintmax_t)asked.runs);
-    int result = 0;
-    report->clock_cost_ns = replay_clock_cost_ns();
-    for (uint64_t i = 0; result == 0 && i < asked.warmup; i++) {
-        progress(i + 1, asked.warmup, "warm-up run");
-        result = replay_session_run(session, &run, &stop, error);
-    }
-    for (uint64_t i = 0; result == 0 && i < asked.runs; i++) {
-        progress(i + 1, asked.runs, "run");
-        result = replay_session_run(session, &run, &stop, error);
-        if (result == 0)
-            replay_statistics_add(statistics, session->plan, &run);
-    }
-    progress_end();
-    replay_run_release(&run);
+    FILE *issue_log;
+};
+
+/* Before each measured run: the device as the state asked for has it. */
+static int set_state(struct replay *replay, uint64_t number, struct ga_error *error)
+{
+    if (number && replay->statistics.run_count)
+        replay->statistics.runs[replay->statistics.run_count - 1].left_bytes = replay_settle_wait(&replay->settle, SETTLE_MS, &stop);
+    if (!asked.state || strcmp(asked.state, "cold") != 0)
+        return 0;
+    int result = number ? replay_session_reopen(&replay->session, &replay->choice.target, error) : 0;
+    replay->report.caches_dropped = drop_caches();
     return result;
 }
 
-static int replay_on(struct replay_session *session, const char *trace, struct ga_error *error)
+static int measure_run(struct replay *replay, uint64_t number, struct ga_error *error)
 {
-    struct replay_statistics statistics = {0};
-    struct replay_report report = {.trace = trace, .session = session, .statistics = &statistics, .warmup = asked.warmup};
+    int result = set_state(replay, number, error);
+    if (result < 0)
+        return result;
+    replay->run.passes = 0;
+    result = replay_session_run(&replay->session, &replay->run, &stop, error);
+    if (!replay->run.passes) /* it could not even be begun */
+        return result;
+    replay_statistics_add(&replay->statistics, &replay->run);
+    if (replay->issue_log && result == 0)
+        result = replay_issue_log_write(replay->issue_log, &replay->run, (uint32_t)number + 1, error);
+    return result;
+}
+
+static int measure(struct replay *replay, struct ga_error *error)
+{
+    struct replay_session *session = &replay->session;
+    if (asked.runs > REPLAY_RESULT_RUNS_MAX || replay_statistics_init(&replay->statistics, &session->kinds, (uint32_t)asked.runs) < 0 ||
+        replay_run_init(&replay->run, session) < 0)
+        return ga_error_errno(error, ENOMEM, "%ju runs", (uintmax_t)asked.runs);
+    int result = 0;
+    replay->report.clock_cost_ns = replay_clock_cost_ns();
+    replay_settle_init(&replay->settle, "", session->identity.node, session->peak);
+    replay->report.base = replay->settle.how;
+    for (uint64_t i = 0; result == 0 && i < replay->report.warmup; i++) {
+        progress(i + 1, replay->report.warmup, "warm-up run");
+        result = replay_session_run(session, &replay->run, &stop, error);
+    }
+    for (uint64_t i = 0; result == 0 && i < asked.runs; i++) {
+        progress(i + 1, asked.runs, "run");
+        result = measure_run(replay, i, error);
+    }
+    progress_end();
+    replay->report.end = result == 0 ? REPLAY_WHOLE : replay->run.end != REPLAY_WHOLE ? replay->run.end : REPLAY_END_ERROR;
+    if (result == 0)
+        replay->report.engine_ns = replay_engine_cost_ns(session->plan, &stop);
+    return result;
+}
+
+/* Results so far are results: an early end is said in them. */
+static int write_results(const struct replay *replay, struct ga_error *error)
+{
+    int result = asked.json ? replay_result_write(&replay->report, asked.json, error) : 0;
+    if (!(asked.json && strcmp(asked.json, "-") == 0))
+        replay_result_print(&replay->report, stdout);
+    return result;
+}
+
+static int check_files(struct replay *replay, struct ga_error *error)
+{
+    int result = asked.json ? replay_can_write_file(asked.json, error) : 0;
+    if (result == 0 && asked.issue_log && !(replay->issue_log = fopen(asked.issue_log, "we")))
+        result = ga_error_errno(error, errno, "--issue-log %s", asked.issue_log);
+    return result;
+}
+
+static void set_settings(struct replay *replay, const char *trace)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    struct replay_settings *settings = &replay->session.settings;
+    settings->speed = parsed.speed;
+    settings->threads = (uint32_t)(asked.lanes > UINT32_MAX ? UINT32_MAX : asked.lanes);
+    settings->loops = asked.loops;
+    settings->cpus = parsed.cpus;
+    settings->cpu_count = parsed.cpu_count;
+    settings->patience_ns = (int64_t)(asked.patience * 1e9);
+    settings->end_ns = asked.max_time > 0 ? now.tv_sec * INT64_C(1000000000) + now.tv_nsec + (int64_t)(asked.max_time * 1e9) : 0;
+    settings->keep_samples = asked.issue_log != NULL;
+    uint64_t warmup = asked.warmup ? asked.warmup : asked.state && strcmp(asked.state, "warm") == 0;
+    replay->report = (struct replay_report){
+        .trace = trace, .session = &replay->session, .statistics = &replay->statistics, .warmup = warmup, .speed = asked.speed,
+        .state = asked.state ? asked.state : warmup ? "warm" : "as found", .engine_ns = NAN, .require = parsed.fidelity,
+        .end = REPLAY_END_ERROR};
+}
+
+static int replay_on(struct replay *replay, const char *trace, struct ga_error *error)
+{
+    struct replay_session *session = &replay->session;
+    set_settings(replay, trace);
     int result = check_any(session, error);
     if (*session->binding.limits)
         fprintf(stderr, "gpualloc replay: note: %s\n", session->binding.limits);
-    if (result == 0 && asked.json && !asked.dry_run)
-        result = replay_can_write_file(asked.json, error);
-    if (result == 0 && asked.dry_run)
+    if (result == 0 && asked.dry_run) {
         print_dry_run(session);
-    else if (result == 0)
-        result = measure(session, &report, &statistics, error);
-    if (result == 0 && !asked.dry_run && asked.json)
-        result = replay_result_write(&report, asked.json, error);
-    if (result == 0 && !asked.dry_run && !(asked.json && strcmp(asked.json, "-") == 0))
-        replay_result_print(&report, stdout);
-    replay_statistics_release(&statistics);
+        return 0;
+    }
+    if (result == 0)
+        result = check_files(replay, error);
+    if (result < 0)
+        return result;
+    result = measure(replay, error);
+    struct ga_error unwritten;
+    if (result == 0 || replay->statistics.run_count || replay->run.end != REPLAY_WHOLE)
+        if (write_results(replay, &unwritten) < 0) {
+            result = result < 0 ? result : -EIO;
+            *error = unwritten;
+        }
     return result;
 }
 
@@ -197,8 +322,45 @@ static int ask_model(const struct replay_backend *backend, const struct replay_p
     return result < 0 ? result : backend->model(plan, &question, error);
 }
 
+/* The exit status of a replay that failed, or was ended early. */
+static int status_of_end(const struct replay *replay)
+{
+    switch (replay->run.end) {
+    case REPLAY_END_TIME:
+        return GA_EXIT_TIME;
+    case REPLAY_END_REMOVED:
+        return GA_EXIT_REMOVED;
+    case REPLAY_END_HUNG:
+        return GA_EXIT_HUNG;
+    default:
+        return GA_EXIT_FAILURE;
+    }
+}
+
+/* The exit status of one whose runs are whole. */
+static int status_of(const struct replay *replay)
+{
+    uint64_t exhausted = 0, stuck = 0;
+    for (uint32_t r = 0; r < replay->statistics.run_count; r++) {
+        exhausted += replay->statistics.runs[r].counts.exhausted;
+        stuck += replay->statistics.runs[r].counts.outcomes[REPLAY_SKIP_STUCK];
+    }
+    double fidelity = replay_report_fidelity(&replay->report);
+    if (fidelity < parsed.fidelity)
+        fprintf(stderr, "gpualloc replay: fidelity %.4f is below the %.4f asked for: this is no benchmark of the recording\n", fidelity,
+                parsed.fidelity);
+    else if (stuck)
+        fprintf(stderr, "gpualloc replay: %ju calls had not come back in time and were interrupted\n", (uintmax_t)stuck);
+    else if (exhausted)
+        fprintf(stderr, "gpualloc replay: the device had no memory for %ju creates; the results are of the others\n",
+                (uintmax_t)exhausted);
+    return fidelity < parsed.fidelity ? GA_EXIT_UNFAITHFUL : stuck ? GA_EXIT_HUNG : exhausted ? GA_EXIT_EXHAUSTED : GA_EXIT_OK;
+}
+
+/* The exit status. */
 static int replay_trace(const char *trace, struct ga_error *error)
 {
+    static struct replay replay; /* of large parts */
     const struct replay_backend *model = asked.backend ? replay_backend_find(asked.backend) : NULL;
     model = model && model->model ? model : NULL;
     struct replay_plan plan = {0};
@@ -209,43 +371,118 @@ static int replay_trace(const char *trace, struct ga_error *error)
                      : (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGE_SIZE) / 4 * 3,
         .order = strcmp(asked.order, "resource") == 0 ? REPLAY_ORDER_RESOURCE : REPLAY_ORDER_MEMORY,
     };
-    struct replay_choice choice;
-    struct replay_session session = {0};
     int result = replay_plan_ask(&limits, asked.range, asked.skips.items, asked.skips.count, error);
     if (result == 0)
         result = replay_plan_load(&plan, trace, &limits, asked.accept_loss, error);
     if (result == 0 && model) {
         result = ask_model(model, &plan, trace, error);
         replay_plan_release(&plan);
-        return result;
+        if (result < 0)
+            ga_error_print("replay", error);
+        return result < 0 ? GA_EXIT_FAILURE : GA_EXIT_OK;
     }
     if (result == 0)
-        result = replay_choose(&plan, asked.device, asked.backend, asked.softgpu, &choice, error);
+        result = replay_choose(&plan, asked.device, asked.backend, asked.softgpu, &replay.choice, error);
     if (result == 0) {
-        while (strcmp(translations[choice.target.translate], asked.translate) != 0)
-            choice.target.translate++;
-        while (strcmp(populates[choice.target.populate], asked.populate) != 0)
-            choice.target.populate++;
+        while (strcmp(translations[replay.choice.target.translate], asked.translate) != 0)
+            replay.choice.target.translate++;
+        while (strcmp(populates[replay.choice.target.populate], asked.populate) != 0)
+            replay.choice.target.populate++;
         catch_signals();
-        result = replay_session_open(&session, choice.backend, &choice.target, &plan, error);
+        result = replay_session_open(&replay.session, replay.choice.backend, &replay.choice.target, &plan, error);
     }
     if (result == 0)
-        result = replay_on(&session, trace, error);
-    replay_session_close(&session);
+        result = replay_on(&replay, trace, error);
+    int status = result < 0 ? status_of_end(&replay) : asked.dry_run ? GA_EXIT_OK : status_of(&replay);
+    if (replay.issue_log)
+        fclose(replay.issue_log);
+    if (replay.session.abandoned) { /* a thread is still in the kernel, with our memory */
+        ga_error_print("replay", error);
+        fflush(NULL);
+        _exit(status);
+    }
+    replay_run_release(&replay.run);
+    replay_statistics_release(&replay.statistics);
+    replay_session_close(&replay.session);
     replay_plan_release(&plan);
-    return result;
+    if (result < 0)
+        ga_error_print("replay", error);
+    return result == -ENODATA ? GA_EXIT_LOSSY : status;
+}
+
+static bool parse_speed(const char *text)
+{
+    char *end;
+    if (strcmp(text, "asap") == 0)
+        return true;
+    parsed.speed = strcmp(text, "real") == 0 ? 1 : strtod(text, &end);
+    bool valid = strcmp(text, "real") == 0 || (end != text && strcmp(end, "x") == 0);
+    return valid && parsed.speed >= 1e-6 && parsed.speed <= 1e6;
+}
+
+/* "0-3,8" */
+static bool parse_cpus(const char *text)
+{
+    for (const char *at = text;; at++) {
+        char *end;
+        unsigned long first = strtoul(at, &end, 10), last = first;
+        if (end == at)
+            return false;
+        if (*end == '-') {
+            at = end + 1;
+            last = strtoul(at, &end, 10);
+            if (end == at)
+                return false;
+        }
+        if (last < first || last >= CPU_SETSIZE || parsed.cpu_count + (last - first + 1) > CPU_SETSIZE)
+            return false;
+        for (unsigned long cpu = first; cpu <= last; cpu++)
+            parsed.cpus[parsed.cpu_count++] = (uint16_t)cpu;
+        if (*end != ',')
+            return !*end;
+        at = end;
+    }
+}
+
+static bool parse_fidelity(const char *text)
+{
+    char *end;
+    parsed.fidelity = strtod(text, &end);
+    if (strcmp(end, "%") == 0)
+        parsed.fidelity /= 100;
+    return end != text && (!*end || strcmp(end, "%") == 0) && parsed.fidelity >= 0 && parsed.fidelity <= 1;
+}
+
+/* What is wrong with the options, or null. */
+static const char *check_options(void)
+{
+    bool cold = asked.state && strcmp(asked.state, "cold") == 0;
+    if (!asked.runs || !asked.loops)
+        return "--runs and --loops cannot be 0; --dry-run issues nothing";
+    if (asked.softgpu && (asked.device || (asked.backend && strcmp(asked.backend, "dxg") != 0)))
+        return "--softgpu is a device of its own; leave --device and --backend away";
+    if (!parse_speed(asked.speed))
+        return "--speed is asap, real or a number and x: 2x is twice as fast";
+    if (asked.cpus && !parse_cpus(asked.cpus))
+        return "--cpu-mask is a list of CPUs: 0-3,8";
+    if (asked.fidelity && !parse_fidelity(asked.fidelity))
+        return "--require-fidelity is from 0 to 1, or from 0% to 100%";
+    if (!(asked.max_time >= 0 && asked.max_time < 1e9) || !(asked.patience > 0 && asked.patience < 1e9))
+        return "--max-time and --patience are seconds, and not negative";
+    if (cold && (asked.warmup || asked.loops > 1))
+        return "--state cold has no warm-up, and one loop: what follows would find the device warm";
+    if (asked.issue_log && asked.loops > 1)
+        return "--issue-log is of whole runs: leave --loops away, and say --runs";
+    return NULL;
 }
 
 static int run(int argc, char **argv)
 {
     (void)argc;
     struct ga_error error = {""};
-    if (!asked.runs) {
-        fputs("gpualloc replay: --runs cannot be 0; --dry-run issues nothing\n", stderr);
-        return GA_EXIT_USAGE;
-    }
-    if (asked.softgpu && (asked.device || (asked.backend && strcmp(asked.backend, "dxg") != 0))) {
-        fputs("gpualloc replay: --softgpu is a device of its own; leave --device and --backend away\n", stderr);
+    const char *wrong = check_options();
+    if (wrong) {
+        fprintf(stderr, "gpualloc replay: %s\n", wrong);
         return GA_EXIT_USAGE;
     }
     if (asked.backend && !replay_backend_find(asked.backend)) {
@@ -264,14 +501,12 @@ static int run(int argc, char **argv)
         fputs("gpualloc replay: --backend sim issues nothing: --device, --dry-run, --warmup and --runs do not go with it\n", stderr);
         return GA_EXIT_USAGE;
     }
-    int result = asked.softgpu ? ga_launch_reexec(GA_LAUNCH_SOFTGPU, &error) : 0;
-    if (result == 0)
-        result = replay_trace(argv[0], &error);
-    if (result < 0)
+    if (asked.softgpu && ga_launch_reexec(GA_LAUNCH_SOFTGPU, &error) < 0) {
         ga_error_print("replay", &error);
-    if (stop_signal)
-        return 128 + stop_signal;
-    return result == 0 ? GA_EXIT_OK : result == -ENODATA ? GA_EXIT_LOSSY : GA_EXIT_FAILURE;
+        return GA_EXIT_FAILURE;
+    }
+    int status = replay_trace(argv[0], &error);
+    return stop_signal ? 128 + stop_signal : status;
 }
 
 const struct ga_verb verb_replay = {
@@ -280,8 +515,11 @@ const struct ga_verb verb_replay = {
     .synopsis = "[--device NODE | --backend NAME | --softgpu] [options] TRACE",
     .description =
         "Each captured thread is a thread again; calls wait for what they need from other threads, and are issued as fast as\n"
-        "possible. After each run everything is freed, also after SIGINT or SIGTERM (exit status 128 + the signal).\n"
-        "A lossy trace is refused with exit status 4. Results that only software gave are marked as such.",
+        "possible, or as --speed says. After each run everything is freed, whatever ended it, and the results so far are written,\n"
+        "marked as incomplete. Results that only software gave are marked as such.\n\n"
+        "Exit status: 4: a lossy trace is refused; 6: fidelity is below --require-fidelity; 7: the device was removed; 8: it had\n"
+        "no memory for what the recording's device had; 9: a call did not come back in time; 10: --max-time was over; 128 + the\n"
+        "signal after SIGINT, SIGTERM or SIGHUP.",
     .options = options,
     .min_args = 1,
     .max_args = 1,

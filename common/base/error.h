@@ -17,6 +17,11 @@ enum ga_exit {
     GA_EXIT_REGRESSED = 3,   /* compare: the new result is significantly worse */
     GA_EXIT_LOSSY = 4,       /* the trace lost events, and the verb was not told to accept it */
     GA_EXIT_FINDINGS = 5,    /* lint: it found something */
+    GA_EXIT_UNFAITHFUL = 6,  /* replay: its fidelity is below the one asked for */
+    GA_EXIT_REMOVED = 7,     /* replay: the device was removed */
+    GA_EXIT_EXHAUSTED = 8,   /* replay: the device had no memory for what the recording's had */
+    GA_EXIT_HUNG = 9,        /* replay: a call did not come back in time */
+    GA_EXIT_TIME = 10,       /* replay: the time allowed was over */
     GA_EXIT_OWN = 125,       /* record, run: our own failure before the program ran; as timeout(1) */
     GA_EXIT_NOT_EXECUTABLE = 126,
     GA_EXIT_NOT_FOUND = 127,

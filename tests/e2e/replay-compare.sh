@@ -8,7 +8,7 @@ expect_status 0 gpualloc replay T --softgpu --runs 5 --warmup 1 --json a.json
 expect_stdout "$calls calls of 2 threads, verbatim, order memory, 5 runs after 1 to warm up"
 expect_stdout 'software, no hardware was measured'
 expect_stdout '0 answered otherwise than recorded, 0 out of order'
-expect_status 0 gpualloc replay T --softgpu --runs 5 --json b.json
+expect_status 0 gpualloc replay T --softgpu --runs 5 --state warm --json b.json
 [ ! -s "$stderr" ] || fail "stderr is not empty: $(cat "$stderr")"
 expect_status 0 gpualloc replay T --softgpu --runs 2 --json -
 python3 - "$stdout" <<'END' || fail "the JSON on standard output"
@@ -16,7 +16,7 @@ import json, sys
 r = json.load(open(sys.argv[1]))
 calls = [json.loads(line) for line in open('T.jsonl')]
 created = sum(c['event'] == 'd3dkmt:create_allocation' and not c['status'] & 0x80000000 for c in calls)
-assert r['schema_version'] == 1 and r['backend'] == 'dxg' and r['mode'] == 'verbatim'
+assert r['schema_version'] == 2 and r['backend'] == 'dxg' and r['mode'] == 'verbatim'
 device = {'node': '/dev/dxg', 'driver': 'softgpu', 'driver_version': '', 'software': True}
 assert device.items() <= r['device'].items(), r['device']
 assert r['system']['boot_id'] and r['system']['kernel']
@@ -104,7 +104,7 @@ gpualloc replay T --softgpu --order resource --runs 1 --json resource.json >/dev
 expect_status 1 gpualloc compare a.json resource.json
 expect_one_line_stderr
 gpualloc record --softgpu -o U -- d3dkmt_scene --ioctl >/dev/null 2>&1 || fail "recording by ioctl"
-gpualloc replay U --softgpu --json u.json >/dev/null
+gpualloc replay U --softgpu --warmup 1 --json u.json >/dev/null
 sed 's/"hash": "[0-9a-f]*"/"hash": "0123456789abcdef"/' a.json >other.json
 expect_status 1 gpualloc compare a.json other.json
 expect_stderr 'different traces'

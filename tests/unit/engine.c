@@ -108,11 +108,12 @@ static void lanes_keep_the_order_of_objects(void **state)
         struct ga_error error;
         assert_int_equal(replay_session_open(&session, &watch, &(struct replay_target){0}, &plan, &error), 0);
         struct replay_run run;
-        assert_int_equal(replay_run_init(&run, &plan), 0);
+        session.settings.keep_samples = true;
+    assert_int_equal(replay_run_init(&run, &session), 0);
         for (int i = 0; i < 2; i++) {
             assert_int_equal(replay_session_run(&session, &run, &never, &error), 0);
             assert_int_equal(watcher.wrong, 0);
-            assert_int_equal(run.order_violations, 0);
+            assert_int_equal(run.counts.violations, 0);
             assert_true(run.wall_ns > 0);
         }
         assert_int_equal(watcher.issued, 2 * plan.call_count);
@@ -134,7 +135,8 @@ static void a_stop_ends_the_run_and_frees_it(void **state)
     struct ga_error error;
     assert_int_equal(replay_session_open(&session, &watch, &(struct replay_target){0}, &plan, &error), 0);
     struct replay_run run;
-    assert_int_equal(replay_run_init(&run, &plan), 0);
+    session.settings.keep_samples = true;
+    assert_int_equal(replay_run_init(&run, &session), 0);
     assert_int_equal(replay_session_run(&session, &run, &stop, &error), -EINTR);
     assert_int_equal(watcher.ended, 1);
     assert_in_range(watcher.issued, plan.call_count / 2, plan.call_count / 2 + 4);
@@ -160,7 +162,8 @@ static void what_lacks_its_maker_is_skipped(void **state)
     struct ga_error error;
     assert_int_equal(replay_session_open(&session, replay_backend_find("null"), &(struct replay_target){0}, &plan, &error), 0);
     struct replay_run run;
-    assert_int_equal(replay_run_init(&run, &plan), 0);
+    session.settings.keep_samples = true;
+    assert_int_equal(replay_run_init(&run, &session), 0);
     assert_int_equal(replay_session_run(&session, &run, &never, &error), 0);
     assert_int_equal(run.samples[0].skip, REPLAY_ISSUED);
     assert_int_equal(run.samples[1].skip, REPLAY_SKIP_NO_DATA);
@@ -192,7 +195,7 @@ static void late_issue(struct replay_device *device, uint32_t lane, const struct
     *outcome = (struct replay_outcome){.ret = call->ret, .failed = call->failed};
 }
 
-static uint64_t run_late(bool broken, struct replay_plan *plan, struct replay_run *run)
+static uint64_t run_late(bool broken, struct replay_plan *plan, struct replay_session *session, struct replay_run *run)
 {
     struct replay_backend late = watch;
     late.issue = late_issue;
@@ -200,13 +203,12 @@ static uint64_t run_late(bool broken, struct replay_plan *plan, struct replay_ru
     impatient = broken;
     looks = 0;
     watcher = (struct replay_device){0};
-    struct replay_session session;
     struct ga_error error;
-    assert_int_equal(replay_session_open(&session, &late, &(struct replay_target){0}, plan, &error), 0);
-    assert_int_equal(replay_run_init(run, plan), 0);
-    assert_int_equal(replay_session_run(&session, run, &never, &error), 0);
-    assert_int_equal(run->order_violations, 0);
-    replay_session_close(&session);
+    assert_int_equal(replay_session_open(session, &late, &(struct replay_target){0}, plan, &error), 0);
+    session->settings.keep_samples = true;
+    assert_int_equal(replay_run_init(run, session), 0);
+    assert_int_equal(replay_session_run(session, run, &never, &error), 0);
+    assert_int_equal(run->counts.violations, 0);
     return watcher.wrong;
 }
 
@@ -225,11 +227,13 @@ static void who_names_what_was_moved_waits_for_its_fence(void **state)
         assert_true(awaits(&plan, 4, 3));
         assert_true(waits_for(&plan, 4, 3));
         struct replay_run run;
-        assert_int_equal(run_late(broken, &plan, &run), broken);
+        struct replay_session session;
+        assert_int_equal(run_late(broken, &plan, &session, &run), broken);
         assert_true(run.samples[3].resident_ns > 0);
-        assert_true(broken || run.samples[3].begin_ns + run.samples[3].resident_ns <= run.samples[4].begin_ns);
+        assert_true(broken || run.samples[3].begin_ns + (int64_t)run.samples[3].resident_ns <= run.samples[4].begin_ns);
         assert_int_equal(run.samples[4].resident_ns, 0);
         replay_run_release(&run);
+        replay_session_close(&session);
         replay_plan_release(&plan);
     }
 }
@@ -274,9 +278,10 @@ static void what_does_not_come_in_time_is_left_out(void **state)
     struct replay_session session;
     struct ga_error error;
     assert_int_equal(replay_session_open(&session, &stuck, &(struct replay_target){0}, &plan, &error), 0);
-    session.patience_ns = 30000000;
+    session.settings.patience_ns = 30000000;
     struct replay_run run;
-    assert_int_equal(replay_run_init(&run, &plan), 0);
+    session.settings.keep_samples = true;
+    assert_int_equal(replay_run_init(&run, &session), 0);
     assert_int_equal(replay_session_run(&session, &run, &never, &error), 0);
     assert_int_equal(run.samples[3].skip, REPLAY_ISSUED);
     assert_int_equal(run.samples[3].resident_ns, 0);
@@ -311,7 +316,8 @@ static void a_stop_interrupts_a_wait(void **state)
     struct ga_error error;
     assert_int_equal(replay_session_open(&session, &stuck, &(struct replay_target){0}, &plan, &error), 0);
     struct replay_run run;
-    assert_int_equal(replay_run_init(&run, &plan), 0);
+    session.settings.keep_samples = true;
+    assert_int_equal(replay_run_init(&run, &session), 0);
     atomic_bool stop = false;
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, stop_soon, &stop), 0);

@@ -20,10 +20,10 @@ static void near(double value, double expected, double tolerance)
 static void figures_of_known_latencies(void **state)
 {
     (void)state;
-    uint32_t latencies[1001];
+    struct replay_latencies *latencies = replay_latencies_create(1);
     for (uint32_t i = 0; i <= 1000; i++)
-        latencies[i] = 1000 - i;
-    struct replay_figures f = replay_figures_of(latencies, 1001);
+        replay_latencies_add(latencies, 1000 - i);
+    struct replay_figures f = replay_figures_of(latencies);
     assert_int_equal(f.n, 1001);
     near(f.mean, 500, 1e-9);
     near(f.p50, 500, 1e-9);
@@ -33,7 +33,48 @@ static void figures_of_known_latencies(void **state)
     near(f.max, 1000, 0);
     double even[] = {4, 1, 3, 2};
     near(replay_median(even, 4), 2.5, 0);
-    assert_int_equal(replay_figures_of(latencies, 0).n, 0);
+    replay_latencies_clear(latencies);
+    assert_int_equal(replay_figures_of(latencies).n, 0);
+    replay_latencies_destroy(latencies, 1);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Against the exact quantiles of numbers of all sizes; merged from two halves, as from two lanes. */
+static void quantiles_have_three_digits(void **state)
+{
+    (void)state;
+    enum { COUNT = 20011 };
+    static double values[COUNT];
+    struct replay_latencies *halves = replay_latencies_create(2), *all = replay_latencies_create(1);
+    uint64_t random = 88172645463325252, sum = 0;
+    for (size_t i = 0; i < COUNT; i++) {
+        random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+        uint64_t ns = (random >> 28) >> (random % 30);
+        sum += ns;
+        values[i] = (double)ns;
+        replay_latencies_add(&halves[i % 2], ns);
+    }
+    replay_latencies_merge(all, &halves[0]);
+    replay_latencies_merge(all, &halves[1]);
+    qsort(values, COUNT, sizeof *values, by_value);
+    for (int i = 0; i <= 1000; i++) {
+        double exact = replay_quantile(values, COUNT, i / 1000.0), found = replay_latencies_quantile(all, i / 1000.0);
+        near(found, exact, exact * 0.001);
+    }
+    assert_int_equal(all->sum, sum);
+    near((double)all->max, values[COUNT - 1], 0);
+    replay_latencies_add(all, UINT64_MAX); /* what is out of range counts as its end */
+    assert_int_equal(all->max, REPLAY_LATENCY_MAX);
+    replay_latencies_clear(all);
+    for (size_t i = 0; i < REPLAY_LATENCY_STEPS; i++)
+        assert_int_equal(all->counts[i], 0);
+    replay_latencies_destroy(halves, 2);
+    replay_latencies_destroy(all, 1);
 }
 
 static void kinds_are_apart(void **state)
@@ -47,28 +88,33 @@ static void kinds_are_apart(void **state)
     add_dumb(&plan, (struct when){0, 50, 60}, 1, 5, 64, 65);
     add_gem_close(&plan, (struct when){0, 70, 80}, 1, 3);
     assert_int_equal(replay_plan_finish(&plan, &error), 0);
+    struct replay_kinds kinds;
+    assert_int_equal(replay_kinds_init(&kinds, &plan, false), 0);
+    assert_int_equal(kinds.count, 3);
+    assert_string_equal(kinds.kinds[0].name, "gem_close");
+    assert_int_equal(kinds.kinds[1].size_class, 16384);
+    assert_int_equal(kinds.kinds[2].size_class, 32768);
+    static const uint16_t of[] = {1, 1, 2, 0};
+    assert_memory_equal(kinds.of, of, sizeof of);
     struct replay_statistics s;
-    assert_int_equal(replay_statistics_init(&s, &plan, 1, false), 0);
-    assert_int_equal(s.kind_count, 3);
-    assert_string_equal(s.kinds[0].name, "gem_close");
-    assert_int_equal(s.kinds[1].size_class, 16384);
-    assert_int_equal(s.kinds[2].size_class, 32768);
-    struct replay_run run;
-    assert_int_equal(replay_run_init(&run, &plan), 0);
-    run.samples[0].latency_ns = 100;
-    run.samples[1].latency_ns = 300;
-    run.samples[2].latency_ns = 500;
-    run.samples[3].latency_ns = 700;
-    run.samples[2].differs = true; /* not in the figures */
-    replay_statistics_add(&s, &plan, &run);
+    assert_int_equal(replay_statistics_init(&s, &kinds, 1), 0);
+    struct replay_run run = {.latencies = replay_latencies_create(3), .resident = replay_latencies_create(3),
+                             .lateness = replay_latencies_create(1), .counts = {.failed = 1}};
+    run.counts.outcomes[REPLAY_ISSUED] = 4;
+    replay_latencies_add(&run.latencies[1], 100);
+    replay_latencies_add(&run.latencies[1], 300);
+    replay_latencies_add(&run.latencies[0], 700);
+    replay_statistics_add(&s, &run);
     near(s.figures[0].p50, 700, 0);
     assert_int_equal(s.figures[1].n, 2);
     near(s.figures[1].mean, 200, 0);
     assert_int_equal(s.figures[2].n, 0);
-    assert_int_equal(s.differs[0], 1);
-    assert_int_equal(s.outcomes[0][REPLAY_ISSUED], 4);
-    replay_run_release(&run);
+    near(s.runs[0].fidelity.answered, 0.75, 1e-9);
+    replay_latencies_destroy(run.latencies, 3);
+    replay_latencies_destroy(run.resident, 3);
+    replay_latencies_destroy(run.lateness, 1);
     replay_statistics_release(&s);
+    replay_kinds_release(&kinds);
     replay_plan_release(&plan);
 }
 
@@ -83,29 +129,21 @@ static void populating_is_a_kind(void **state)
     add_dumb(&plan, (struct when){0, 30, 40}, 1, 4, 64, 64);
     add_gem_close(&plan, (struct when){0, 70, 80}, 1, 3);
     assert_int_equal(replay_plan_finish(&plan, &error), 0);
-    struct replay_statistics s;
-    assert_int_equal(replay_statistics_init(&s, &plan, 1, true), 0);
-    assert_int_equal(s.kind_count, 3);
-    assert_string_equal(s.kinds[2].name, "populate");
-    assert_int_equal(s.kinds[2].size_class, 16384);
+    struct replay_kinds kinds;
+    assert_int_equal(replay_kinds_init(&kinds, &plan, true), 0);
+    assert_int_equal(kinds.count, 3);
+    assert_string_equal(kinds.kinds[2].name, "populate");
+    assert_int_equal(kinds.kinds[2].size_class, 16384);
+    assert_int_equal(kinds.populate_of[0], 2);
+    assert_int_equal(kinds.populate_of[1], 2);
+    struct replay_summary runs[1] = {0};
+    struct replay_statistics s = {.kinds = &kinds, .runs = runs, .run_count = 1};
     assert_string_equal(replay_populated_name(&s, REPLAY_POPULATE_SUBMIT), "submit");
-    struct replay_run run;
-    assert_int_equal(replay_run_init(&run, &plan), 0);
-    run.samples[0].latency_ns = run.samples[1].latency_ns = run.samples[2].latency_ns = 100;
-    run.samples[0].populated = REPLAY_POPULATE_TOUCH;
-    run.samples[0].populate_ns = 900;
-    run.samples[1].populated = REPLAY_POPULATE_FAILED;
-    replay_statistics_add(&s, &plan, &run);
-    assert_int_equal(s.figures[2].n, 1);
-    near(s.figures[2].p50, 900, 0);
-    near(s.figures[1].mean, 100, 0);
-    assert_int_equal(s.populated[0][REPLAY_POPULATE_TOUCH], 1);
-    assert_int_equal(s.populated[0][REPLAY_POPULATE_FAILED], 1);
+    runs[0].counts.populated[REPLAY_POPULATE_TOUCH] = 1;
     assert_string_equal(replay_populated_name(&s, REPLAY_POPULATE_SUBMIT), "touch");
-    s.populated[0][REPLAY_POPULATE_SUBMIT] = 1;
+    runs[0].counts.populated[REPLAY_POPULATE_SUBMIT] = 1;
     assert_string_equal(replay_populated_name(&s, REPLAY_POPULATE_SUBMIT), "submit+touch");
-    replay_run_release(&run);
-    replay_statistics_release(&s);
+    replay_kinds_release(&kinds);
     replay_plan_release(&plan);
 }
 
@@ -113,6 +151,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(figures_of_known_latencies),
+        cmocka_unit_test(quantiles_have_three_digits),
         cmocka_unit_test(kinds_are_apart),
         cmocka_unit_test(populating_is_a_kind),
     };

@@ -18,7 +18,7 @@ RUNS = 3
 
 def judge_result(verdict, result, calls, arguments):
     left_out = len(calls) - len(tracing.issued(calls))
-    verdict.equal(1, result["schema_version"], "schema_version")
+    verdict.equal(2, result["schema_version"], "schema_version")
     verdict.equal("dumb" if arguments.on else "verbatim", result["mode"], "mode")
     verdict.equal(RUNS, len(result["runs"]), "runs")
     if arguments.on:

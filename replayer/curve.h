@@ -1,0 +1,48 @@
+/*
+ * Live-byte curves: how many bytes of the recorded allocations are alive, over the progress of a replay (the share of the plan's
+ * calls that are through, issued or not). Each lane keeps its own in bounded memory: what happened in 1024 slots of time, which
+ * double in length when the run grows out of them.
+ */
+#ifndef GPUALLOC_REPLAYER_CURVE_H
+#define GPUALLOC_REPLAYER_CURVE_H
+
+#include "replayer/plan.h"
+
+enum { REPLAY_CURVE_SLOTS = 1024, REPLAY_CURVE_SHIFT = 6 /* at first: 64 ns a slot */ };
+
+struct replay_curve {
+    uint32_t shift; /* a slot is 1 << shift ns; 0: empty */
+    uint32_t calls[REPLAY_CURVE_SLOTS];
+    int64_t bytes[REPLAY_CURVE_SLOTS]; /* more alive than before */
+};
+
+/* Makes its slots that long, or longer. */
+void replay_curve_stretch(struct replay_curve *curve, uint32_t shift);
+
+/* A call was through so many ns after the start. */
+static inline void replay_curve_add(struct replay_curve *curve, int64_t ns, int64_t bytes)
+{
+    uint64_t slot = (uint64_t)ns >> curve->shift;
+    if (__builtin_expect(slot >= REPLAY_CURVE_SLOTS || !curve->shift, 0)) {
+        uint32_t shift = curve->shift ? curve->shift : REPLAY_CURVE_SHIFT;
+        while (ns > 0 && (uint64_t)ns >> shift >= REPLAY_CURVE_SLOTS)
+            shift++;
+        replay_curve_stretch(curve, shift);
+        slot = ns > 0 ? (uint64_t)ns >> shift : 0;
+    }
+    curve->calls[slot]++;
+    curve->bytes[slot] += bytes;
+}
+
+/* Adds the other's. */
+void replay_curve_merge(struct replay_curve *curve, const struct replay_curve *other);
+
+/* The recording's: bytes alive after each call, in the order of their begins; one entry before the first. A call's own part is the
+   difference to its predecessor. Null when memory is short; free() it. */
+int64_t *replay_curve_recorded(const struct replay_plan *plan, uint64_t *peak);
+
+/* The mean of |replayed - recorded| over the progress, in recorded peaks. A run that was cut short is judged as far as it went. 0
+   when nothing was ever alive. */
+double replay_curve_distance(const struct replay_curve *curve, const int64_t *recorded, uint64_t peak, uint32_t call_count);
+
+#endif
