@@ -6,6 +6,7 @@
 
 #include "base/verb.h"
 #include "page.h"
+#include "run.h"
 
 static const char *by;
 static uint64_t top;
@@ -18,101 +19,10 @@ static const char *const by_choices[] = {
 #undef ANALYSIS
     NULL};
 
-struct run {
-    struct ga_reader *reader;
-    struct analysis_set *set;
-    struct ga_learnt *learnt;
-    bool learning; /* the first pass */
-    bool ranged;   /* this pass knows the range: the trace's start is known by its first event */
-    int64_t from_ns, to_ns; /* from the trace's start; INT64_MIN, INT64_MAX: no limit */
-};
-
-static void set_range(struct run *run)
-{
-    int64_t first = ga_reader_totals(run->reader)->first_ns;
-    if (!run->ranged && (run->from_ns > INT64_MIN || run->to_ns < INT64_MAX))
-        analysis_set_range(run->set, run->from_ns > INT64_MIN ? first + run->from_ns : INT64_MIN,
-                           run->to_ns < INT64_MAX ? first + run->to_ns : INT64_MAX);
-    run->ranged = true;
-}
-
-static int on_call(void *user, const struct ga_call *call)
-{
-    struct run *run = user;
-    set_range(run);
-    int result = run->learning ? ga_learnt_call(run->learnt, call) : 0;
-    return result < 0 ? result : analysis_set_call(run->set, call);
-}
-
-static int on_event(void *user, const struct ga_row *row, const void *record, int64_t ns)
-{
-    struct run *run = user;
-    set_range(run);
-    int result = run->learning ? ga_learnt_event(run->learnt, row, record, ns) : 0;
-    return result < 0 ? result : analysis_set_event(run->set, row, record, ns);
-}
-
-static int on_blob(void *user, uint64_t hash, const void **data, uint32_t *size)
-{
-    struct run *run = user;
-    return ga_reader_blob(run->reader, hash, data, size);
-}
-
 static bool in_colour(void)
 {
     const char *no_colour = getenv("NO_COLOR"), *terminal = getenv("TERM");
     return isatty(STDOUT_FILENO) && !(no_colour && *no_colour) && !(terminal && strcmp(terminal, "dumb") == 0);
-}
-
-static void pass_end(struct run *run)
-{
-    analysis_set_destroy(run->set);
-    ga_reader_close(run->reader);
-    run->set = NULL;
-    run->reader = NULL;
-    run->ranged = false;
-}
-
-/* Reads the trace through: 0, -EIO when it is damaged and could be read in part, other negative errnos when it could not. */
-static int pass(struct run *run, const char *path, const struct analysis *const *analyses, size_t count,
-                struct ga_error *error)
-{
-    static const struct ga_reader_ops ops = {.call = on_call, .event = on_event};
-    int result = ga_reader_open(&run->reader, path, error);
-    if (result < 0)
-        return result;
-    result = analysis_set_create(&run->set, analyses, count, on_blob, run, run->learning ? NULL : run->learnt);
-    if (result < 0)
-        return ga_error_errno(error, -result, "%s", path);
-    result = ga_reader_run(run->reader, &ops, run, error);
-    return result == -EIO && !ga_reader_totals(run->reader)->calls ? -EINVAL : result;
-}
-
-/* Reads the trace and prints. When sizes or names were learnt after births it is read once more, to count from there. A damaged trace
-   (-EIO) is reported as far as it goes, and is a failure all the same. */
-static int report(struct run *run, const char *path, const struct analysis *const *analyses, size_t count,
-                  struct ga_error *error)
-{
-    int result = ga_learnt_create(&run->learnt, on_blob, run);
-    if (result < 0)
-        return ga_error_errno(error, -result, "%s", path);
-    run->learning = true;
-    int read = pass(run, path, analyses, count, error);
-    if ((!read || read == -EIO) && ga_learnt_count(run->learnt)) {
-        pass_end(run);
-        run->learning = false;
-        read = pass(run, path, analyses, count, error);
-    }
-    if (read < 0 && read != -EIO)
-        return read;
-    struct analysis_trace trace = {path, ga_reader_totals(run->reader), read < 0 ? error->text : NULL};
-    result = analysis_set_finish(run->set, &trace);
-    struct page_options options = {stdout, top, as_json, in_colour()};
-    if (result >= 0)
-        result = page_print(run->set, &trace, &options);
-    if (result == -EIO)
-        return ga_error_errno(error, EIO, "standard output");
-    return result < 0 ? ga_error_errno(error, -result, "%s", path) : read;
 }
 
 /* "1.5s", "200ms", "30us", "5ns", "2m": ns from the trace's start. */
@@ -135,7 +45,7 @@ static int parse_time(const char *option, const char *text, int64_t *out, struct
                         option, text);
 }
 
-static int parse_range(struct run *run, struct ga_error *error)
+static int parse_range(struct analysis_run *run, struct ga_error *error)
 {
     int result = parse_time("from", from, &run->from_ns, error);
     result = result ? result : parse_time("to", to, &run->to_ns, error);
@@ -144,19 +54,31 @@ static int parse_range(struct run *run, struct ga_error *error)
     return result;
 }
 
+/* A damaged trace (-EIO) is reported as far as it goes, and is a failure all the same. */
+static int report(struct analysis_run *run, const char *path, struct ga_error *error)
+{
+    const struct analysis *chosen[PAGE_ANALYSES_MAX];
+    struct page_options options = {stdout, top, as_json, in_colour()};
+    int read = analysis_run(run, path, chosen, page_choose(chosen, &by, by != NULL), error);
+    if (read < 0 && read != -EIO)
+        return read;
+    int result = page_print(run->set, &run->trace, &options);
+    if (result == -EIO)
+        return ga_error_errno(error, EIO, "standard output");
+    return result < 0 ? ga_error_errno(error, -result, "%s", path) : read;
+}
+
 static int run_report(int argc, char **argv)
 {
     (void)argc;
-    const struct analysis *chosen[PAGE_ANALYSES_MAX];
     struct ga_error error = {""};
-    struct run run = {.from_ns = INT64_MIN, .to_ns = INT64_MAX};
+    struct analysis_run run = {.from_ns = INT64_MIN, .to_ns = INT64_MAX};
     if (parse_range(&run, &error)) {
         ga_error_print("report", &error);
         return GA_EXIT_USAGE;
     }
-    int result = report(&run, argv[0], chosen, page_choose(chosen, &by, by != NULL), &error);
-    pass_end(&run);
-    ga_learnt_destroy(run.learnt);
+    int result = report(&run, argv[0], &error);
+    analysis_run_end(&run);
     if (result < 0)
         ga_error_print("report", &error);
     return result < 0 ? GA_EXIT_FAILURE : GA_EXIT_OK;
