@@ -254,6 +254,7 @@ static int tell_finish(struct analysis_set *set, const struct analysis_trace *tr
 int analysis_set_finish(struct analysis_set *set, const struct analysis_trace *trace)
 {
     int64_t last = trace->totals->last_ns;
+    set->findings.partial = trace->incomplete || ga_reader_lossy(trace->totals);
     int result = move_to(set, last);
     if (result >= 0 && set->place == BEFORE)
         result = range_begins(set);

@@ -41,11 +41,16 @@ void findings_sort(struct analysis_findings *findings)
 
 void findings_text(const struct analysis_findings *findings, const struct analysis_output *out)
 {
+    if (!findings->count && findings->partial) {
+        analysis_heading(out, "Findings: none in what there is of the trace (what is missing: see Loss)");
+        return;
+    }
     if (!findings->count) {
         analysis_heading(out, "Findings: none (no leak, no churn, no fragmentation, no slow call)");
         return;
     }
-    analysis_heading(out, "Findings: %s", ga_count(findings->count).text);
+    analysis_heading(out, "Findings: %s%s", ga_count(findings->count).text,
+                     findings->partial ? ", of a trace that is not whole (see Loss)" : "");
     size_t of_kind = 0;
     for (size_t i = 0; i < findings->count; i++) {
         const struct finding *finding = &findings->list[i];

@@ -14,6 +14,7 @@ struct analysis_findings {
     } * list;
     size_t count, room;
     const char *by; /* of those that are added now */
+    bool partial;   /* the trace has lost something, or is damaged */
 };
 
 /* By analysis, the worst of each first. */

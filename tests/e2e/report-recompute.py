@@ -1188,6 +1188,76 @@ class Residency(Observer):
             {**self.out, "at_end": len(self.counts), "at_end_bytes": self.bytes}, report, "", spare={"budgets"})
 
 
+class Sharing(Observer):
+    EXPORTS = {"drm:gem_flink", "drm:prime_handle_to_fd", "d3dkmt:share_objects", "d3dkmt:share_object_with_host"}
+
+    def __init__(self):
+        self.imports, self.exports = collections.defaultdict(lambda: [0, 0, 0]), collections.Counter()
+
+    def born(self, thing):
+        if thing.imported:
+            maker = thing.memory.maker
+            edge = self.imports[None if maker.imported else maker.call["process"], thing.call["process"], thing.call["event"]]
+            edge[0] += 1
+            edge[1] += thing.size
+            edge[2] += thing.origin == "unknown"
+
+    def call(self, call):
+        if call["event"] in self.EXPORTS and not failed(call) and "nested" not in call.get("marks", []):
+            self.exports[call["process"], call["event"]] += 1
+
+    def check(self, report):
+        imports = {(e["from"], e["to"], e["event"]): [e["handles"], e["bytes"], e["unknown_size"]] for e in report if "to" in e}
+        exports = {(e["exporter"], e["event"]): e["calls"] for e in report if "exporter" in e}
+        return compare(dict(self.imports), imports, "imports") + compare(dict(self.exports), exports, "exports")
+
+
+class Blobs(Observer):
+    """Private data is what list writes as text of hexadecimal digits, in calls and their arrays."""
+    OTHERS = {"event", "process", "file", "layer", "driver", "request", "name"}
+
+    def __init__(self):
+        self.members, self.references, self.bytes, self.distinct = collections.defaultdict(list), 0, 0, set()
+
+    def note(self, event, path, value):
+        data = bytes.fromhex(value)
+        if data:
+            self.references += 1
+            self.bytes += len(data)
+            self.distinct.add(data)
+            self.members[event, path, len(data)].append(data)
+
+    def walk(self, event, path, thing):
+        for key, value in thing.items():
+            if isinstance(value, str) and key not in self.OTHERS:
+                if not (key.endswith("_out") and thing.get(key[:-4]) == value):
+                    self.note(event, path + key, value)
+            for entry in value if isinstance(value, list) else [value]:
+                if isinstance(entry, dict):
+                    self.walk(event, path + key + ".", entry)
+
+    def call(self, call):
+        if not failed(call) and "unreadable" not in call.get("marks", []):
+            self.walk(call["event"], "", call)
+
+    @staticmethod
+    def varying(contents):
+        differ = [len(set(column)) > 1 for column in zip(*(c[:4096] for c in set(contents)))] + [False]
+        ends = [i for i in range(len(differ)) if differ[i] != (i > 0 and differ[i - 1])]
+        return [list(pair) for pair in zip(ends[::2], ends[1::2])]
+
+    def check(self, report):
+        expected = {key: {"references": len(contents), "varying": self.varying(contents)} for key, contents in self.members.items()}
+        found = {(e["event"], e["member"], e["size"]): {k: e[k] for k in ("references", "varying")} for e in report["members"]}
+        differences = compare(expected, found, "") if len(expected) < 1024 else []
+        differences += compare({"references": self.references + report["missing"], "bytes": self.bytes},
+                               {name: report[name] for name in ("references", "bytes")}, "")
+        # The trace also has what only failed calls named.
+        if report["distinct"] < len(self.distinct) or report["distinct_bytes"] < sum(map(len, self.distinct)):
+            differences.append("fewer distinct contents than there are")
+        return differences + compare(max(0, report["bytes"] - report["distinct_bytes"]), report["saved_bytes"], "saved")
+
+
 class Summary(Observer):
     def __init__(self):
         self.all, self.calls, self.failed, self.threads, self.strangers = Group(), 0, 0, set(), 0
@@ -1269,7 +1339,7 @@ def main(list_path, report_path):
     analyses = {"summary": Summary(), "calls": Calls(), "device": Device(), "size": Size(), "surface": Surface(), "alive": Alive(),
                 "mapping": Mapping(), "peak": Peak(), "lifetime": Lifetime(), "leaks": Leaks(), "churn": Churn(),
                 "latency": Latency(), "thread": Owners(True), "process": Owners(False), "errors": Errors(), "va": Addresses(),
-                "residency": Residency()}
+                "residency": Residency(), "sharing": Sharing(), "blobs": Blobs()}
     learning = Lives([], ({}, {}))
     follow(list_path, learning, [])
     lives = Lives(analyses.values(), (learning.late, learning.late_names))
