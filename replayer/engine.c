@@ -45,7 +45,9 @@ struct replay_lane_state {
     struct replay_latencies **by_kind;  /* null where the lane has no such call */
     struct replay_latencies *memory, *lateness;
     uint32_t memory_count;
-    struct replay_counts counts;
+    struct replay_counts counts, aside; /* of the plan's prologue: in no figure */
+    struct replay_counts *counting;     /* the one or the other */
+    uint32_t prologue, next;            /* calls of the lane's order: of the prologue, and through in this pass */
     struct replay_curve curve;
     uint32_t outstanding[OUTSTANDING], outstanding_count; /* calls whose fence has not been reached */
     pthread_t thread;
@@ -64,12 +66,14 @@ struct run_state {
     const atomic_bool *stop;
     _Atomic uint32_t halt; /* enum replay_end: why all lanes are to end */
     struct replay_lane_state *lanes;
-    int64_t start_ns;
+    int64_t start_ns;      /* of the pass: what all times count from */
+    int64_t timed_ns;      /* when what is measured began: after the prologue */
+    bool timed;            /* it has */
     double per_speed;      /* 1 / speed, or 0 */
     pthread_mutex_t mutex; /* the gate before a pass; not taken within one */
     pthread_cond_t changed;
     uint32_t waiting;         /* lanes at the gate */
-    uint64_t pass;            /* that the gate is open for, from 1 */
+    uint64_t opened;          /* times that the gate was; twice a pass with a prologue */
     bool go_home;
     _Atomic uint32_t running; /* lanes that have not ended the pass; the main thread sleeps on it */
 };
@@ -171,7 +175,7 @@ static bool exhausted(const struct replay_call *call, const struct replay_outcom
 /* The ways in which a call that failed, here or in the recording, may differ from it. */
 static bool judge_failure(struct replay_lane_state *lane, const struct replay_call *call, const struct replay_outcome *outcome)
 {
-    struct replay_counts *counts = &lane->counts;
+    struct replay_counts *counts = lane->counting;
     bool lost = outcome->failed && !call->failed && outcome->error == ENODEV;
     lane->gone = lost ? lane->gone + 1 : 0;
     if (lane->gone == GONE)
@@ -301,12 +305,12 @@ static void check_order(struct replay_lane_state *lane, const struct replay_call
         const struct replay_dependency *on = &plan->dependencies[d];
         uint32_t worker = replay_schedule_worker(schedule, on->lane);
         uint32_t place = schedule->workers[worker].first + replay_schedule_place(schedule, plan, on);
-        lane->counts.violations += atomic_load_explicit(&run->out->ends[place], memory_order_relaxed) > begin;
+        lane->counting->violations += atomic_load_explicit(&run->out->ends[place], memory_order_relaxed) > begin;
     }
     for (uint32_t f = call->fences; f < call->fences + call->fence_count; f++) {
         struct replay_paging *paging = paging_of(run, plan->fences[f]);
         uint64_t resident = atomic_load_explicit(&paging->resident_ns, memory_order_relaxed);
-        lane->counts.violations += has_fence(run, plan->fences[f]) &&
+        lane->counting->violations += has_fence(run, plan->fences[f]) &&
                                    (!resident || paging->begin_ns + (int64_t)resident > begin);
     }
 }
@@ -330,7 +334,7 @@ static bool wait_for_all(struct replay_lane_state *lane, const struct replay_cal
 /* When the call is due; 0: at once. */
 static inline int64_t due_ns(const struct run_state *run, const struct replay_call *call)
 {
-    return run->per_speed > 0 ? run->start_ns + (int64_t)((double)call->begin_ns * run->per_speed) : 0;
+    return run->per_speed > 0 && run->timed ? run->timed_ns + (int64_t)((double)call->begin_ns * run->per_speed) : 0;
 }
 
 /* Sleeps until shortly before. Fences are looked at meanwhile; a signal (the wake of a stop) ends a sleep. */
@@ -360,7 +364,9 @@ static void populate(struct replay_lane_state *lane, uint32_t number, const stru
     enum replay_populate how = session->backend->populate(session->device, call->lane, call);
     int64_t took = now_ns() - begin;
     session->backend->settle(session->device, call->lane);
-    lane->counts.populated[how]++;
+    lane->counting->populated[how]++;
+    if (!lane->run->timed)
+        return;
     if (how == REPLAY_POPULATE_TOUCH || how == REPLAY_POPULATE_SUBMIT)
         replay_latencies_add(lane->by_kind[session->kinds.populate_of[number]], took > 0 ? (uint64_t)took : 0);
 }
@@ -372,9 +378,9 @@ static inline void account(struct replay_lane_state *lane, uint32_t number, cons
     struct run_state *run = lane->run;
     uint64_t latency = end > begin ? (uint64_t)(end - begin) : 0;
     bool differs = judge(lane, call, outcome);
-    lane->counts.outcomes[REPLAY_ISSUED]++;
-    lane->counts.remapped += outcome->remapped;
-    if (!differs && !outcome->remapped)
+    lane->counting->outcomes[REPLAY_ISSUED]++;
+    lane->counting->remapped += outcome->remapped;
+    if (!differs && !outcome->remapped && run->timed)
         replay_latencies_add(lane->by_kind[run->session->kinds.of[number]], latency);
     if (call->dependency_count | call->fence_count)
         check_order(lane, call, begin - run->start_ns);
@@ -433,7 +439,7 @@ static inline enum replay_skip issue(struct replay_lane_state *lane, uint32_t nu
 static void skip_call(struct replay_lane_state *lane, uint32_t number, enum replay_skip skip)
 {
     struct replay_sample *samples = lane->run->out->samples;
-    lane->counts.outcomes[skip]++;
+    lane->counting->outcomes[skip]++;
     replay_curve_add(&lane->curve, lane->last_ns, 0);
     if (samples)
         samples[number] = (struct replay_sample){.begin_ns = lane->last_ns, .skip = (uint8_t)skip};
@@ -461,12 +467,12 @@ static inline int64_t run_call(struct replay_lane_state *lane, uint32_t number)
 /* --- lanes ------------------------------------------------------------------------------------------------------------------ */
 
 /* All lanes start at once. False: there is no further pass. */
-static bool pass_gate(struct run_state *run, uint64_t pass)
+static bool pass_gate(struct run_state *run, uint64_t time)
 {
     pthread_mutex_lock(&run->mutex);
     run->waiting++;
     pthread_cond_broadcast(&run->changed);
-    while (run->pass < pass && !run->go_home)
+    while (run->opened < time && !run->go_home)
         pthread_cond_wait(&run->changed, &run->mutex);
     bool go = !run->go_home;
     pthread_mutex_unlock(&run->mutex);
@@ -474,15 +480,18 @@ static bool pass_gate(struct run_state *run, uint64_t pass)
 }
 
 /* Once all so many are at the gate. */
-static void open_gate(struct run_state *run, uint32_t lanes, bool go)
+static void open_gate(struct run_state *run, uint32_t lanes, bool timed, bool go)
 {
     pthread_mutex_lock(&run->mutex);
     while (run->waiting < lanes)
         pthread_cond_wait(&run->changed, &run->mutex);
     run->waiting = 0;
     run->go_home = !go;
-    run->pass++;
-    run->start_ns = now_ns() + (run->per_speed > 0 ? LEAD_NS : 0);
+    run->opened++;
+    run->timed = timed;
+    run->timed_ns = now_ns() + (run->per_speed > 0 && timed ? LEAD_NS : 0);
+    if (!timed || !run->session->plan->prologue)
+        run->start_ns = run->timed_ns;
     pthread_cond_broadcast(&run->changed);
     pthread_mutex_unlock(&run->mutex);
 }
@@ -502,14 +511,16 @@ static void run_pass(struct replay_lane_state *lane)
     const struct replay_run *out = lane->run->out;
     const struct replay_worker *worker = &out->schedule.workers[lane->number];
     const uint32_t *order = out->schedule.order + worker->first;
+    uint32_t end_place = lane->run->timed ? worker->count : lane->prologue;
     int64_t begin = now_ns();
-    for (uint32_t i = 0; i < worker->count; i++) {
+    for (uint32_t i = lane->next; i < end_place; i++) {
         int64_t end = run_call(lane, order[i]);
         if (out->ends)
             atomic_store_explicit(&out->ends[worker->first + i], end, memory_order_relaxed);
         publish(lane, i + 1, worker->watched && replay_schedule_is_watched(&out->schedule, worker->first + i));
     }
-    lane->busy_ns += (uint64_t)(now_ns() - begin);
+    lane->next = end_place;
+    lane->busy_ns += lane->run->timed ? (uint64_t)(now_ns() - begin) : 0;
 }
 
 static void *lane_main(void *argument)
@@ -518,7 +529,8 @@ static void *lane_main(void *argument)
     struct run_state *run = lane->run;
     if (run->per_speed > 0)
         prctl(PR_SET_TIMERSLACK, 1ul); /* ns; else a sleep may be 50 µs longer */
-    for (uint64_t pass = 1; pass_gate(run, pass); pass++) {
+    for (uint64_t time = 1; pass_gate(run, time); time++) {
+        lane->counting = run->timed ? &lane->counts : &lane->aside;
         run_pass(lane);
         end_pass(lane);
     }
@@ -627,7 +639,7 @@ static void clear_pass(struct run_state *run)
         atomic_store(&lane->done, 0);
         atomic_store(&lane->issued_ns, 0);
         atomic_store(&lane->give_up, false);
-        lane->outstanding_count = lane->gone = 0;
+        lane->outstanding_count = lane->gone = lane->next = 0;
         lane->last_ns = 0;
         lane->curve = (struct replay_curve){0};
     }
@@ -656,7 +668,7 @@ static void take_pass(struct run_state *run)
     for (uint32_t p = 1; p <= plan->paging_count; p++) {
         const struct replay_paging *paging = &out->pagings[p];
         uint64_t ns = atomic_load_explicit(&paging->resident_ns, memory_order_relaxed);
-        if (ns)
+        if (ns && paging->number >= plan->prologue)
             replay_latencies_add(&out->resident[run->session->kinds.of[paging->number]], ns);
         if (ns && out->samples)
             out->samples[paging->number].resident_ns = ns;
@@ -704,6 +716,14 @@ static void free_pass(struct run_state *run)
         run->session->backend->end(run->session->device);
 }
 
+/* The prologue, whose calls are all done before the first that is measured, or what is measured. */
+static bool run_phase(struct run_state *run, uint32_t lanes, bool timed)
+{
+    atomic_store(&run->running, lanes);
+    open_gate(run, lanes, timed, true);
+    return wait_for_lanes(run, lanes);
+}
+
 /* Passes, with all lanes at the gate in between; what each leaves is freed. False: a lane was given up. */
 static bool run_passes(struct run_state *run, uint32_t lanes, int *result, struct ga_error *error)
 {
@@ -712,10 +732,9 @@ static bool run_passes(struct run_state *run, uint32_t lanes, int *result, struc
     for (uint64_t pass = 0; alive && *result == 0 && pass < loops && (!pass || !stopped(run)); pass++) {
         *result = begin_pass(run, error);
         if (*result == 0) {
-            atomic_store(&run->running, lanes);
-            open_gate(run, lanes, true);
-            alive = wait_for_lanes(run, lanes);
-            int64_t took = now_ns() - run->start_ns;
+            alive = !run->session->plan->prologue || run_phase(run, lanes, false);
+            alive = alive && run_phase(run, lanes, true);
+            int64_t took = now_ns() - run->timed_ns;
             run->out->wall_ns += took > 0 ? (uint64_t)took : 0;
             take_pass(run);
         }
@@ -740,7 +759,7 @@ static int run_lanes(struct run_state *run, struct ga_error *error)
         run->session->abandoned = true;
         return 0;
     }
-    open_gate(run, started, false);
+    open_gate(run, started, false, false);
     for (uint32_t l = 0; l < started; l++)
         pthread_join(run->lanes[l].thread, NULL);
     pthread_cond_destroy(&run->changed);
@@ -885,6 +904,9 @@ static int init_lane(struct replay_run *run, uint32_t number)
     const struct replay_worker *worker = &run->schedule.workers[number];
     struct replay_lane_state *lane = &run->lanes[number];
     lane->number = number;
+    lane->counting = &lane->counts;
+    while (lane->prologue < worker->count && run->schedule.order[worker->first + lane->prologue] < session->plan->prologue)
+        lane->prologue++;
     lane->by_kind = calloc(session->kinds.count + 1u, sizeof *lane->by_kind);
     if (!lane->by_kind)
         return -ENOMEM;
