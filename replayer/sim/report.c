@@ -8,9 +8,10 @@
 #include <json-c/json.h>
 
 #include "base/units.h"
-#include "replayer/result.h"
 
-/* Parts of the cost, with the entry of the table of costs that each comes from. */
+enum { SIM_REPORT_VERSION = 1 };
+
+/* Parts of the simulated time. */
 static const struct part {
     const char *name, *text;
     size_t spent; /* in struct sim_outcome */
@@ -56,8 +57,8 @@ static const struct sim_count *counted(const struct sim_outcome *o, size_t place
 static void print_search(const struct sim_report *r, FILE *out)
 {
     const struct sim_search *s = r->search;
-    fprintf(out, "the smallest device memory that evicts nothing: %s (%" PRIu64 " bytes, to %s; %u sizes tried)\n",
-            ga_bytes(s->size).text, s->size, ga_bytes(s->step).text, s->trials);
+    fprintf(out, "the smallest device memory that evicts nothing: %s (%" PRIu64 " bytes, to %s; %u size%s tried)\n",
+            ga_bytes(s->size).text, s->size, ga_bytes(s->step).text, s->trials, s->trials == 1 ? "" : "s");
     if (s->exhaustive)
         fprintf(out, "  no smaller size will do: %s of it are alive at once, and all sizes between were tried\n",
                 ga_bytes(r->script->local_peak).text);
@@ -70,7 +71,7 @@ static void print_segment(const struct sim_outcome *o, enum sim_segment segment,
 {
     uint64_t size = o->size[segment];
     fprintf(out, "%-8s %12s %12s %12s", sim_segment_name(segment), size ? ga_bytes(size).text : "no limit",
-            ga_bytes(o->peak[segment]).text, o->peak[segment] ? ga_duration((double)o->peak_ns[segment]).text : "");
+            ga_bytes(o->peak[segment]).text, o->peak[segment] ? ga_duration((double)o->peak_ns[segment]).text : "-");
     if (f && size)
         fprintf(out, " %15s %11.1f%% %11.1f%%", ga_bytes(f->least_largest).text, f->worst * 100, f->at_end * 100);
     fputc('\n', out);
@@ -101,10 +102,10 @@ static void print_time(const struct sim_report *r, FILE *out)
     fprintf(out, "\nsimulated time %s:", ga_duration((double)sim_time(r->outcome)).text);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         fprintf(out, "%s %s %s", i ? "," : "", ga_duration((double)at(r->outcome, parts[i].spent)).text, parts[i].text);
-    fputs("\nthe cost model, ns:", out);
+    fputs("\nthe cost model, in ns, pages of 4 KiB:\n ", out);
     for (size_t i = 0; i < sizeof costs / sizeof *costs; i++)
         fprintf(out, "%s %s %" PRIu64, i ? "," : "", costs[i].text, at(&r->options->costs, costs[i].place));
-    fputs(" (pages of 4 KiB)\n", out);
+    fputc('\n', out);
 }
 
 void sim_report_print(const struct sim_report *r, FILE *out)
@@ -228,13 +229,10 @@ static void add_moves(struct json_object *to, const struct sim_outcome *o)
 char *sim_report_json(const struct sim_report *r)
 {
     struct json_object *root = json_object_new_object();
-    char hash[20];
-    snprintf(hash, sizeof hash, "%016" PRIx64, r->plan->hash);
-    json_object_object_add(root, "schema_version", json_object_new_int(REPLAY_RESULT_VERSION));
+    json_object_object_add(root, "schema_version", json_object_new_int(SIM_REPORT_VERSION));
     json_object_object_add(root, "model", json_object_new_boolean(true));
     add_text(root, "backend", "sim");
     add_text(root, "trace", r->trace);
-    add_text(root, "plan_hash", hash);
     add_text(root, "allocator", sim_allocator_names[r->options->allocator]);
     add_count(root, "calls", r->script->call_count);
     add_count(root, "buffers", r->script->buffer_count);
