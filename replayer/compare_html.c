@@ -5,7 +5,7 @@
 #include "base/units.h"
 #include "replayer/compare.h"
 
-enum { STRIP_WIDTH = 420, STRIP_HEIGHT = 52, LINE_WIDTH = 880, LINE_HEIGHT = 150, MARGIN = 8, POINTS_MAX = 2000 };
+enum { STRIP_WIDTH = 420, STRIP_HEIGHT = 52, LINE_WIDTH = 1148, LINE_HEIGHT = 150, LINE_LEFT = 62, MARGIN = 8, POINTS_MAX = 2000 };
 
 static const char style[] =
     ":root{--ink:#1c1e21;--dim:#656a73;--line:#d8dbe0;--back:#fff;--panel:#f6f7f9;--base:#2f6db3;--new:#d9730d;"
@@ -20,11 +20,13 @@ static const char style[] =
     "table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.35rem .6rem .35rem 0;border-bottom:1px solid var(--line);"
     "vertical-align:middle}th{font-weight:600;color:var(--dim);font-size:.85rem}\n"
     "td.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}th.n{text-align:right}\n"
-    ".worse{color:var(--bad);font-weight:600}.better{color:var(--good);font-weight:600}.dim{color:var(--dim)}\n"
+    ".worse{color:var(--bad);font-weight:600}.better{color:var(--good);font-weight:600}.dim{color:var(--dim);font-weight:400}\n"
+    "td.t{white-space:nowrap;font-size:.85rem}"
     ".b{color:var(--base);font-weight:600}.w{color:var(--new);font-weight:600}\n"
-    "svg{display:block;max-width:100%}.axis{stroke:var(--line);stroke-width:1}.label{fill:var(--dim);font-size:10px}\n"
+    "svg{display:block;max-width:100%}.axis{stroke:var(--line);stroke-width:1;fill:none}.label{fill:var(--dim);font-size:10px}\n"
     ".p0{fill:var(--base)}.p1{fill:var(--new)}.i0{stroke:var(--base)}.i1{stroke:var(--new)}circle{fill-opacity:.55}\n"
-    ".interval{stroke-width:2}.median{stroke-width:3}ul{padding-left:1.2rem}code{word-break:break-all}\n"
+    ".course{stroke-width:1;stroke-dasharray:4 4;opacity:.6}.interval{stroke-width:2}.median{stroke-width:3}\n"
+    "ul{padding-left:1.2rem}code{word-break:break-all}\n"
     "details{margin-top:2rem}summary{cursor:pointer;font-weight:600}";
 
 static void html_text(const char *text, FILE *out)
@@ -105,13 +107,16 @@ static void course(const struct comparison *c, FILE *out)
             LINE_WIDTH, LINE_HEIGHT, LINE_WIDTH, LINE_HEIGHT);
     fprintf(out, "<text class=\"label\" x=\"0\" y=\"12\">%s</text><text class=\"label\" x=\"0\" y=\"%d\">%s</text>",
             ga_duration(scale.high).text, LINE_HEIGHT - MARGIN, ga_duration(scale.low).text);
-    fprintf(out, "<path class=\"axis\" d=\"M62 0V%d\"/>", LINE_HEIGHT);
+    fprintf(out, "<path class=\"axis\" d=\"M%d 0V%dH%d\"/>", LINE_LEFT, LINE_HEIGHT - 1, LINE_WIDTH);
     for (int side = 0; side < COMPARE_SIDES; side++) {
         const struct compare_sample *s = &row->sides[side];
+        if (s->count)
+            fprintf(out, "<path class=\"course i%d\" d=\"M%d %.1fH%d\"/>", side, LINE_LEFT, LINE_HEIGHT - place(&scale, s->median),
+                    LINE_WIDTH);
         for (uint32_t i = 0; i < s->count; i += step_of(s))
             fprintf(out, "<circle class=\"p%d\" cx=\"%.1f\" cy=\"%.1f\" r=\"4\"><title>%s %u: %s</title></circle>", side,
-                    70 + (i + 0.5) / s->count * (LINE_WIDTH - 78), LINE_HEIGHT - place(&scale, s->values[i]), side ? "new" : "base",
-                    i + 1, ga_duration(s->values[i]).text);
+                    LINE_LEFT + (i + 0.5) / s->count * (LINE_WIDTH - LINE_LEFT), LINE_HEIGHT - place(&scale, s->values[i]),
+                    side ? "new" : "base", i + 1, ga_duration(s->values[i]).text);
     }
     fputs("</svg>\n", out);
 }
@@ -123,7 +128,7 @@ static void change_cell(const struct comparison *c, const struct compare_row *ro
     fprintf(out, "<td class=\"n %s\">%s", !row->significant ? "dim" : row->change > 0 ? "worse" : "better", text);
     if (!isnan(row->interval.low))
         fprintf(out, "<br><span class=\"dim\">%+.1f … %+.1f%%</span>", row->interval.low * 100, row->interval.high * 100);
-    fputs("</td><td class=\"dim\">", out);
+    fputs("</td><td class=\"dim t\">", out);
     compare_test_text(c, row, text, sizeof text);
     html_text(text, out);
     fputs("</td>", out);
@@ -224,10 +229,10 @@ void comparison_html(const struct comparison *c, FILE *out)
     html_text(text, out);
     fputs("</p>\n", out);
     html_sides(c, out);
-    fprintf(out, "<h2>The metric in the order of time, one point a %s</h2>\n", c->by_boot ? "boot" : "run");
+    fprintf(out, "<h2>The metric in the order of time, one point a %s; dashed: the median</h2>\n", c->by_boot ? "boot" : "run");
     course(c, out);
     fputs("<h2>By kind of call and size</h2>\n<table><tr><th>call</th><th class=\"n\">base</th><th class=\"n\">new</th>"
-          "<th class=\"n\">change</th><th></th><th>each run, its median (bar) and the median's interval (line)</th></tr>\n", out);
+          "<th class=\"n\">change</th><th></th><th>each run; bar: the median, line: its 95% interval</th></tr>\n", out);
     html_row(c, &c->primary, out);
     for (uint32_t r = 0; r < c->row_count; r++)
         html_row(c, &c->rows[r], out);

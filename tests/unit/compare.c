@@ -11,49 +11,8 @@
 
 #include <cmocka.h>
 
-#include "replayer/compare.h"
+#include "made_results.h"
 
-enum { KINDS = 8, RUNS = 40 };
-
-/* A result to be: runs whose median of "create" is create[run], of "destroy" 100 ns, of more kinds what values says. */
-struct made {
-    const char *mode, *plan, *kernel, *boot, *time, *system; /* system: more members, with a comma before each */
-    const double *create;
-    double (*more)[RUNS]; /* kinds "kind0", …, instead of create and destroy */
-    uint32_t kinds, runs;
-};
-
-static struct replay_result result_of(const struct made *made)
-{
-    char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-    fprintf(out, "{\"schema_version\": 1, \"trace\": \"T\", \"backend\": \"dxg\", \"mode\": \"%s\","
-                 "\"plan\": {\"hash\": \"%s\", \"order\": \"memory\"}, \"device\": {\"node\": \"\", \"driver\": \"x\"},"
-                 "\"system\": {\"kernel\": \"%s\", \"boot_id\": \"%s\", \"time\": \"%s\"%s}, \"runs\": [",
-            made->mode ? made->mode : "verbatim", made->plan ? made->plan : "1", made->kernel ? made->kernel : "6.1",
-            made->boot ? made->boot : "b", made->time ? made->time : "", made->system ? made->system : "");
-    for (uint32_t r = 0; r < made->runs; r++) {
-        fprintf(out, "%s{\"wall_ns\": %u, \"issued\": 10, \"differs\": 0, \"kinds\": [", r ? "," : "", 1000 + r % 3);
-        for (uint32_t k = 0; k < made->kinds; k++)
-            fprintf(out, "%s{\"kind\": \"kind%u\", \"size_class\": 4096, \"p50_ns\": %f}", k ? "," : "", k, made->more[k][r]);
-        if (!made->kinds)
-            fprintf(out, "{\"kind\": \"create\", \"size_class\": 4096, \"p50_ns\": %f, \"max_ns\": %f},"
-                         "{\"kind\": \"destroy\", \"size_class\": 0, \"failed\": false, \"p50_ns\": 100, \"max_ns\": 100}",
-                    made->create[r], 5000 - made->create[r]);
-        fputs("]}", out);
-    }
-    fputs("]}", out);
-    fclose(out);
-    struct replay_result result;
-    struct ga_error error = {""};
-    if (replay_result_parse(&result, text, size, &error) < 0)
-        fail_msg("%s", error.text);
-    free(text);
-    return result;
-}
-
-static const struct compare_options usual = {.threshold = 0.05, .metric = "geomean"};
 static const double base_values[] = {1000, 1010, 990, 1005, 995, 1001, 999, 1002, 998, 1003};
 static const double slow_values[] = {2000, 2020, 1980, 2010, 1990, 2001, 1999, 2002, 1998, 2003};
 
@@ -61,29 +20,6 @@ static void near(double value, double expected)
 {
     if (!(fabs(value - expected) < 1e-9))
         fail_msg("%.12g is not %.12g", value, expected);
-}
-
-/* Two results compared, which are freed by done(). */
-struct pair {
-    struct replay_result base, next;
-    struct comparison c;
-    struct ga_error error;
-    int status;
-};
-
-static void compare_made(struct pair *pair, const struct made *base, const struct made *next, const struct compare_options *options)
-{
-    pair->base = result_of(base);
-    pair->next = result_of(next);
-    pair->status = compare_results(&pair->c, &(struct compare_side){&pair->base, 1}, &(struct compare_side){&pair->next, 1}, options,
-                                   &pair->error);
-}
-
-static void done(struct pair *pair)
-{
-    comparison_release(&pair->c);
-    replay_result_release(&pair->base);
-    replay_result_release(&pair->next);
 }
 
 static bool warned(const struct comparison *c, const char *words)
@@ -297,52 +233,52 @@ static void outliers_drift_and_modes_are_named(void **state)
     done(&pair);
 }
 
-/* A generator of our own, so that the numbers are the same everywhere. */
-static uint64_t seed;
-static double uniform(void)
+/* Each warning at its limit: one value makes it, the value beside it does not. */
+static void warnings_have_their_limits(void **state)
 {
-    seed = seed * 6364136223846793005 + 1442695040888963407;
-    return ((double)(seed >> 11) + 0.5) / 9007199254740992.0;
-}
-static double normal(void)
-{
-    return sqrt(-2 * log(uniform())) * cos(2 * 3.14159265358979 * uniform());
-}
-
-struct tally {
-    int primary, any_row, named;
-};
-
-/* Pairs of results with ten runs a side whose kinds vary by 2 % from run to run; of next, kind 3 is slower by so much, or all are. */
-static struct tally compare_many(int trials, double one_slower, double all_slower)
-{
-    struct tally tally = {0};
-    for (int t = 0; t < trials; t++) {
-        double values[2][KINDS][RUNS];
-        for (int side = 0; side < 2; side++)
-            for (int k = 0; k < KINDS; k++)
-                for (int r = 0; r < 10; r++)
-                    values[side][k][r] = 1000 * (k + 1) * (1 + 0.02 * normal()) *
-                                         (side ? (1 + all_slower) * (k == 3 ? 1 + one_slower : 1) : 1);
+    (void)state;
+    const struct {
+        const char *words; /* of the warning on the row */
+        bool expected;
+        uint32_t runs;
+        double values[10];
+    } cases[] = {
+        /* Quartiles 999.25 and 1001.75, so that far out begins at 1009.25. */
+        {"far from the others", true, 10, {1000, 1001, 999, 1002, 998, 1003, 997, 1001, 1009.5, 1000}},
+        {"far from the others", false, 10, {1000, 1001, 999, 1002, 998, 1003, 997, 1001, 1009, 1000}},
+        {"far from the others", false, 3, {1000, 1001, 9000}},
+        /* By a thousandth a run: the last third lies 0.7 % above the first; by two 1.4 %. */
+        {"drifts", true, 10, {1000, 1002, 1004, 1006, 1008, 1010, 1012, 1014, 1016, 1018}},
+        {"drifts", false, 10, {1000, 1001, 1002, 1003, 1004, 1005, 1006, 1007, 1008, 1009}},
+        {"drifts", false, 7, {1000, 1020, 1040, 1060, 1080, 1100, 1120}},
+        {"drifts", true, 8, {1000, 1020, 1040, 1060, 1080, 1100, 1120, 1140}},
+        /* The same values in another order: a correlation of 0.83 (p 0.013), where 0.86 (0.0099) would do. */
+        {"drifts", false, 10, {1004, 1000, 1010, 1002, 1008, 1006, 1018, 1012, 1014, 1016}},
+        /* Groups of five, 1.58 of deviation each: seven of those are 11.1. */
+        {"two modes", true, 10, {998, 1010, 999, 1011, 1000, 1012, 1001, 1013, 1002, 1014}},
+        {"two modes", false, 10, {998, 1009, 999, 1010, 1000, 1011, 1001, 1012, 1002, 1013}},
+        {"two modes", true, 10, {998, 1050, 999, 1051, 1000, 1052, 1001, 1000, 1002, 999}},
+        {"two modes", false, 10, {998, 1050, 999, 1051, 1000, 1000, 1001, 1000, 1002, 999}}, /* two are too few */
+        {"two modes", false, 9, {998, 1050, 999, 1051, 1000, 1052, 1001, 1000, 1002}},
+        {"two modes", false, 10, {1000, 1009, 1000, 1009, 1000, 1009, 1000, 1009, 1000, 1009}}, /* less than 1 % apart */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char words[96];
         struct pair pair;
-        compare_made(&pair, &(struct made){.more = values[0], .kinds = KINDS, .runs = 10},
-                     &(struct made){.more = values[1], .kinds = KINDS, .runs = 10}, &usual);
-        assert_int_equal(pair.status, 0);
-        bool any = false;
-        for (uint32_t r = 0; r < pair.c.row_count; r++)
-            any |= pair.c.rows[r].significant && strcmp(pair.c.rows[r].name, "kind3") != 0;
-        tally.primary += pair.c.primary.significant;
-        tally.named += pair.c.rows[3].significant && pair.c.rows[3].change > 0;
-        tally.any_row += any || pair.c.rows[3].significant;
+        bool outlier = strcmp(cases[i].words, "far from the others") == 0;
+        snprintf(words, sizeof words, "base: create ≤ 4 KiB: %s%s", outlier ? "1 of 10 runs " : "", cases[i].words);
+        compare_made(&pair, &(struct made){.create = cases[i].values, .runs = cases[i].runs},
+                     &(struct made){.create = base_values, .runs = 10}, &usual);
+        if (warned(&pair.c, words) != cases[i].expected)
+            fail_msg("case %zu: '%s' is %s", i, words, cases[i].expected ? "missing" : "there");
         done(&pair);
     }
-    return tally;
 }
 
 static void false_alarms_are_at_most_one_in_twenty(void **state)
 {
     (void)state;
-    seed = 2026;
+    chance = 2026;
     struct tally tally = compare_many(1000, 0, 0);
     print_message("A/A, 1000 pairs: primary significant %d, any of %d rows %d\n", tally.primary, KINDS, tally.any_row);
     assert_in_range(tally.primary, 30, 50); /* 4.3 %: the exact test of 10 and 10 has no level nearer to 5 */
@@ -352,7 +288,7 @@ static void false_alarms_are_at_most_one_in_twenty(void **state)
 static void what_is_planted_is_found_and_named(void **state)
 {
     (void)state;
-    seed = 1;
+    chance = 1;
     struct tally tally = compare_many(300, 0.1, 0);
     print_message("one kind 10%% slower, 300 pairs: named %d\n", tally.named);
     assert_in_range(tally.named, 297, 300);
@@ -405,6 +341,7 @@ int main(void)
         cmocka_unit_test(files_of_a_side_are_one_sample_in_the_order_of_time),
         cmocka_unit_test(differences_and_what_spoils_are_named),
         cmocka_unit_test(outliers_drift_and_modes_are_named),
+        cmocka_unit_test(warnings_have_their_limits),
         cmocka_unit_test(false_alarms_are_at_most_one_in_twenty),
         cmocka_unit_test(what_is_planted_is_found_and_named),
         cmocka_unit_test(what_cannot_be_compared_is_refused),
