@@ -56,13 +56,24 @@ struct replay_outcome {
     const atomic_bool *give_up; /* by the engine: a call that a signal interrupts is repeated unless this is set */
 };
 
+/* What issued creates need of a class of memory, and what the device has of it. local counts visible local memory too, and system
+   coherent memory. */
+struct replay_memory_use {
+    uint64_t peak_bytes, largest_bytes; /* recorded bytes alive at most, of one buffer at most */
+    uint64_t device_bytes;
+    bool known;                         /* device_bytes */
+};
+enum { REPLAY_LIMITS_MAX = 12 };
+
 /* What a backend makes of a plan, by call. */
 struct replay_binding {
     uint8_t *skips;   /* enum replay_skip: why it cannot be issued; the plan's own reasons are in already */
     bool *translated; /* issued as another request that does the same job */
     enum replay_mode mode;
     uint32_t moves[REPLAY_PLACES][REPLAY_PLACES]; /* translated creates, by where the recorded one and the issued one puts the buffer */
-    char limits[256]; /* what the recording needs and the device does not have, as far as it can be asked; "" for nothing */
+    struct replay_memory_use memory[REPLAY_PLACES];
+    char limits[REPLAY_LIMITS_MAX][200]; /* what the recording needs and the device does not have, as far as it can be asked */
+    uint32_t limit_count;
 };
 
 /* What is asked of a model; texts may be null. */

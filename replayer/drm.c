@@ -14,18 +14,13 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include <libdrm/amdgpu_drm.h>
 #include <libdrm/drm.h>
 #include <libdrm/drm_mode.h>
 #include <libdrm/i915_drm.h>
-#include <libdrm/radeon_drm.h>
 #include <xf86drm.h>
 
-#include "abi/nouveau.h"
-#include "base/units.h"
+#include "replayer/capacity.h"
 #include "replayer/populate.h"
-
-#define NOUVEAU_GETPARAM DRM_IOWR(DRM_COMMAND_BASE + 0x00, struct drm_nouveau_getparam)
 
 enum {
     LINE = 4096,        /* bytes of a line of a dumb buffer that stands for a buffer without lines */
@@ -211,40 +206,27 @@ static enum replay_place find_place(struct replay_device *device, int fd, enum r
     return device->places[wanted];
 }
 
-/* Bytes of the device's memory, where its driver tells without more than one request; 0: unknown. */
-static uint64_t local_bytes(const struct replay_device *device, int fd)
+/* Where each issued create puts its buffer; what is needed of each class of memory, and is not to be had, is named before the run. */
+static int find_limits(struct replay_device *device, int fd, const struct replay_plan *plan, struct replay_binding *binding)
 {
-    struct drm_amdgpu_memory_info memory = {0};
-    struct drm_amdgpu_info ask = {.return_pointer = (uintptr_t)&memory, .return_size = sizeof memory, .query = AMDGPU_INFO_MEMORY};
-    struct drm_radeon_gem_info info = {0};
-    struct drm_nouveau_getparam parameter = {.param = NOUVEAU_GETPARAM_FB_SIZE};
-    if (strcmp(device->driver, "amdgpu") == 0 && drmIoctl(fd, DRM_IOCTL_AMDGPU_INFO, &ask) == 0)
-        return memory.vram.total_heap_size;
-    if (strcmp(device->driver, "radeon") == 0 && drmIoctl(fd, DRM_IOCTL_RADEON_GEM_INFO, &info) == 0)
-        return info.vram_size;
-    if (strcmp(device->driver, "nouveau") == 0 && drmIoctl(fd, NOUVEAU_GETPARAM, &parameter) == 0)
-        return parameter.value;
-    return 0;
-}
-
-/* Buffers that no memory of the device can take are named before they are tried. */
-static void find_limits(struct replay_device *device, int fd, const struct replay_plan *plan, struct replay_binding *binding)
-{
-    uint64_t local = local_bytes(device, fd), largest = 0;
+    struct replay_capacity capacity;
+    uint8_t *places = malloc(plan->call_count + 1u);
+    if (!places)
+        return -ENOMEM;
+    memset(places, REPLAY_PLACES, plan->call_count + 1u);
     for (uint32_t c = 0; c < plan->call_count; c++) {
         const struct replay_call *call = &plan->calls[c];
         const struct ga_row *row = replay_row(call);
         if (!row || call->failed || binding->skips[c] || is_core(call) || row->effect.kind != GA_EFFECT_CREATE)
             continue;
         enum replay_place place = replay_recorded_place(plan, call);
-        enum replay_place here = binding->translated[c] ? find_place(device, fd, place) : place;
-        binding->moves[place][here] += binding->translated[c];
-        if (place <= REPLAY_VISIBLE && call->bytes > largest)
-            largest = call->bytes;
+        places[c] = (uint8_t)(binding->translated[c] ? find_place(device, fd, place) : place);
+        binding->moves[place][places[c]] += binding->translated[c];
     }
-    if (local && largest > local)
-        snprintf(binding->limits, sizeof binding->limits, "the recording has a buffer of %s in device memory, and %s has %s of it",
-                 ga_bytes(largest).text, device->nodes.card, ga_bytes(local).text);
+    replay_capacity_ask(&capacity, fd, device->driver);
+    int result = replay_capacity_compare(&capacity, plan, places, device->dialect, device->nodes.card, binding);
+    free(places);
+    return result;
 }
 
 int replay_drm_bind(struct replay_device *device, const struct replay_plan *plan, struct replay_binding *binding,
@@ -261,12 +243,14 @@ int replay_drm_bind(struct replay_device *device, const struct replay_plan *plan
         if (binding->translated[c] && !binding->skips[c])
             binding->mode = device->dialect ? REPLAY_NATIVE : REPLAY_DUMB;
     }
-    if (device->dialect) {
+    if (!device->by_size) {
         int fd = open(device->nodes.render, O_RDWR | O_CLOEXEC);
         if (fd < 0)
             return ga_error_errno(error, errno, "%s", device->nodes.render);
-        find_limits(device, fd, plan, binding);
+        int found = find_limits(device, fd, plan, binding);
         close(fd);
+        if (found < 0)
+            return ga_error_errno(error, -found, "%s", device->driver);
     }
     int result = replay_populator_create(&device->populator, device->populate, device->driver, plan, error);
     return result < 0 ? result : replay_requests_init(&device->requests, plan, error);

@@ -80,6 +80,8 @@ const struct replay_dialect *replay_dialect_of(const char *driver)
 const struct ga_row *replay_create_row(const struct replay_dialect *d) { return &ga_rows[d->create]; }
 const struct ga_row *replay_map_row(const struct replay_dialect *d) { return &ga_rows[d ? d->map : GA_ROW_drm_mode_map_dumb]; }
 
+bool replay_says_alignment(const struct replay_dialect *d) { return d->alignment != NULL; }
+
 bool replay_can_say(const struct replay_dialect *d, enum replay_place place)
 {
     return d->domain || d->regions ? !d->regions || place != REPLAY_COHERENT : place == d->otherwise;

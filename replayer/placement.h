@@ -23,6 +23,8 @@ const struct replay_dialect *replay_dialect_of(const char *driver);
 enum replay_place replay_recorded_place(const struct replay_plan *plan, const struct replay_call *call);
 /* The recorded alignment, 0 when the driver has none. */
 uint64_t replay_recorded_alignment(const struct replay_plan *plan, const struct replay_call *call);
+/* Whether its creates say an alignment. */
+bool replay_says_alignment(const struct replay_dialect *dialect);
 /* Whether the driver has words for it. */
 bool replay_can_say(const struct replay_dialect *dialect, enum replay_place place);
 const struct ga_row *replay_create_row(const struct replay_dialect *dialect);

@@ -132,6 +132,33 @@ static struct json_object *moves_of(const struct replay_binding *binding)
     return moves;
 }
 
+/* What issued creates need of each class of memory. */
+static struct json_object *memory_of(const struct replay_binding *binding)
+{
+    struct json_object *all = json_object_new_array();
+    for (int place = 0; place < REPLAY_PLACES; place++) {
+        const struct replay_memory_use *use = &binding->memory[place];
+        if (!use->peak_bytes)
+            continue;
+        struct json_object *object = json_object_new_object();
+        add_text(object, "place", replay_place_name((enum replay_place)place));
+        add_count(object, "peak_bytes", use->peak_bytes);
+        add_count(object, "largest_bytes", use->largest_bytes);
+        if (use->known)
+            add_count(object, "device_bytes", use->device_bytes);
+        json_object_array_add(all, object);
+    }
+    return all;
+}
+
+static struct json_object *limits_of(const struct replay_binding *binding)
+{
+    struct json_object *limits = json_object_new_array();
+    for (uint32_t l = 0; l < binding->limit_count; l++)
+        json_object_array_add(limits, json_object_new_string(binding->limits[l]));
+    return limits;
+}
+
 static struct json_object *skipped_of(const uint64_t *outcomes)
 {
     struct json_object *object = json_object_new_object();
@@ -297,7 +324,8 @@ static struct json_object *report_object(const struct replay_report *report)
     add_text(root, "mode", replay_mode_name(session->binding.mode));
     add_text(root, "placement", replay_mode_placement(session->binding.mode));
     json_object_object_add(root, "places", moves_of(&session->binding));
-    add_text(root, "limits", session->binding.limits);
+    json_object_object_add(root, "memory", memory_of(&session->binding));
+    json_object_object_add(root, "limits", limits_of(&session->binding));
     add_text(root, "speed", report->speed);
     add_text(root, "populate", replay_populated_name(report->statistics, session->populate));
     add_text(root, "populate_asked", replay_populate_name(session->populate));
@@ -493,6 +521,21 @@ static void print_recorded_on(const struct replay_plan *plan, const char *driver
     fputs(count > 1 ? ": this device alone stands for them\n" : ", another driver\n", out);
 }
 
+void replay_print_memory(const struct replay_binding *binding, FILE *out)
+{
+    for (int place = 0; place < REPLAY_PLACES; place++) {
+        const struct replay_memory_use *use = &binding->memory[place];
+        if (!use->peak_bytes)
+            continue;
+        fprintf(out, "  %s memory: at most %s alive at once, the largest buffer %s; the device ",
+                replay_place_name((enum replay_place)place), ga_bytes(use->peak_bytes).text, ga_bytes(use->largest_bytes).text);
+        if (use->known)
+            fprintf(out, "has %s\n", ga_bytes(use->device_bytes).text);
+        else
+            fprintf(out, "does not say how much it has\n");
+    }
+}
+
 static void print_header(const struct replay_report *report, FILE *out)
 {
     const struct replay_session *session = report->session;
@@ -521,6 +564,9 @@ static void print_header(const struct replay_report *report, FILE *out)
                 fprintf(out, "  %s create%s: %s memory %s %s\n", ga_count(session->binding.moves[from][to]).text,
                         session->binding.moves[from][to] == 1 ? "" : "s", replay_place_name((enum replay_place)from),
                         from == to ? "as" : "became", replay_place_name((enum replay_place)to));
+    replay_print_memory(&session->binding, out);
+    for (uint32_t l = 0; l < session->binding.limit_count; l++)
+        fprintf(out, "  note: %s\n", session->binding.limits[l]);
     if (*identity->node)
         print_recorded_on(plan, identity->driver, out);
 }

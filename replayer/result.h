@@ -32,6 +32,8 @@ double replay_report_fidelity(const struct replay_report *report);
 
 /* Writes JSON to path, through a temporary file beside it; "-" is stdout. */
 int replay_result_write(const struct replay_report *report, const char *path, struct ga_error *error);
+/* What issued creates need of each class of memory, and what the device has: a line each. */
+void replay_print_memory(const struct replay_binding *binding, FILE *out);
 /* A table for people. */
 void replay_result_print(const struct replay_report *report, FILE *out);
 

@@ -159,6 +159,7 @@ static void print_dry_run(const struct replay_session *session)
             printf("  skipped %s: %s\n", ga_count(counts[skip]).text, replay_skip_text((enum replay_skip)skip));
     printf("%s objects, %s waits between threads, at most %s alive at once in the recording\n", ga_count(plan->object_count).text,
            ga_count(plan->dependency_count).text, ga_bytes(plan->peak_bytes).text);
+    replay_print_memory(&session->binding, stdout);
 }
 
 /* A replay that issues nothing measured nothing: the commonest reason is said. */
@@ -294,8 +295,8 @@ static int replay_on(struct replay *replay, const char *trace, struct ga_error *
     struct replay_session *session = &replay->session;
     set_settings(replay, trace);
     int result = check_any(session, error);
-    if (*session->binding.limits)
-        fprintf(stderr, "gpualloc replay: note: %s\n", session->binding.limits);
+    for (uint32_t l = 0; l < session->binding.limit_count; l++)
+        fprintf(stderr, "gpualloc replay: note: %s\n", session->binding.limits[l]);
     if (result == 0 && asked.dry_run) {
         print_dry_run(session);
         return 0;

@@ -11,6 +11,7 @@
 #include <libdrm/amdgpu_drm.h>
 
 #include "plan_calls.h"
+#include "replayer/capacity.h"
 #include "replayer/placement.h"
 #include "replayer/requests.h"
 
@@ -184,12 +185,55 @@ static void what_is_said_is_understood(void **state)
     assert_false(replay_can_say(replay_dialect_of("qxl"), REPLAY_LOCAL));
 }
 
+/* Peaks by class, at the times at which calls took effect: a free that began before a create ended comes first. */
+static void what_does_not_fit_is_said(void **state)
+{
+    (void)state;
+    struct replay_plan plan;
+    struct replay_requests requests;
+    begin(&plan);
+    add_amdgpu_create(&plan, (struct when){0, 10, 20}, 1, 4, 2);
+    add_amdgpu_create(&plan, (struct when){0, 30, 40}, 2, 4, 1);
+    add_gem_close(&plan, (struct when){0, 55, 58}, 0, 1);
+    add_amdgpu_create(&plan, (struct when){1, 50, 60}, 3, 4, 2);
+    add_amdgpu_create(&plan, (struct when){0, 70, 80}, 4, 2, 0);
+    finish(&plan, &requests);
+    uint8_t skips[5] = {0}, places[5];
+    bool translated[5] = {true, true, true, false, true};
+    for (uint32_t c = 0; c < 5; c++)
+        places[c] = ga_row_id(replay_row(&plan.calls[c])) == GA_ROW_drm_amdgpu_gem_create
+                        ? (uint8_t)replay_recorded_place(&plan, &plan.calls[c]) : REPLAY_PLACES;
+    struct replay_capacity capacity = {.bytes = {16384, 4096, 0, 0}, .known = {true, true, true, false}, .local_page = 65536};
+    struct replay_binding binding = {.skips = skips, .translated = translated};
+    assert_int_equal(replay_capacity_compare(&capacity, &plan, places, replay_dialect_of("xe"), "card0", &binding), 0);
+    assert_int_equal(binding.memory[REPLAY_LOCAL].peak_bytes, 16384); /* with the visible one, and never three at once */
+    assert_int_equal(binding.memory[REPLAY_VISIBLE].peak_bytes, 8192);
+    assert_int_equal(binding.memory[REPLAY_SYSTEM].peak_bytes, 8192);
+    assert_int_equal(binding.memory[REPLAY_COHERENT].largest_bytes, 8192);
+    assert_int_equal(binding.limit_count, 3);
+    assert_string_equal(binding.limits[0], "the recording has a buffer of 8 KiB in visible local memory, and card0 has 4 KiB of it: "
+                                           "such buffers will be refused");
+    assert_string_equal(binding.limits[1], "the recording has up to 8 KiB of system memory, and card0 has none");
+    assert_string_equal(binding.limits[2], "4 creates ask for an alignment of up to 64 KiB, of which the driver of card0 cannot be "
+                                           "told");
+    capacity.bytes[REPLAY_LOCAL] = 12288;
+    memset(translated, 0, sizeof translated);
+    binding = (struct replay_binding){.skips = skips, .translated = translated};
+    assert_int_equal(replay_capacity_compare(&capacity, &plan, places, replay_dialect_of("xe"), "card0", &binding), 0);
+    assert_string_equal(binding.limits[0], "the recording has up to 16 KiB of local memory alive at once, and card0 has 12 KiB: "
+                                           "buffers will move, or be refused");
+    assert_string_equal(binding.limits[3], "3 creates in local memory: of sizes that are no multiple of 64 KiB, the smallest page of "
+                                           "card0: refused");
+    replay_requests_release(&requests);
+    replay_plan_release(&plan);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(contexts_are_numbered_anew), cmocka_unit_test(bindings_of_threads_keep_their_order),
         cmocka_unit_test(waits_have_an_end),          cmocka_unit_test(amdgpu_places_are_read),
-        cmocka_unit_test(what_is_said_is_understood),
+        cmocka_unit_test(what_is_said_is_understood), cmocka_unit_test(what_does_not_fit_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -154,6 +154,32 @@ static int wait(struct fake_file *file, void *argument)
     return a->flags ? EINVAL : fake_find(file, a->bo_handle, NULL, NULL, NULL);
 }
 
+/* As the kernel has it: a length of 0 asks for the length, and refusals of an item are in its length. */
+static int query(struct fake_file *file, void *argument)
+{
+    (void)file;
+    const struct drm_i915_query *a = argument;
+    struct drm_i915_query_item *item = (void *)(uintptr_t)a->items_ptr;
+    const struct drm_i915_memory_region_info regions[] = {
+        {.region = {I915_MEMORY_CLASS_SYSTEM, 0}, .probed_size = 512 << 20},
+        {.region = {I915_MEMORY_CLASS_DEVICE, 0}, .probed_size = 64 << 20, .probed_cpu_visible_size = 16 << 20}};
+    uint32_t count = getenv("GPUALLOC_FAKE_DRM_INTEGRATED") ? 1 : 2;
+    struct drm_i915_query_memory_regions *all = (void *)(uintptr_t)item->data_ptr;
+    int32_t length = (int32_t)(sizeof *all + count * sizeof *regions);
+    if (a->flags || a->num_items != 1)
+        return EINVAL;
+    if (item->query_id != DRM_I915_QUERY_MEMORY_REGIONS || item->flags || (item->length && item->length < length)) {
+        item->length = -EINVAL;
+        return 0;
+    }
+    if (item->length) {
+        all->num_regions = count;
+        memcpy(all->regions, regions, count * sizeof *regions);
+    }
+    item->length = length;
+    return 0;
+}
+
 static int vm_create(struct fake_file *file, void *argument)
 {
     (void)file;
@@ -238,6 +264,7 @@ const struct fake_driver fake_driver_i915 = {
             {0x6f, sizeof(struct drm_i915_gem_caching), true, set_caching},
             {0x70, sizeof(struct drm_i915_gem_caching), true, get_caching},
             {0x73, sizeof(struct drm_i915_gem_userptr), true, userptr},
+            {0x79, sizeof(struct drm_i915_query), true, query},
             {0x7a, sizeof(struct drm_i915_gem_vm_control), true, vm_create},
             {0x7b, sizeof(struct drm_i915_gem_vm_control), true, vm_destroy},
             {0x7c, sizeof(struct drm_i915_gem_create_ext), true, create_ext},

@@ -26,6 +26,16 @@ static int info(struct fake_file *file, void *argument)
     return fake_find(file, a->handle, (uint64_t *)&a->map_handle, (uint64_t *)&a->size, NULL);
 }
 
+static int getparam(struct fake_file *file, void *argument)
+{
+    (void)file;
+    struct drm_nouveau_getparam *a = argument;
+    if (a->param != NOUVEAU_GETPARAM_FB_SIZE && a->param != NOUVEAU_GETPARAM_AGP_SIZE)
+        return EINVAL;
+    a->value = a->param == NOUVEAU_GETPARAM_FB_SIZE ? 64 << 20 : 512 << 20;
+    return 0;
+}
+
 static int cpu_prep(struct fake_file *file, void *argument)
 {
     struct drm_nouveau_gem_cpu_prep *a = argument;
@@ -95,6 +105,7 @@ const struct fake_driver fake_driver_nouveau = {
     .name = "nouveau",
     .requests =
         (const struct fake_request[]){
+            {0x40, sizeof(struct drm_nouveau_getparam), true, getparam},
             {0x80, sizeof(struct drm_nouveau_gem_new), true, create},
             {0x81, sizeof(struct drm_nouveau_gem_pushbuf), true, pushbuf},
             {0x82, sizeof(struct drm_nouveau_gem_cpu_prep), true, cpu_prep},

@@ -1,6 +1,6 @@
 /*
- * virtio_gpu without virgl (GPUALLOC_FAKE_DRM_VIRGL: it says that it has some): two-dimensional resources, guest blobs, submissions
- * that do nothing.
+ * virtio_gpu without virgl: two-dimensional resources, guest blobs, submissions that do nothing. GPUALLOC_FAKE_DRM_VIRGL: it says that
+ * it has 3D; GPUALLOC_FAKE_DRM_NO_BLOBS: that it has no blobs.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -102,7 +102,8 @@ static int getparam(struct fake_file *file, void *argument)
     if (a->param < 1 || a->param > 8)
         return EINVAL;
     bool has_3d = a->param == 1 && getenv("GPUALLOC_FAKE_DRM_VIRGL");
-    *(int *)(uintptr_t)a->value = a->param == 3 || has_3d; /* blob resources alone */
+    bool has_blobs = a->param == 3 && !getenv("GPUALLOC_FAKE_DRM_NO_BLOBS");
+    *(int *)(uintptr_t)a->value = has_blobs || has_3d;
     return 0;
 }
 
