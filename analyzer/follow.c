@@ -139,7 +139,7 @@ static void print_losses(const struct follow *follow)
 }
 
 int follow_run(const char *verb, const char *path, const struct follow_ops *ops, void *user, struct follow **now,
-               struct ga_error *error)
+               struct ga_reader_totals *totals, struct ga_error *error)
 {
     struct follow follow = {.verb = verb, .ops = ops, .user = user, .terminal = isatty(STDERR_FILENO)};
     if (now)
@@ -152,8 +152,11 @@ int follow_run(const char *verb, const char *path, const struct follow_ops *ops,
         error->text[0] = 0; /* a damaged trace says so again */
         follow.pass++;
     }
-    if (follow.reader && (result == 0 || result == -EIO))
+    if (follow.reader && (result == 0 || result == -EIO)) {
         print_losses(&follow);
+        if (totals)
+            *totals = *ga_reader_totals(follow.reader);
+    }
     pass_end(&follow);
     ga_learnt_destroy(follow.learnt);
     if (now)

@@ -28,9 +28,10 @@ struct follow_ops {
 struct follow;
 struct ga_reader *follow_reader(const struct follow *follow);
 
-/* Follows the trace at path. *now (may be null) holds the run while callbacks are called. 0; -EIO: damaged, and followed as far as it
-   can be read; or a negative errno. Progress goes to a terminal, the losses to standard error. verb: for these. */
+/* Follows the trace at path. 0; -EIO: damaged, and followed as far as it can be read; or a negative errno. Progress goes to a terminal,
+   the losses to standard error (verb: for these). *now holds the run while callbacks are called; totals: of the last pass. Both may
+   be null. */
 int follow_run(const char *verb, const char *path, const struct follow_ops *ops, void *user, struct follow **now,
-               struct ga_error *error);
+               struct ga_reader_totals *totals, struct ga_error *error);
 
 #endif

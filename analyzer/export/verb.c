@@ -97,7 +97,7 @@ static int export_trace(struct run *run, struct ga_error *error)
         return result;
     run->export.file = run->out.file;
     struct ga_error damage = {""};
-    result = follow_run("export", run->export.path, &ops, run, &run->export.follow, &damage);
+    result = follow_run("export", run->export.path, &ops, run, &run->export.follow, NULL, &damage);
     if (result < 0)
         *error = damage;
     if (result < 0 && result != -EIO)
