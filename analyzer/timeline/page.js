@@ -582,13 +582,15 @@ const drawLives = () => {
   const weights = new Float64Array(lanes > room ? wide * tall : 0), perTime = wide / (view.to - view.from);
   const full = layout.slots.map((one, s) => pixel(colourOf(layout, s))), faint = layout.slots.map((one,
     s) => pixel(colourOf(layout, s), 0.22));
+  const back = pixel(css.back);
   let visible = 0;
   const filled = new Int32Array(shown.reduce((most, s) => Math.max(most, layout.slots[s].lanes), 0) * (layout.slots.length ||
     1)).fill(-1);
   const stride = layout.slots.length ? filled.length / layout.slots.length : 0, shrunk = lanes > room;
   for (let i = 0; i < count; i++) {
     const row = rows[layout.slot[i]], from = call.end[life.create[i]];
-    if (!row || from > view.to || life.died[i] < view.from)
+    const ended = life.flags[i] & BY_CALL ? call.end[life.ends[i] - 1] : life.died[i];
+    if (!row || from > view.to || ended < view.from)
       continue;
     visible++;
     const x0 = Math.max(0, Math.floor((from - view.from) * perTime)), x1 = Math.min(wide - 1,
@@ -609,12 +611,15 @@ const drawLives = () => {
           weights[p] = weight;
           pixels[p] = colour;
         }
+    const tail = Math.min(wide - 1, Math.floor((ended - view.from) * perTime)); /* while the call that ends it runs */
+    for (let line = y0; line <= y1 && tail > x1 && !shrunk; line++)
+      pixels.fill(faint[layout.slot[i]], line * wide + Math.max(0, x1 + 1), line * wide + tail + 1);
     if (row.lane >= 5 && x1 - x0 > 4) /* where one begins */
       for (let line = y0; line <= y1; line++)
-        pixels[line * wide + x0] = pixel(css.back, 1);
+        pixels[line * wide + x0] = back;
   }
   draw.putImageData(image, offset, 0);
-  $("lives-says").textContent = `${plural(visible, "allocation")} in this range; a lane each while alive` +
+  $("lives-says").textContent = `${plural(visible, "allocation")} in this range; a lane each while alive, faint while it is being ended` +
     (shrunk ? ", the largest where lanes share a pixel" : "");
 };
 
