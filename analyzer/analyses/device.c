@@ -1,19 +1,12 @@
 /* Allocations by device: a D3DKMT adapter or a DRM node. */
 #include "analyzer/groups.h"
 
-#include <errno.h>
-#include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/sysmacros.h>
+#include "analyzer/labels.h"
 
 struct state {
     struct groups groups;
-    struct ga_map drivers; /* (process, 0) to the driver of its D3DKMT device, a string of d3dkmt_drivers */
-    struct ga_map labels;  /* key of a group to its char *, as it was at the first birth */
+    struct labels labels;
 };
-
-static const char *const d3dkmt_drivers[] = {"dxg", "softgpu"};
 
 static bool is_drm(const struct ga_life *life)
 {
@@ -30,45 +23,16 @@ static int event(void *user, const struct ga_row *row, const void *record, int64
 {
     (void)ns;
     struct state *state = user;
-    const struct ga_gpualloc_file *file = record;
-    if (ga_row_id(row) != GA_ROW_gpualloc_file || !file->driver)
-        return 0;
-    for (size_t i = 0; i < sizeof d3dkmt_drivers / sizeof *d3dkmt_drivers; i++)
-        if (strcmp(file->driver, d3dkmt_drivers[i]) == 0)
-            return ga_map_set(&state->drivers, file->process, 0, (uintptr_t)d3dkmt_drivers[i]);
-    return 0;
-}
-
-static char *label(const struct state *state, const struct ga_life *life)
-{
-    char *text = NULL;
-    int length;
-    uint64_t *driver = ga_map_get(&state->drivers, life->process, 0);
-    if (is_drm(life) && life->file)
-        length = asprintf(&text, "%s %s", *life->file->driver ? life->file->driver : "drm", basename(life->file->path));
-    else if (is_drm(life))
-        length = asprintf(&text, "DRM node %u:%u", major(life->device), minor(life->device));
-    else if (!life->device)
-        length = asprintf(&text, "%s, adapter not known", driver ? (const char *)(uintptr_t)*driver : "dxg");
-    else
-        length = asprintf(&text, "%s %" PRIx64 ":%" PRIx64, driver ? (const char *)(uintptr_t)*driver : "dxg",
-                          life->device >> 32, life->device & UINT32_MAX);
-    return length < 0 ? NULL : text;
+    return labels_event(&state->labels, row, record);
 }
 
 static int born(void *user, const struct ga_life *life, const struct ga_call *call)
 {
     (void)call;
     struct state *state = user;
-    struct group_key group = key(life);
-    if (!ga_map_get(&state->labels, group.a, group.b)) {
-        char *text = label(state, life);
-        if (!text || ga_map_set(&state->labels, group.a, group.b, (uintptr_t)text) < 0) {
-            free(text);
-            return -ENOMEM;
-        }
-    }
-    return groups_born(&state->groups, group, life);
+    uint32_t label; /* as it is at the first birth */
+    int result = labels_device(&state->labels, life, &label);
+    return result ? result : groups_born(&state->groups, key(life), life);
 }
 
 static int died(void *user, const struct ga_life *life, enum ga_life_end how, const struct ga_call *call)
@@ -94,8 +58,8 @@ static int finish(void *user, const struct analysis_trace *trace)
 
 static const char *label_of(const struct state *state, const struct group *group)
 {
-    uint64_t *place = ga_map_get(&state->labels, group->key.a, group->key.b);
-    return place ? (const char *)(uintptr_t)*place : "";
+    uint64_t *place = ga_map_get(&state->labels.devices, group->key.a, group->key.b);
+    return place ? labels_text(&state->labels, (uint32_t)*place) : "";
 }
 
 static void name(const void *user, const struct group *group, char *text, size_t size)
@@ -126,11 +90,7 @@ static json_object *json(const void *user)
 static void release(void *user)
 {
     struct state *state = user;
-    size_t place = 0;
-    for (struct ga_map_slot *slot; (slot = ga_map_next(&state->labels, &place));)
-        free((void *)(uintptr_t)slot->value);
-    ga_map_release(&state->labels);
-    ga_map_release(&state->drivers);
+    labels_release(&state->labels);
     groups_release(&state->groups);
 }
 

@@ -36,7 +36,7 @@ assert_eq 2 "$(figure "['summary']['memory']['lower_bounds']")" "lower bounds"
 assert_eq 1 "$(figure "['summary']['memory']['unknown_size']")" "unknown sizes"
 assert_eq None "$(figure "['size'][3]['peak_bytes']")" "bytes of the unknown are not 0"
 
-for scenario in annotations d3dkmt d3dkmt-life drm report-generations; do
+for scenario in annotations d3dkmt d3dkmt-life drm report-generations holder; do
     make-trace --scenario="$SOURCE/tests/golden/$scenario.scenario" "$scenario"
     recompute "$scenario"
 done

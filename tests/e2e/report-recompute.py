@@ -289,7 +289,7 @@ class Lives:
                 resource = self.find("resource", process, handle, begin)
                 for thing in (resource.owned if resource else []):
                     if thing.kind == "allocation":
-                        thing.memory.exported = True
+                        self.shared(thing)
         elif name == "lock2":
             self.locks[process, call["hAllocation"], call["pData"]] = begin
         elif name == "map_gpu_virtual_address":
@@ -346,10 +346,15 @@ class Lives:
             thing.memory.dma_buf = call["dma_buf"]
             self.dma_bufs[call["dma_buf"]] = thing.memory
         if not call.get("name"):
-            thing.memory.exported = True
+            self.shared(thing)
         else:
             thing.memory.name = (call["device"], call["name"])
             self.names[thing.memory.name] = thing.memory
+
+    def shared(self, thing):
+        thing.memory.exported = True
+        for observer in self.observers:
+            observer.exported(thing.memory)
 
     def drm_born(self, name, call, handle, end, memory, dma_buf):
         rule, file = DRM[name], call["file"]
@@ -525,6 +530,9 @@ class Observer:
     def used(self, thing, call):
         pass
 
+    def exported(self, memory):
+        pass
+
     def stranger(self):
         pass
 
@@ -613,6 +621,83 @@ class Device(Grouped):
 
     def name(self, key):
         return {key[0]: key[1]}
+
+
+class Holder(Observer):
+    """Holders: everything, each device, each process. A buffer is in one part of each that has handles of it."""
+
+    PARTS = ("total", "exclusive", "shared", "imported")
+
+    def __init__(self):
+        self.handles = collections.defaultdict(collections.Counter)  # of a memory, by holder
+        self.places = collections.defaultdict(dict)                  # of a memory, by holder: its part
+        self.held = collections.defaultdict(set)                     # by holder and part: memories
+        self.ever = collections.defaultdict(list)                    # the same, each as often as a holder came to it
+        self.seen = set()
+        self.now, self.peak = collections.Counter(), collections.Counter()
+
+    @staticmethod
+    def holders(thing):
+        return ("holder", "all"), thing.device, ("process", thing.call["process"])
+
+    def part(self, memory, holder):
+        if memory.maker.imported or holder not in self.holders(memory.maker):
+            return "imported"
+        return "shared" if self.handles[memory]["holder", "all"] > 1 or memory.exported else "exclusive"
+
+    def update(self, memory):
+        places = self.places[memory]
+        for holder, count in self.handles[memory].items():
+            new = ("total", self.part(memory, holder)) if count else ()
+            for part in set(places.get(holder, ())) - set(new):
+                self.held[holder, part].remove(memory)
+                self.now[holder, part] -= memory.maker.size
+            for part in set(new) - set(places.get(holder, ())):
+                self.held[holder, part].add(memory)
+                self.now[holder, part] += memory.maker.size
+                if (memory, holder, part) not in self.seen:
+                    self.seen.add((memory, holder, part))
+                    self.ever[holder, part].append(memory)
+                self.peak[holder, part] = max(self.peak[holder, part], self.now[holder, part])
+            if not new:
+                self.seen -= {(memory, holder, part) for part in self.PARTS}
+            places[holder] = new
+
+    def born(self, thing):
+        self.handles[thing.memory].update(self.holders(thing))
+        self.update(thing.memory)
+
+    def exported(self, memory):
+        self.update(memory)
+
+    def died(self, thing, how):
+        if how != "alive":
+            self.handles[thing.memory].subtract(self.holders(thing))
+            self.update(thing.memory)
+
+    @staticmethod
+    def figures(memories):
+        known = [m.maker for m in memories if m.maker.origin != "unknown"]
+        size = sum(maker.size for maker in known) if known or not memories else None
+        return len(memories), size, len(memories) - len(known), sum(maker.origin == "mapped" for maker in known)
+
+    def check(self, report):
+        differences, order = [], {"all": 0, "device": 1, "process": 2}
+        known = {(key, entry[key]) for entry in report for key in ("device", "adapter_luid", "process") if key in entry}
+        if known | {("holder", "all")} != {holder for holder, _ in self.ever} | {("holder", "all")}:
+            differences.append("other holders")
+        if [order[entry["holder"]] for entry in report] != sorted(order[entry["holder"]] for entry in report):
+            differences.append("not in the order of all, devices, processes")
+        for entry in report:
+            holder = next(((key, entry[key]) for key in ("device", "adapter_luid", "process") if key in entry), ("holder", "all"))
+            for part in self.PARTS:
+                ever, _, unknown, bounds = self.figures(self.ever[holder, part])
+                at_end, at_end_bytes, at_end_unknown, at_end_bounds = self.figures(self.held[holder, part])
+                expected = {"buffers": ever, "unknown_size": unknown, "lower_bounds": bounds, "at_end": at_end,
+                            "peak_bytes": None if ever and ever == unknown else self.peak[holder, part],
+                            "at_end_bytes": at_end_bytes, "at_end_unknown_size": at_end_unknown, "at_end_lower_bounds": at_end_bounds}
+                differences += compare(expected, entry[part], f"{holder} {part}", spare={"peak_ts"})
+        return differences
 
 
 class Size(Grouped):
@@ -1339,7 +1424,7 @@ def main(list_path, report_path):
     analyses = {"summary": Summary(), "calls": Calls(), "device": Device(), "size": Size(), "surface": Surface(), "alive": Alive(),
                 "mapping": Mapping(), "peak": Peak(), "lifetime": Lifetime(), "leaks": Leaks(), "churn": Churn(),
                 "latency": Latency(), "thread": Owners(True), "process": Owners(False), "errors": Errors(), "va": Addresses(),
-                "residency": Residency(), "sharing": Sharing(), "blobs": Blobs()}
+                "residency": Residency(), "sharing": Sharing(), "blobs": Blobs(), "holder": Holder()}
     learning = Lives([], ({}, {}))
     follow(list_path, learning, [])
     lives = Lives(analyses.values(), (learning.late, learning.late_names))
