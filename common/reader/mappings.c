@@ -114,9 +114,10 @@ static int add(const struct change *change, const struct ga_mapping *like)
 }
 
 /* kfd's buffers are mapped by the device's render node: then the process knows the offset. */
-static uint32_t handle_at(const struct ga_mappings *m, const struct ga_call_header *header, uint64_t offset)
+static uint32_t handle_at(const struct ga_mappings *m, const struct ga_call_header *header, uint64_t offset, bool *elsewhere)
 {
     const uint64_t *handle = ga_map_get(&m->offsets, header->file, offset);
+    *elsewhere = !handle;
     handle = handle ? handle : ga_map_get(&m->offsets, header->process, offset);
     return handle && header->file ? (uint32_t)*handle : 0;
 }
@@ -138,11 +139,13 @@ static int on_mmap(const struct change *change)
     int result = cut(change, addr, record->length, INT64_MAX);
     if (result || (!header->file && !record->dma_buf))
         return result;
+    bool elsewhere;
+    uint32_t handle = handle_at(change->mappings, header, record->offset, &elsewhere);
     return add(change, &(struct ga_mapping){
-        .process = header->process, .file = header->file, .device = header->device, .dma_buf = record->dma_buf,
-        .offset = record->offset, .addr = addr, .length = whole_pages(record->length),
-        .handle = handle_at(change->mappings, header, record->offset), .pid = header->pid, .tid = header->tid,
-        .call = header->call, .born_ns = change->call->end_ns, .info = change->call->file});
+        .id = ++change->mappings->made, .process = header->process, .file = header->file, .device = header->device,
+        .dma_buf = record->dma_buf, .offset = record->offset, .addr = addr, .length = whole_pages(record->length),
+        .handle = handle, .elsewhere = handle && elsewhere, .pid = header->pid, .tid = header->tid, .call = header->call,
+        .born_ns = change->call->end_ns, .info = change->call->file});
 }
 
 static int on_mremap(const struct change *change)

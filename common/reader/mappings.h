@@ -12,12 +12,14 @@
 #include "reader/reader.h"
 
 struct ga_mapping {
+    uint64_t id;      /* of the mmap, from 1 on: kept when it is moved, and by what stays when only a part is */
     uint64_t process; /* instance that made it */
     uint64_t file, device; /* 0: of a dma-buf */
     uint64_t dma_buf; /* inode number, or 0 */
     uint64_t offset, addr, length; /* as asked for, in whole pages; where it is */
     uint64_t bytes;   /* of it that are still mapped */
     uint32_t handle;  /* GEM handle in the file; 0: a dma-buf's, or no recorded request gave the offset */
+    bool elsewhere;   /* the handle is another device's: kfd's, whose buffers are mapped by the render node */
     uint32_t pid, tid;
     uint64_t call;    /* number in its thread */
     int64_t born_ns;  /* epoch: end of the mmap */
@@ -35,6 +37,7 @@ struct ga_mapping_piece;
 
 /* Of zeros: empty. */
 struct ga_mappings {
+    uint64_t made;         /* mappings, so far */
     struct ga_map offsets; /* (file or process, offset) to the handle */
     struct ga_mapping_piece *pieces; /* by process and address */
     size_t count, room;

@@ -71,6 +71,41 @@ static void groups_by_surface_with_the_first_offender(void **state)
     lint_destroy(lint);
 }
 
+static size_t mapped_and_closed(bool unmap_unseen)
+{
+    static const struct ga_gpualloc_trouble trouble = {
+        .process = 7, .what = "too much is mapped of GPU devices: the unmap of some was not recorded"};
+    struct lint *lint = start(NULL);
+    struct when when = {.process = 7, .begin = 1, .end = 2, .file = 3, .device = 226 << 8};
+    feed(lint, made_dumb(&made, when, 1, 4096));
+    when.begin = when.end++;
+    struct ga_call *call = made_call(&made, GA_ROW_drm_mode_map_dumb, when);
+    made.record.r_drm_mode_map_dumb.handle = 1;
+    made.record.r_drm_mode_map_dumb.offset = 0x10000;
+    feed(lint, call);
+    call = made_call(&made, GA_ROW_drm_mmap, when);
+    made.record.header.ret = 0x7f0000000000;
+    made.record.r_drm_mmap.length = 4096;
+    made.record.r_drm_mmap.offset = 0x10000;
+    feed(lint, call);
+    feed(lint, made_gem_close(&made, when, 1));
+    if (unmap_unseen)
+        assert_int_equal(lint_feed_event(lint, &ga_rows[GA_ROW_gpualloc_trouble], &trouble, EPOCH), 0);
+    assert_int_equal(lint_finish(lint, 1000000 + EPOCH, &(struct lint_gaps){0}), 0);
+    size_t count;
+    const struct lint_group *const *groups = lint_groups(lint, &count);
+    assert_true(!count || strcmp(groups[0]->rule->id, "leaked-cpu-mapping") == 0);
+    lint_destroy(lint);
+    return count;
+}
+
+static void a_munmap_that_the_tracer_did_not_see_is_no_leak(void **state)
+{
+    (void)state;
+    assert_int_equal(mapped_and_closed(false), 1);
+    assert_int_equal(mapped_and_closed(true), 0);
+}
+
 static void surfaces_beyond_the_limit_are_one_group(void **state)
 {
     (void)state;
@@ -188,6 +223,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(groups_by_surface_with_the_first_offender),
+        cmocka_unit_test(a_munmap_that_the_tracer_did_not_see_is_no_leak),
         cmocka_unit_test(surfaces_beyond_the_limit_are_one_group),
         cmocka_unit_test(gaps_drop_what_cannot_be_known_and_keep_the_rest),
         cmocka_unit_test(only_enabled_rules_are_told),

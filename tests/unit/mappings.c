@@ -16,7 +16,9 @@ static struct ga_mappings mappings;
 static int64_t now;
 static struct {
     uint64_t mapped, unmapped, bytes, gone;
+    uint64_t id;
     uint32_t handle;
+    bool elsewhere;
 } told;
 
 static int mapped(void *user, const struct ga_mapping *mapping, const struct ga_call *call)
@@ -24,6 +26,8 @@ static int mapped(void *user, const struct ga_mapping *mapping, const struct ga_
     (void)user, (void)call;
     told.mapped++;
     told.handle = mapping->handle;
+    told.id = mapping->id;
+    told.elsewhere = mapping->elsewhere;
     return 0;
 }
 
@@ -148,10 +152,13 @@ static void a_move_keeps_the_handle(void **state)
     (void)state;
     give_offset(3, 0x9000);
     map(BASE, 0x4000, 0x9000, FILE_ID);
+    uint64_t id = told.id;
     union ga_record record = {.r_drm_mremap = {.old_address = BASE, .old_size = 0x4000, .new_size = 0x1000}};
     feed(GA_ROW_drm_mremap, &record, BASE + 0x100000, 0, 0);
     assert_int_equal(alive(), 1);
     assert_int_equal(told.handle, 3);
+    assert_int_equal(told.id, id);
+    assert_false(told.elsewhere);
     unmap(BASE, 0x4000);
     assert_int_equal(alive(), 1);
     unmap(BASE + 0x100000, 0x1000);
@@ -167,6 +174,7 @@ static void kfd_offsets_are_of_the_process(void **state)
     feed(GA_ROW_drm_kfd_alloc_memory_of_gpu, &record, 0, FILE_ID + 4, 0);
     map(BASE, 0x1000, 0x77000, FILE_ID);
     assert_int_equal(told.handle, 4);
+    assert_true(told.elsewhere);
 }
 
 int main(void)
