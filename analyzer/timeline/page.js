@@ -196,9 +196,10 @@ const wall = value => {
 const plural = (value, what) => group3(value) + " " + what + (value === 1 ? "" : "s");
 const threadText = t => `${about.processes[about.threads[t][0]][0]}, thread ${about.threads[t][1]} (tid ${about.threads[t][2]})`;
 const surfaceText = s => {
-  const name = about.labels[surface.name[s] >> 1], d3dkmt = surface.name[s] & 1;
-  return d3dkmt ? surface.address[s] || name ? hex(surface.address[s]) + (name ? " " + name : "") : "no surface" : name ||
-    "unnamed buffers";
+  const name = about.labels[surface.name[s] >> 1], d3dkmt = surface.name[s] & 1, address = hex(surface.address[s]);
+  if (!d3dkmt)
+    return name || "unnamed buffers";
+  return name ? `${name} (${address})` : surface.address[s] ? address : "no surface";
 };
 const sizeText = i => life.origin[i] === UNKNOWN ? "unknown" : (life.flags[i] & BOUND ? "≥ " : "") + bytes(life.size[i]);
 const callText = c => about.kinds[call.kind[c]][1];
@@ -596,9 +597,10 @@ const drawLives = () => {
     const x0 = Math.max(0, Math.floor((from - view.from) * perTime)), x1 = Math.min(wide - 1,
       Math.floor((life.died[i] - view.from) * perTime));
     const place = layout.slot[i] * stride + layout.lane[i];
-    if (x1 <= filled[place] && !match)
+    const tail = Math.max(x1, Math.min(wide - 1, Math.floor((ended - view.from) * perTime))); /* while the call that ends it runs */
+    if (tail <= filled[place] && !match)
       continue; /* what was there before covers its pixels */
-    filled[place] = x1;
+    filled[place] = tail;
     const from0 = row.top + layout.lane[i] * row.lane, y0 = Math.floor(from0 * scale);
     const gap = row.lane >= 3 ? 1 : 0, y1 = Math.min(tall - 1, Math.max(y0, Math.floor((from0 + row.lane) * scale) - 1 - gap));
     const colour = match && !match.lives[i] ? faint[layout.slot[i]] : full[layout.slot[i]];
@@ -611,7 +613,6 @@ const drawLives = () => {
           weights[p] = weight;
           pixels[p] = colour;
         }
-    const tail = Math.min(wide - 1, Math.floor((ended - view.from) * perTime)); /* while the call that ends it runs */
     for (let line = y0; line <= y1 && tail > x1 && !shrunk; line++)
       pixels.fill(faint[layout.slot[i]], line * wide + Math.max(0, x1 + 1), line * wide + tail + 1);
     if (row.lane >= 5 && x1 - x0 > 4) /* where one begins */

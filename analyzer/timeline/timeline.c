@@ -351,6 +351,8 @@ static int on_end(void *user, const struct ga_reader_totals *totals)
     struct timeline *timeline = user;
     (void)totals;
     timeline->end_ns = timeline->now_ns;
+    if (!timeline->begun)
+        timeline->origin_ns = timeline->end_ns;
     bool again = timeline->full || (timeline->filtered && timeline->written > timeline->limit + timeline->limit / 8 + PASSES_MAX);
     if (!again)
         return 0;

@@ -54,7 +54,7 @@ make-trace --interface=d3dkmt --calls=1500 --processes=2 --threads=3 --cpus=3 --
 make-trace --interface=virtio_gpu --calls=1500 --threads=3 --cpus=2 --inversions=30 --leak=2 made_virtio >/dev/null 2>&1
 agree made_d3dkmt
 agree made_virtio
-for scenario in annotations d3dkmt-life learnt-sizes report-generations; do
+for scenario in d3dkmt-life learnt-sizes report-generations; do
     make-trace --scenario="$SOURCE/tests/golden/$scenario.scenario" "$scenario"
     agree "$scenario"
 done
