@@ -9,12 +9,13 @@ void replay_curve_stretch(struct replay_curve *curve, uint32_t shift)
 {
     uint32_t by = curve->shift && shift > curve->shift ? shift - curve->shift : 0;
     for (uint32_t slot = 0; by && slot < REPLAY_CURVE_SLOTS; slot++) {
-        uint32_t calls = curve->calls[slot], to = by < 32 ? slot >> by : 0;
-        int64_t bytes = curve->bytes[slot];
-        curve->calls[slot] = 0;
-        curve->bytes[slot] = 0;
-        curve->calls[to] += calls;
-        curve->bytes[to] += bytes;
+        uint64_t calls = curve->slots[slot].calls;
+        uint32_t to = by < 32 ? slot >> by : 0;
+        int64_t bytes = curve->slots[slot].bytes;
+        curve->slots[slot].calls = 0;
+        curve->slots[slot].bytes = 0;
+        curve->slots[to].calls += calls;
+        curve->slots[to].bytes += bytes;
     }
     if (shift > curve->shift)
         curve->shift = shift;
@@ -28,8 +29,8 @@ void replay_curve_merge(struct replay_curve *curve, const struct replay_curve *o
         replay_curve_stretch(curve, other->shift);
     for (uint32_t slot = 0; slot < REPLAY_CURVE_SLOTS; slot++) {
         uint32_t to = slot >> (curve->shift - other->shift < 32 ? curve->shift - other->shift : 31);
-        curve->calls[to] += other->calls[slot];
-        curve->bytes[to] += other->bytes[slot];
+        curve->slots[to].calls += other->slots[slot].calls;
+        curve->slots[to].bytes += other->slots[slot].bytes;
     }
 }
 
@@ -133,12 +134,12 @@ double replay_curve_distance(const struct replay_curve *curve, const int64_t *re
     int64_t alive = 0;
     double sum = 0, before = 0;
     for (uint32_t slot = 0; slot < REPLAY_CURVE_SLOTS; slot++) {
-        if (!curve->calls[slot])
+        if (!curve->slots[slot].calls)
             continue;
-        through += curve->calls[slot];
-        alive += curve->bytes[slot];
+        through += curve->slots[slot].calls;
+        alive += curve->slots[slot].bytes;
         double apart = fabs((double)alive - (double)recorded[through < call_count ? through : call_count]);
-        sum += (before + apart) / 2 * curve->calls[slot];
+        sum += (before + apart) / 2 * (double)curve->slots[slot].calls;
         before = apart;
     }
     return through && peak ? sum / (double)through / (double)peak : 0;

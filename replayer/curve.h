@@ -12,8 +12,10 @@ enum { REPLAY_CURVE_SLOTS = 1024, REPLAY_CURVE_SHIFT = 6 /* at first: 64 ns a sl
 
 struct replay_curve {
     uint32_t shift; /* a slot is 1 << shift ns; 0: empty */
-    uint32_t calls[REPLAY_CURVE_SLOTS];
-    int64_t bytes[REPLAY_CURVE_SLOTS]; /* more alive than before */
+    struct {
+        uint64_t calls;
+        int64_t bytes; /* more alive than before */
+    } slots[REPLAY_CURVE_SLOTS];
 };
 
 /* Makes its slots that long, or longer. */
@@ -30,8 +32,8 @@ static inline void replay_curve_add(struct replay_curve *curve, int64_t ns, int6
         replay_curve_stretch(curve, shift);
         slot = ns > 0 ? (uint64_t)ns >> shift : 0;
     }
-    curve->calls[slot]++;
-    curve->bytes[slot] += bytes;
+    curve->slots[slot].calls++;
+    curve->slots[slot].bytes += bytes;
 }
 
 /* Adds the other's. */

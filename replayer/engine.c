@@ -372,19 +372,20 @@ static void populate(struct replay_lane_state *lane, uint32_t number, const stru
 }
 
 /* After the call, not timed. */
-static inline void account(struct replay_lane_state *lane, uint32_t number, const struct replay_call *call,
+static inline void account(struct replay_lane_state *lane, const struct replay_step *step, const struct replay_call *call,
                            struct replay_outcome *outcome, int64_t begin, int64_t end)
 {
     struct run_state *run = lane->run;
+    uint32_t number = step->number;
     uint64_t latency = end > begin ? (uint64_t)(end - begin) : 0;
     bool differs = judge(lane, call, outcome);
     lane->counting->outcomes[REPLAY_ISSUED]++;
     lane->counting->remapped += outcome->remapped;
     if (!differs && !outcome->remapped && run->timed)
-        replay_latencies_add(lane->by_kind[run->session->kinds.of[number]], latency);
+        replay_latencies_add(lane->by_kind[step->kind], latency);
     if (call->dependency_count | call->fence_count)
         check_order(lane, call, begin - run->start_ns);
-    int64_t bytes = run->session->recorded[number + 1] - run->session->recorded[number];
+    int64_t bytes = step->bytes;
     if (__builtin_expect(outcome->bytes != 0, false))
         bytes = bytes < 0 ? -(int64_t)outcome->bytes : (int64_t)outcome->bytes;
     replay_curve_add(&lane->curve, end - run->start_ns, outcome->failed ? 0 : bytes);
@@ -400,7 +401,7 @@ static inline void account(struct replay_lane_state *lane, uint32_t number, cons
     }
 }
 
-static inline enum replay_skip issue(struct replay_lane_state *lane, uint32_t number, const struct replay_call *call)
+static inline enum replay_skip issue(struct replay_lane_state *lane, const struct replay_step *step, const struct replay_call *call)
 {
     struct run_state *run = lane->run;
     const struct replay_backend *backend = run->session->backend;
@@ -414,7 +415,7 @@ static inline enum replay_skip issue(struct replay_lane_state *lane, uint32_t nu
     struct replay_outcome outcome = {.give_up = &lane->give_up};
     if (atomic_load_explicit(&lane->give_up, memory_order_relaxed)) /* meant for a call that came back meanwhile */
         atomic_store(&lane->give_up, false);
-    atomic_store_explicit(&lane->issued, number, memory_order_relaxed);
+    atomic_store_explicit(&lane->issued, step->number, memory_order_relaxed);
     int64_t begin = now_ns();
     while (begin < due && !stopped(run))
         begin = now_ns();
@@ -432,7 +433,7 @@ static inline enum replay_skip issue(struct replay_lane_state *lane, uint32_t nu
     lane->last_ns = end - run->start_ns;
     if (due)
         replay_latencies_add(lane->lateness, (uint64_t)(begin > due ? begin - due : due - begin));
-    account(lane, number, call, &outcome, begin, end);
+    account(lane, step, call, &outcome, begin, end);
     return REPLAY_ISSUED;
 }
 
@@ -446,21 +447,21 @@ static void skip_call(struct replay_lane_state *lane, uint32_t number, enum repl
 }
 
 /* 0 in ends: nobody has to wait for a call that was not issued. */
-static inline int64_t run_call(struct replay_lane_state *lane, uint32_t number)
+static inline int64_t run_call(struct replay_lane_state *lane, const struct replay_step *step)
 {
     struct run_state *run = lane->run;
-    const struct replay_call *call = &run->session->plan->calls[number];
+    const struct replay_call *call = &run->session->plan->calls[step->number];
     enum replay_skip skip;
     if (stopped(run) || (call->dependency_count && !wait_for_all(lane, call)))
         skip = REPLAY_SKIP_STOPPED;
-    else if (!(skip = run->session->binding.skips[number]) && call->fence_count)
+    else if (!(skip = step->skip) && call->fence_count)
         skip = wait_for_fences(lane, call);
     if (lane->outstanding_count)
         watch_fences(lane);
     if (skip == REPLAY_ISSUED)
-        skip = issue(lane, number, call);
+        skip = issue(lane, step, call);
     if (skip != REPLAY_ISSUED)
-        skip_call(lane, number, skip);
+        skip_call(lane, step->number, skip);
     return skip == REPLAY_ISSUED ? lane->last_ns : 0;
 }
 
@@ -510,14 +511,14 @@ static void run_pass(struct replay_lane_state *lane)
 {
     const struct replay_run *out = lane->run->out;
     const struct replay_worker *worker = &out->schedule.workers[lane->number];
-    const uint32_t *order = out->schedule.order + worker->first;
+    const struct replay_step *steps = out->steps + worker->first;
     uint32_t end_place = lane->run->timed ? worker->count : lane->prologue;
     int64_t begin = now_ns();
     for (uint32_t i = lane->next; i < end_place; i++) {
-        int64_t end = run_call(lane, order[i]);
+        int64_t end = run_call(lane, &steps[i]);
         if (out->ends)
             atomic_store_explicit(&out->ends[worker->first + i], end, memory_order_relaxed);
-        publish(lane, i + 1, worker->watched && replay_schedule_is_watched(&out->schedule, worker->first + i));
+        publish(lane, i + 1, steps[i].watched);
     }
     lane->next = end_place;
     lane->busy_ns += lane->run->timed ? (uint64_t)(now_ns() - begin) : 0;
@@ -614,8 +615,21 @@ static void clear_lane(struct replay_lane_state *lane)
     lane->counts = (struct replay_counts){0};
 }
 
+/* A device that was opened again may skip others. */
+static void fill_steps(struct replay_run *run)
+{
+    const struct replay_session *session = run->session;
+    for (uint32_t place = 0; place < session->plan->call_count; place++) {
+        uint32_t number = run->schedule.order[place];
+        run->steps[place] = (struct replay_step){
+            .bytes = session->recorded[number + 1] - session->recorded[number], .number = number, .kind = session->kinds.of[number],
+            .skip = session->binding.skips[number], .watched = replay_schedule_is_watched(&run->schedule, place)};
+    }
+}
+
 static void clear_run(struct replay_run *run)
 {
+    fill_steps(run);
     for (uint32_t k = 0; k < run->session->kinds.count; k++) {
         replay_latencies_clear(&run->latencies[k]);
         replay_latencies_clear(&run->resident[k]);
@@ -945,7 +959,8 @@ static int init_parts(struct replay_run *run, const struct replay_plan *plan)
     run->lateness = replay_latencies_create(1);
     run->pagings = calloc(plan->paging_count + 1u, sizeof *run->pagings);
     run->curve = calloc(1, sizeof *run->curve);
-    if (!run->latencies || !run->resident || !run->lateness || !run->pagings || !run->curve)
+    run->steps = calloc(plan->call_count + 1u, sizeof *run->steps);
+    if (!run->steps || !run->latencies || !run->resident || !run->lateness || !run->pagings || !run->curve)
         return -ENOMEM;
     for (uint32_t c = 0; c < plan->call_count; c++)
         run->pagings[plan->calls[c].paging].number = c;
@@ -981,6 +996,7 @@ void replay_run_release(struct replay_run *run)
     replay_latencies_destroy(run->lateness, 1);
     free(run->pagings);
     free(run->curve);
+    free(run->steps);
     free(run->ends);
     free(run->samples);
     replay_schedule_release(&run->schedule);

@@ -88,6 +88,15 @@ struct replay_session {
 struct replay_lane_state; /* of a thread */
 struct replay_paging;     /* of a paging call */
 
+/* What a lane has to know of a call, beside the call: in one place, as each page that is touched between system calls costs. */
+struct replay_step {
+    int64_t bytes;   /* more alive after it, in the recording */
+    uint32_t number; /* call */
+    uint16_t kind;
+    uint8_t skip;    /* enum replay_skip */
+    bool watched;    /* another thread waits for it */
+};
+
 /* A run and all that it needs; may be used again for the next. */
 struct replay_run {
     uint64_t wall_ns;                   /* of all passes, each from the start of the lanes to the end of the last */
@@ -101,6 +110,7 @@ struct replay_run {
     double curve_distance;              /* mean over the passes */
     struct replay_sample *samples;      /* one a call of the plan, of the last pass; null unless asked for */
     struct replay_schedule schedule;
+    struct replay_step *steps;          /* by place in the schedule */
     struct replay_lane_state *lanes;
     struct replay_paging *pagings;      /* by call.paging */
     _Atomic int64_t *ends;              /* by place in the schedule: when the call was done; null: no thread waits for another */

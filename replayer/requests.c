@@ -186,7 +186,8 @@ void replay_requests_finish(struct replay_requests *requests, uint32_t lane, con
             continue;
         if (!failed && (ref->role == REPLAY_MAKES || ref->role == REPLAY_AGAIN))
             keep(requests, requests->scratch[lane], ref);
-        else if (!failed && ref->role == REPLAY_ENDS && !requests->plan->objects[ref->object].stranger)
+        else if (!failed && ref->role == REPLAY_ENDS &&
+                 !(call->failed && requests->plan->objects[ref->object].stranger)) /* only what failed names strangers */
             replay_set_value(requests, ref->object, REPLAY_ABSENT);
         if (ref->last)
             close_descriptor(requests, ref->object);
