@@ -71,6 +71,8 @@ struct replay_binding {
     bool *translated; /* issued as another request that does the same job */
     enum replay_mode mode;
     uint32_t moves[REPLAY_PLACES][REPLAY_PLACES]; /* translated creates, by where the recorded one and the issued one puts the buffer */
+    const bool *by_size; /* by call, or null; the backend's: a call of another interface, of which its allocations alone are issued */
+    uint32_t unplaced[REPLAY_PLACES]; /* translated allocations of which the recording tells no class, by where they are put */
     struct replay_memory_use memory[REPLAY_PLACES];
     char limits[REPLAY_LIMITS_MAX][200]; /* what the recording needs and the device does not have, as far as it can be asked */
     uint32_t limit_count;

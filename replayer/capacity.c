@@ -170,6 +170,8 @@ static int by_time(const void *a, const void *b)
     return x->ns < y->ns ? -1 : x->ns > y->ns ? 1 : (x->call > y->call) - (x->call < y->call);
 }
 
+static bool is_memory(uint8_t kind) { return kind == REPLAY_BUFFER || kind == REPLAY_ALLOCATION; }
+
 static enum replay_place place_of(const struct census *s, uint32_t memory)
 {
     uint32_t maker = s->plan->objects[memory].maker;
@@ -207,7 +209,7 @@ static void end(struct census *s, uint32_t object)
     if (s->dead[object])
         return;
     s->dead[object] = true;
-    if (s->plan->objects[object].kind == REPLAY_BUFFER && place != REPLAY_PLACES && s->holders[memory] && --s->holders[memory] == 0) {
+    if (is_memory(s->plan->objects[object].kind) && place != REPLAY_PLACES && s->holders[memory] && --s->holders[memory] == 0) {
         s->alive[place] -= s->plan->objects[memory].size;
         if (all_of(place) != place)
             s->alive[all_of(place)] -= s->plan->objects[memory].size;
@@ -224,7 +226,7 @@ static void take_in(struct census *s, const struct replay_call *call)
             continue;
         if (ref->role == REPLAY_ENDS)
             end(s, ref->object);
-        else if (ref->role == REPLAY_MAKES && ref->kind == REPLAY_BUFFER)
+        else if (ref->role == REPLAY_MAKES && is_memory(ref->kind))
             hold(s, ref->object);
     }
 }

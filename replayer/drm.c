@@ -21,6 +21,7 @@
 
 #include "replayer/capacity.h"
 #include "replayer/populate.h"
+#include "replayer/standard.h"
 
 enum {
     LINE = 4096,        /* bytes of a line of a dumb buffer that stands for a buffer without lines */
@@ -42,6 +43,9 @@ struct replay_device {
     unsigned map_way;
     enum replay_populate populate;
     struct replay_populator *populator;
+    struct replay_standard standard; /* D3DKMT calls, by size; plan null: there are none, or they are not issued */
+    bool *by_size_calls;             /* by call: those */
+    int own_fd;                      /* the file that their buffers are made in */
 };
 
 int replay_drm_identify(const char *node, char *driver, size_t driver_size, char *version, size_t version_size,
@@ -116,12 +120,19 @@ int replay_drm_open(struct replay_device **out, const struct replay_backend *sel
         device->dialect = replay_dialect_of(device->driver);
     memset(device->places, REPLAY_PLACES, sizeof device->places);
     device->populate = target->populate;
+    device->own_fd = -1;
     replay_drm_find_nodes(target->node, &device->nodes);
     snprintf(identity->node, sizeof identity->node, "%s", target->node);
     snprintf(identity->driver, sizeof identity->driver, "%s", device->driver);
     identity->software = replay_drm_is_fake(identity->version);
     *out = device;
     return 0;
+}
+
+/* The call has no file of the recording's: a D3DKMT call. */
+static bool is_by_size(const struct replay_device *device, const struct replay_call *call)
+{
+    return replay_standard_translates(&device->standard, call);
 }
 
 static bool is_core(const struct replay_call *call) { return !*replay_row(call)->driver; }
@@ -206,6 +217,14 @@ static enum replay_place find_place(struct replay_device *device, int fd, enum r
     return device->places[wanted];
 }
 
+static uint32_t made_by(const struct replay_plan *plan, const struct replay_call *call)
+{
+    uint32_t count = 0;
+    for (uint32_t r = call->refs; r < call->refs + call->ref_count; r++)
+        count += plan->refs[r].kind == REPLAY_ALLOCATION && plan->refs[r].role == REPLAY_MAKES && plan->refs[r].object != REPLAY_NONE;
+    return count;
+}
+
 /* Where each issued create puts its buffer; what is needed of each class of memory, and is not to be had, is named before the run. */
 static int find_limits(struct replay_device *device, int fd, const struct replay_plan *plan, struct replay_binding *binding)
 {
@@ -217,7 +236,14 @@ static int find_limits(struct replay_device *device, int fd, const struct replay
     for (uint32_t c = 0; c < plan->call_count; c++) {
         const struct replay_call *call = &plan->calls[c];
         const struct ga_row *row = replay_row(call);
-        if (!row || call->failed || binding->skips[c] || is_core(call) || row->effect.kind != GA_EFFECT_CREATE)
+        if (!row || call->failed || binding->skips[c])
+            continue;
+        if (is_by_size(device, call) && row->effect.kind == GA_EFFECT_CREATE) {
+            places[c] = (uint8_t)find_place(device, fd, REPLAY_SYSTEM); /* what the driver made of them, nobody knows */
+            binding->unplaced[places[c]] += made_by(plan, call);
+            continue;
+        }
+        if (!ga_row_is_drm(row) || is_core(call) || row->effect.kind != GA_EFFECT_CREATE)
             continue;
         enum replay_place place = replay_recorded_place(plan, call);
         places[c] = (uint8_t)(binding->translated[c] ? find_place(device, fd, place) : place);
@@ -226,6 +252,72 @@ static int find_limits(struct replay_device *device, int fd, const struct replay
     replay_capacity_ask(&capacity, fd, device->driver);
     int result = replay_capacity_compare(&capacity, plan, places, device->dialect, device->nodes.card, binding);
     free(places);
+    return result;
+}
+
+/* A dumb buffer of at least so many bytes, and at most a line more: drivers round to pages, and pages are lines. */
+static void prepare_create_dumb(unsigned char *scratch, uint64_t bytes)
+{
+    struct drm_mode_create_dumb create = {.bpp = 32};
+    uint64_t line = LINE, lines = (bytes + LINE - 1) / LINE;
+    while (lines > LINES_MAX) {
+        line *= 2;
+        lines = (bytes + line - 1) / line;
+    }
+    create.width = (uint32_t)(line / 4);
+    create.height = (uint32_t)lines;
+    memcpy(scratch, &create, sizeof create);
+}
+
+/* One buffer of an allocation's size: in system memory as the device's driver says it, or a dumb one. */
+static int make_buffer(void *user, int fd, uint64_t bytes, uint32_t *handle)
+{
+    const struct replay_device *device = user;
+    _Alignas(8) unsigned char argument[PROBE_ARGUMENT];
+    const struct ga_row *row = device->dialect ? replay_create_row(device->dialect) : NULL;
+    if (!device->dialect)
+        prepare_create_dumb(argument, bytes);
+    else
+        replay_say_create(device->dialect, argument, device->places[REPLAY_SYSTEM], bytes, 0);
+    int result = ioctl(fd, row ? replay_drm_request(row, row->abi_size) : DRM_IOCTL_MODE_CREATE_DUMB, argument);
+    struct drm_mode_create_dumb dumb;
+    memcpy(&dumb, argument, sizeof dumb);
+    *handle = device->dialect ? replay_said_handle(device->dialect, argument) : dumb.handle;
+    return result;
+}
+
+static int end_buffer(void *user, int fd, uint32_t handle)
+{
+    (void)user;
+    struct drm_gem_close close_it = {.handle = handle};
+    return ioctl(fd, DRM_IOCTL_GEM_CLOSE, &close_it);
+}
+
+/* Calls of /dev/dxg: their allocations by size, as far as it was learnt. */
+static int bind_d3dkmt(struct replay_device *device, const struct replay_plan *plan, struct replay_binding *binding,
+                       struct ga_error *error)
+{
+    static const struct replay_maker maker = {.make = make_buffer, .end = end_buffer};
+    bool any = false;
+    for (uint32_t c = 0; c < plan->call_count; c++)
+        any |= replay_row(&plan->calls[c]) && ga_row_is_d3dkmt(replay_row(&plan->calls[c]));
+    if (!any || (!device->dialect && !device->by_size))
+        return 0;
+    device->by_size_calls = calloc(plan->call_count + 1u, sizeof *device->by_size_calls);
+    if (!device->by_size_calls)
+        return ga_error_errno(error, ENOMEM, "%s", device->driver);
+    device->standard.maker = &maker;
+    device->standard.maker_user = device;
+    for (uint32_t c = 0; c < plan->call_count; c++)
+        if (binding->skips[c] == REPLAY_SKIP_OTHER_INTERFACE)
+            binding->skips[c] = REPLAY_ISSUED; /* asked again */
+    int result = replay_standard_bind(&device->standard, &device->requests, plan, binding, error);
+    for (uint32_t c = 0; result == 0 && c < plan->call_count; c++) {
+        device->by_size_calls[c] = is_by_size(device, &plan->calls[c]);
+        if (device->by_size_calls[c] && !binding->skips[c])
+            binding->mode = device->dialect ? REPLAY_NATIVE : REPLAY_DUMB;
+    }
+    binding->by_size = device->by_size_calls;
     return result;
 }
 
@@ -243,6 +335,9 @@ int replay_drm_bind(struct replay_device *device, const struct replay_plan *plan
         if (binding->translated[c] && !binding->skips[c])
             binding->mode = device->dialect ? REPLAY_NATIVE : REPLAY_DUMB;
     }
+    int result = bind_d3dkmt(device, plan, binding, error);
+    if (result < 0)
+        return result;
     if (!device->by_size) {
         int fd = open(device->nodes.render, O_RDWR | O_CLOEXEC);
         if (fd < 0)
@@ -252,7 +347,7 @@ int replay_drm_bind(struct replay_device *device, const struct replay_plan *plan
         if (found < 0)
             return ga_error_errno(error, -found, "%s", device->driver);
     }
-    int result = replay_populator_create(&device->populator, device->populate, device->driver, plan, error);
+    result = replay_populator_create(&device->populator, device->populate, device->driver, plan, error);
     return result < 0 ? result : replay_requests_init(&device->requests, plan, error);
 }
 
@@ -275,6 +370,12 @@ int replay_drm_begin(struct replay_device *device, struct ga_error *error)
         replay_set_value(&device->requests, plan->files[f].object, (uint64_t)fd);
         replay_populator_add_file(device->populator, f, fd);
     }
+    if (!device->standard.plan)
+        return 0;
+    device->own_fd = open_file(device, &(struct replay_file){.render = true}, error);
+    if (device->own_fd < 0)
+        return device->own_fd;
+    replay_populator_add_file(device->populator, plan->file_count, device->own_fd);
     return 0;
 }
 
@@ -289,20 +390,6 @@ static const struct replay_ref *buffer_of(const struct replay_device *device, co
         if (device->requests.plan->refs[r].kind == REPLAY_BUFFER && device->requests.plan->refs[r].object != REPLAY_NONE)
             return &device->requests.plan->refs[r];
     return NULL;
-}
-
-/* A dumb buffer of at least so many bytes, and at most a line more: drivers round to pages, and pages are lines. */
-static void prepare_create_dumb(unsigned char *scratch, uint64_t bytes)
-{
-    struct drm_mode_create_dumb create = {.bpp = 32};
-    uint64_t line = LINE, lines = (bytes + LINE - 1) / LINE;
-    while (lines > LINES_MAX) {
-        line *= 2;
-        lines = (bytes + line - 1) / line;
-    }
-    create.width = (uint32_t)(line / 4);
-    create.height = (uint32_t)lines;
-    memcpy(scratch, &create, sizeof create);
 }
 
 static enum replay_skip prepare_map(struct replay_device *device, unsigned char *scratch, const struct replay_call *call)
@@ -323,6 +410,8 @@ enum replay_skip replay_drm_prepare(struct replay_device *device, uint32_t lane,
 {
     const struct replay_plan *plan = device->requests.plan;
     unsigned char *scratch = device->requests.scratch[lane];
+    if (is_by_size(device, call))
+        return replay_standard_prepare(&device->standard, lane, call);
     if (replay_value(&device->requests, plan->files[call->file].object) == REPLAY_ABSENT)
         return REPLAY_SKIP_ABSENT;
     switch (device->forms[number_of(device, call)]) {
@@ -364,6 +453,10 @@ static unsigned long request_of(const struct replay_device *device, const struct
 
 void replay_drm_issue(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)
 {
+    if (is_by_size(device, call)) {
+        replay_standard_issue(&device->standard, device->own_fd, lane, call, outcome);
+        return;
+    }
     int fd = (int)replay_value(&device->requests, device->requests.plan->files[call->file].object);
     const atomic_bool *give_up = outcome->give_up;
     unsigned long request = replay_row(call) ? request_of(device, call) : 0;
@@ -386,6 +479,10 @@ static void unmap(const unsigned char *scratch)
 
 void replay_drm_finish(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)
 {
+    if (is_by_size(device, call)) {
+        replay_standard_finish(&device->standard, device->own_fd, lane, call, outcome);
+        return;
+    }
     uint8_t form = device->forms[number_of(device, call)];
     if (form == AS_RECORDED && !outcome->failed && ga_row_id(replay_row(call)) == GA_ROW_drm_i915_gem_mmap)
         unmap(device->requests.scratch[lane]);
@@ -413,9 +510,33 @@ static bool brings_memory(const struct replay_plan *plan, const struct replay_ca
     return false;
 }
 
+/* All that a call of several made, one after the other; each is settled before the next. */
+static enum replay_populate populate_allocations(struct replay_device *device, uint32_t lane, const struct replay_call *call)
+{
+    const struct replay_plan *plan = device->requests.plan;
+    enum replay_populate done = REPLAY_POPULATE_NONE;
+    for (uint32_t r = call->refs; r < call->refs + call->ref_count; r++) {
+        const struct replay_ref *ref = &plan->refs[r];
+        if (ref->kind != REPLAY_ALLOCATION || ref->role != REPLAY_MAKES || ref->object == REPLAY_NONE)
+            continue;
+        uint64_t bytes = plan->objects[ref->object].size;
+        const struct replay_made made = {
+            .lane = lane, .file = plan->file_count, .fd = device->own_fd, .dumb = !device->dialect,
+            .handle = (uint32_t)replay_value(&device->requests, ref->object),
+            .bytes = device->dialect ? replay_said_bytes(device->dialect, device->places[REPLAY_SYSTEM], bytes) : bytes};
+        if (done != REPLAY_POPULATE_NONE)
+            replay_populator_settle(device->populator, lane);
+        enum replay_populate how = replay_populator_fill(device->populator, &made);
+        done = done == REPLAY_POPULATE_FAILED ? done : how;
+    }
+    return done;
+}
+
 enum replay_populate replay_drm_populate(struct replay_device *device, uint32_t lane, const struct replay_call *call)
 {
     const struct replay_plan *plan = device->requests.plan;
+    if (device->populator && is_by_size(device, call))
+        return populate_allocations(device, lane, call);
     const struct replay_ref *ref = buffer_of(device, call);
     if (!device->populator || !replay_row(call) || replay_row(call)->effect.kind != GA_EFFECT_CREATE || !ref)
         return REPLAY_POPULATE_NONE;
@@ -451,6 +572,9 @@ void replay_drm_end(struct replay_device *device)
             close((int)fd);
         replay_set_value(requests, object, REPLAY_ABSENT);
     }
+    if (device->own_fd >= 0)
+        close(device->own_fd);
+    device->own_fd = -1;
 }
 
 void replay_drm_close(struct replay_device *device)
@@ -459,6 +583,8 @@ void replay_drm_close(struct replay_device *device)
         return;
     replay_requests_release(&device->requests);
     replay_populator_destroy(device->populator);
+    replay_standard_release(&device->standard);
+    free(device->by_size_calls);
     free(device->forms);
     free(device);
 }

@@ -830,6 +830,9 @@ static void propagate(struct replay_session *session)
             const struct replay_ref *ref = &plan->refs[r];
             if (ref->object == REPLAY_NONE || ref->role == REPLAY_MAKES || ref->role == REPLAY_AGAIN)
                 continue;
+            if (session->binding.by_size && session->binding.by_size[c] && plan->objects[ref->object].kind != REPLAY_ALLOCATION &&
+                plan->objects[ref->object].kind != REPLAY_RESOURCE)
+                continue; /* its allocations are what it is issued for: the D3DKMT device that they were in has no counterpart */
             uint32_t maker = plan->objects[ref->object].maker;
             if (maker != REPLAY_NONE && skips[maker])
                 skips[c] = REPLAY_SKIP_NO_MAKER;

@@ -129,6 +129,15 @@ static struct json_object *moves_of(const struct replay_binding *binding)
             add_count(move, "creates", binding->moves[from][to]);
             json_object_array_add(moves, move);
         }
+    for (int to = 0; to < REPLAY_PLACES; to++) {
+        struct json_object *move = binding->unplaced[to] ? json_object_new_object() : NULL;
+        if (!move)
+            continue;
+        add_text(move, "recorded", "unknown");
+        add_text(move, "issued", replay_place_name((enum replay_place)to));
+        add_count(move, "creates", binding->unplaced[to]);
+        json_object_array_add(moves, move);
+    }
     return moves;
 }
 
@@ -564,6 +573,11 @@ static void print_header(const struct replay_report *report, FILE *out)
                 fprintf(out, "  %s create%s: %s memory %s %s\n", ga_count(session->binding.moves[from][to]).text,
                         session->binding.moves[from][to] == 1 ? "" : "s", replay_place_name((enum replay_place)from),
                         from == to ? "as" : "became", replay_place_name((enum replay_place)to));
+    for (int to = 0; to < REPLAY_PLACES; to++)
+        if (session->binding.unplaced[to])
+            fprintf(out, "  %s allocation%s of which the recording tells no place: %s memory\n",
+                    ga_count(session->binding.unplaced[to]).text, session->binding.unplaced[to] == 1 ? "" : "s",
+                    replay_place_name((enum replay_place)to));
     replay_print_memory(&session->binding, out);
     for (uint32_t l = 0; l < session->binding.limit_count; l++)
         fprintf(out, "  note: %s\n", session->binding.limits[l]);

@@ -29,11 +29,12 @@ static uint64_t image_member(const struct replay_plan *plan, const struct replay
 
 static bool is_memory(uint8_t kind) { return kind == REPLAY_ALLOCATION || kind == REPLAY_BUFFER; }
 
+/* Memory that an object owns, through others too: a device's resources have allocations. */
 static uint32_t child_count(const struct replay_standard *s, uint32_t object)
 {
     uint32_t count = 0;
     for (uint32_t child = s->first_child[object]; child != REPLAY_NONE; child = s->next[child])
-        count++;
+        count += is_memory(s->plan->objects[child].kind) + child_count(s, child);
     return count;
 }
 
@@ -102,10 +103,32 @@ static bool ends_translated(const struct replay_standard *s, const struct replay
     return false;
 }
 
+/* A D3DKMT call where there is no D3DKMT device: its allocations are made and ended by size, and all else has no counterpart. What
+   stands on memory of the program's own (ExistingSysMem) takes none of the device's. */
+static enum replay_skip bind_by_maker(const struct replay_standard *s, const struct replay_call *call, uint8_t *form)
+{
+    const struct replay_plan *plan = s->plan;
+    bool ends = false;
+    if (ga_row_id(replay_row(call)) == GA_ROW_d3dkmt_create_allocation)
+        return image_member(plan, call, "Flags") & D3DKMT_CREATEALLOCATION_ExistingSysMem ? REPLAY_SKIP_NO_COUNTERPART
+                                                                                           : bind_create(plan, call, form);
+    for (uint32_t r = call->refs; r < call->refs + call->ref_count; r++) {
+        const struct replay_ref *ref = &plan->refs[r];
+        ends |= ref->role == REPLAY_ENDS && ref->object != REPLAY_NONE &&
+                (is_memory(ref->kind) || child_count(s, ref->object) > 0);
+    }
+    if (!ends || call->failed)
+        return REPLAY_SKIP_NO_COUNTERPART;
+    *form = AS_DESTROY;
+    return REPLAY_ISSUED;
+}
+
 static enum replay_skip bind_call(const struct replay_standard *s, const struct replay_call *call, uint8_t *form)
 {
     const struct replay_plan *plan = s->plan;
     *form = AS_RECORDED;
+    if (s->maker)
+        return bind_by_maker(s, call, form);
     if (!replay_row(call) || !ga_row_is_d3dkmt(replay_row(call)))
         return bind_other_interface(plan, call, form);
     if (ga_row_id(replay_row(call)) == GA_ROW_d3dkmt_create_allocation) {
@@ -139,7 +162,7 @@ static int find_children(struct replay_standard *s)
     for (uint32_t o = plan->object_count; o-- > 0;) {
         uint32_t owner = plan->objects[o].owner;
         s->next[o] = REPLAY_NONE;
-        if (!is_memory(plan->objects[o].kind) || owner == REPLAY_NONE)
+        if (owner == REPLAY_NONE)
             continue;
         s->next[o] = s->first_child[owner];
         s->first_child[owner] = o;
@@ -182,12 +205,16 @@ static int make_works(struct replay_standard *s)
 int replay_standard_bind(struct replay_standard *s, struct replay_requests *requests, const struct replay_plan *plan,
                          struct replay_binding *binding, struct ga_error *error)
 {
-    *s = (struct replay_standard){.plan = plan, .requests = requests, .forms = calloc(plan->call_count + 1u, 1)};
+    *s = (struct replay_standard){.plan = plan, .requests = requests, .forms = calloc(plan->call_count + 1u, 1), .maker = s->maker,
+                                  .maker_user = s->maker_user};
     if (!s->forms || find_children(s) < 0)
         return ga_error_errno(error, ENOMEM, "standard translation");
-    binding->mode = REPLAY_STANDARD;
+    if (!s->maker)
+        binding->mode = REPLAY_STANDARD;
     for (uint32_t c = 0; c < plan->call_count; c++) {
         const struct replay_call *call = &plan->calls[c];
+        if (s->maker && !(replay_row(call) && ga_row_is_d3dkmt(replay_row(call))))
+            continue; /* the device's own interface */
         enum replay_skip skip = bind_call(s, call, &s->forms[c]);
         if (!binding->skips[c] || (binding->skips[c] == REPLAY_SKIP_NO_DATA && s->forms[c] == AS_CREATE))
             binding->skips[c] = (uint8_t)skip; /* private data that was lost is not needed */
@@ -225,6 +252,15 @@ static void add_ended(struct replay_standard *s, struct standard_work *work, uin
     work->resources[work->count++] = atomic_load_explicit(&s->resources[object], memory_order_relaxed);
 }
 
+static void add_children(struct replay_standard *s, struct standard_work *work, uint32_t object)
+{
+    for (uint32_t child = s->first_child[object]; child != REPLAY_NONE; child = s->next[child]) {
+        if (is_memory(s->plan->objects[child].kind))
+            add_ended(s, work, child);
+        add_children(s, work, child);
+    }
+}
+
 static void add_object(struct replay_standard *s, struct standard_work *work, const struct replay_ref *ref)
 {
     if (ref->role == REPLAY_MAKES && is_memory(ref->kind))
@@ -233,8 +269,15 @@ static void add_object(struct replay_standard *s, struct standard_work *work, co
         return;
     if (is_memory(ref->kind))
         add_ended(s, work, ref->object);
-    for (uint32_t child = s->first_child[ref->object]; child != REPLAY_NONE; child = s->next[child])
-        add_ended(s, work, child);
+    add_children(s, work, ref->object);
+}
+
+static bool names_memory(const struct replay_plan *plan, const struct replay_call *call)
+{
+    for (uint32_t r = call->refs; r < call->refs + call->ref_count; r++)
+        if (is_memory(plan->refs[r].kind) || plan->refs[r].kind == REPLAY_RESOURCE)
+            return true;
+    return false;
 }
 
 enum replay_skip replay_standard_prepare(struct replay_standard *s, uint32_t lane, const struct replay_call *call)
@@ -247,10 +290,12 @@ enum replay_skip replay_standard_prepare(struct replay_standard *s, uint32_t lan
         const struct replay_ref *ref = &plan->refs[r];
         if (ref->object == REPLAY_NONE)
             continue;
-        if (ref->kind == REPLAY_DEVICE)
+        if (ref->kind == REPLAY_DEVICE && !s->maker)
             device = replay_value(s->requests, ref->object);
         add_object(s, work, ref);
     }
+    if (!work->count && s->maker && !names_memory(plan, call)) /* a device that has nothing left */
+        return REPLAY_SKIP_NO_COUNTERPART;
     if (device == REPLAY_ABSENT || (!work->count && replay_row(call)))
         return REPLAY_SKIP_ABSENT;
     bool named = replay_row(call) && ga_row_is_d3dkmt(replay_row(call)) && s->forms[call - plan->calls] == AS_CREATE;
@@ -265,6 +310,11 @@ enum replay_skip replay_standard_prepare(struct replay_standard *s, uint32_t lan
 
 static int make_one(const struct replay_standard *s, int fd, struct standard_work *work, uint32_t i)
 {
+    if (s->maker) {
+        int result = s->maker->make(s->maker_user, fd, s->plan->objects[work->objects[i]].size, &work->handles[i]);
+        work->resources[i] = work->handles[i];
+        return result;
+    }
     struct D3DKMT_CREATESTANDARDALLOCATION standard = {.Type = D3DKMT_STANDARDALLOCATIONTYPE_CROSSADAPTER};
     struct D3DDDI_ALLOCATIONINFO2 info = {0};
     standard.ExistingHeapData.Size = (s->plan->objects[work->objects[i]].size + PAGE - 1) & ~(uint64_t)(PAGE - 1);
@@ -277,8 +327,10 @@ static int make_one(const struct replay_standard *s, int fd, struct standard_wor
     return result;
 }
 
-static int end_one(int fd, struct standard_work *work, uint32_t i)
+static int end_one(const struct replay_standard *s, int fd, struct standard_work *work, uint32_t i)
 {
+    if (s->maker)
+        return s->maker->end(s->maker_user, fd, work->resources[i]);
     work->destroy.hResource = work->resources[i];
     return ioctl(fd, DESTROY_ALLOCATION, &work->destroy);
 }
@@ -292,8 +344,8 @@ void replay_standard_issue(struct replay_standard *s, int fd, uint32_t lane, con
     int result = 0;
     for (work->done = 0; result >= 0 && work->done < work->count; work->done += result >= 0)
         do
-            result = creates ? make_one(s, fd, work, work->done) : end_one(fd, work, work->done);
-        while (result == -1 && errno == EINTR && !(give_up && atomic_load_explicit(give_up, memory_order_relaxed)));
+            result = creates ? make_one(s, fd, work, work->done) : end_one(s, fd, work, work->done);
+        while (result == -1 && (errno == EINTR || (s->maker && errno == EAGAIN)) && !(give_up && atomic_load_explicit(give_up, memory_order_relaxed)));
     *outcome = (struct replay_outcome){.ret = result, .error = result == -1 ? errno : 0, .failed = result < 0};
 }
 
@@ -304,7 +356,7 @@ void replay_standard_finish(struct replay_standard *s, int fd, uint32_t lane, co
     bool creates = s->forms[call - s->plan->calls] == AS_CREATE;
     for (uint32_t i = 0; i < work->done; i++) {
         if (creates && outcome->failed) { /* all of them, or none */
-            end_one(fd, work, i);
+            end_one(s, fd, work, i);
             continue;
         }
         atomic_store_explicit(&s->resources[work->objects[i]], work->resources[i], memory_order_relaxed);

@@ -8,19 +8,29 @@
 
 #include "replayer/requests.h"
 
+/* Another interface's way to make and end one of so many bytes, by one ioctl each: what the ioctl returned. D3DKMT calls are then
+   issued through it on that interface's device, and its own calls are left alone. */
+struct replay_maker {
+    int (*make)(void *user, int fd, uint64_t bytes, uint32_t *handle);
+    int (*end)(void *user, int fd, uint32_t handle);
+};
+
 struct standard_work;
 struct replay_standard {
     const struct replay_plan *plan; /* null: nothing is translated */
     struct replay_requests *requests;
+    const struct replay_maker *maker; /* null: D3DKMT standard allocations */
+    void *maker_user;
     uint8_t *forms;                 /* by call */
-    uint32_t *first_child, *next;   /* by object: what a resource or a file holds */
+    uint32_t *first_child, *next;   /* by object: what a device, a resource or a file holds */
     _Atomic uint32_t *resources;    /* by object: the resource that stands for an allocation */
     struct standard_work *works;    /* by lane */
     uint32_t device;                /* hDevice for what was made on another interface, when needs_device; set before each run */
     bool needs_device;
 };
 
-/* Says of each call of the plan whether it is translated, issued as it is, or skipped. Release it also after a failure. */
+/* Says of each call of the plan whether it is translated, issued as it is, or skipped. Zeros before, but for maker and its user.
+   Release it also after a failure. */
 int replay_standard_bind(struct replay_standard *standard, struct replay_requests *requests, const struct replay_plan *plan,
                          struct replay_binding *binding, struct ga_error *error);
 void replay_standard_release(struct replay_standard *standard);
