@@ -345,7 +345,8 @@ void replay_standard_issue(struct replay_standard *s, int fd, uint32_t lane, con
     for (work->done = 0; result >= 0 && work->done < work->count; work->done += result >= 0)
         do
             result = creates ? make_one(s, fd, work, work->done) : end_one(s, fd, work, work->done);
-        while (result == -1 && (errno == EINTR || (s->maker && errno == EAGAIN)) && !(give_up && atomic_load_explicit(give_up, memory_order_relaxed)));
+        while (result == -1 && (errno == EINTR || (s->maker && errno == EAGAIN)) &&
+               !(give_up && atomic_load_explicit(give_up, memory_order_relaxed)));
     *outcome = (struct replay_outcome){.ret = result, .error = result == -1 ? errno : 0, .failed = result < 0};
 }
 

@@ -45,5 +45,6 @@ for a, source in enumerate(names[:4]):
         expected = {c: (next(p for p in likest[c] if p in words[target]), n) for c, n in recorded[source].items()}
         assert places == expected, (source, target, places, expected)
         assert set(run['skipped']) <= {'no_counterpart', 'no_maker', 'no_size'}, (source, target, run['skipped'])
-        assert sum(n for k, n in r['translated'].items() if 'map' not in k) == sum(recorded[source].values()), (source, target, r['translated'])
+        made = sum(n for kind, n in r['translated'].items() if 'map' not in kind)
+        assert made == sum(recorded[source].values()), (source, target, r['translated'])
 END

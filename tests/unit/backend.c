@@ -168,7 +168,7 @@ static void another_drivers_data_becomes_standard_allocations(void **state)
     for (uint32_t c = 0; c < plan.call_count; c++)
         skips[c] = plan.calls[c].skip;
     struct replay_requests requests;
-    struct replay_standard standard;
+    struct replay_standard standard = {0};
     assert_int_equal(replay_requests_init(&requests, &plan, &error), 0);
     assert_int_equal(replay_standard_bind(&standard, &requests, &plan, &binding, &error), 0);
     assert_int_equal(binding.mode, REPLAY_STANDARD);
