@@ -106,7 +106,7 @@ static const struct ga_option options[] = {
     {.name = "gtt", .kind = GA_OPTION_SIZE, .argument = "SIZE", .value = &asked.gtt,
      .help = "--backend sim: system memory that the GPU reaches (default: no limit)"},
     {.name = "allocator", .kind = GA_OPTION_CHOICE, .argument = "WHICH", .value = &asked.allocator, .choices = allocators,
-     .help = "--backend sim: the kernel's allocator of device memory that is modelled: buddy (default), mm"},
+     .help = "--backend sim: the kernel's allocator of device memory that is modelled (default: buddy)"},
     {.name = "verbose", .letter = 'v', .kind = GA_OPTION_FLAG, .value = &asked.verbose,
      .help = "--vram search: tell of each size that is tried"},
     {0},
