@@ -9,7 +9,8 @@ static const char *const directions[] = {
 static const char *type_name(const struct ga_member *member, char *buffer, size_t size)
 {
     static const char *const layouts[] = {
-        [GA_LAYOUT_ARRAY] = "array of", [GA_LAYOUT_POINTERS] = "array of addresses of", [GA_LAYOUT_CHAIN] = "chain of"};
+        [GA_LAYOUT_ARRAY] = "array of", [GA_LAYOUT_POINTERS] = "array of addresses of", [GA_LAYOUT_CHAIN] = "chain of",
+        [GA_LAYOUT_HERE] = "behind it, array of"};
     static const char *const names[] = {[GA_PTR] = "address", [GA_BLOB] = "private data",
                                         [GA_INODE] = "inode number", [GA_STR] = "string",
                                         [GA_WORDS] = "array of u64"};

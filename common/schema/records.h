@@ -33,6 +33,7 @@
 #define PTR(dir, name, ...) GA_FIELD_##dir(uint64_t, name)
 #define PTR_AT(dir, name, ...) GA_FIELD_##dir(uint64_t, name)
 #define BLOB(dir, name, ...) GA_HASH_##dir(name)
+#define BLOB_AT BLOB
 #define ARRAY(dir, type, name, ...)                                                                                         \
     uint64_t name;                                                                                                          \
     INLINE(dir, type, name)
@@ -52,6 +53,7 @@
 #define CHAIN_AT ELEMENTS
 #define HERE(name, ...) ELEMENTS(IN, name, )
 #define EMBEDDED HERE
+#define BEHIND HERE
 #define INODE(name, ...) uint64_t name;
 #define INODE_RETURNED INODE
 #define STR(name, ...) const char *name;

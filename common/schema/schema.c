@@ -36,7 +36,6 @@
 #define HASH_OUT(name) .direction = GA_OUT, .in = GA_NONE, .out = offsetof(rec, name##_out_hash)
 #define HASH_INOUT(name) .direction = GA_INOUT, .in = offsetof(rec, name##_hash), .out = offsetof(rec, name##_out_hash)
 #define HASH_ECHO(name) .direction = GA_ECHO, .in = offsetof(rec, name##_hash), .out = offsetof(rec, name##_out_hash)
-#define POINTED(k, name_) .kind = k, .name = #name_, .path = #name_, .width = 8, .show = GA_HEX, .address = offsetof(rec, name_)
 
 #define ARM(member, test, value) .arm = #member, .arm_test = GA_ARM_##test, .arm_value = (value)
 #define IF(flags_member, mask) ARM(flags_member, ANY, mask)
@@ -68,8 +67,10 @@
     {.kind = GA_PTR, .name = #name_, .path = #path_, .show = GA_HEX, .doc = doc_, VALUE_##dir(name_), W_u64,                \
      .offset = OFFSET(path_), .address = GA_NONE, ##__VA_ARGS__},
 #define PTR(dir, name_, ...) PTR_AT(dir, name_, name_, __VA_ARGS__)
-#define BLOB(dir, name_, count_, doc_, ...)                                                                                 \
-    {POINTED(GA_BLOB, name_), HASH_##dir(name_), .doc = doc_, .count = #count_, .offset = OFFSET(name_), ##__VA_ARGS__},
+#define BLOB_AT(dir, name_, path_, count_, doc_, ...)                                                                       \
+    {.kind = GA_BLOB, .name = #name_, .path = #path_, .width = 8, .show = GA_HEX, .address = offsetof(rec, name_),          \
+     HASH_##dir(name_), .doc = doc_, .count = #count_, .offset = OFFSET(path_), ##__VA_ARGS__},
+#define BLOB(dir, name_, ...) BLOB_AT(dir, name_, name_, __VA_ARGS__)
 #define LIST(dir, type, name_, path_, show_, doc_)                                                                          \
     .kind = GA_ARRAY, .name = #name_, .path = #path_, .direction = GA_##dir, .in = offsetof(rec, name_##_list),             \
     .out = GA_NONE, .show = GA_##show_, .doc = doc_, .entry = sizeof(GA_C_##type), .length = offsetof(rec, name_##_length), \
@@ -79,7 +80,7 @@
 #define ARRAY_ONE(dir, type, name_, show_, doc_, ...)                                                                       \
     {LIST(dir, type, name_, name_, show_, doc_), .width = 8, .address = offsetof(rec, name_), .one = true, ##__VA_ARGS__},
 #define ROOM(type, path_)                                                                                                   \
-    .width = sizeof(GA_C_##type), .address = GA_NONE, .room = sizeof(((abi *)0)->path_) / sizeof(GA_C_##type)
+    .width = sizeof(GA_C_##type), .address = GA_NONE, .room = sizeof(((abi *)0)->path_) / (sizeof(GA_C_##type))
 #define INLINE(dir, type, name_, count_, show_, doc_, ...)                                                                  \
     {LIST(dir, type, name_, name_, show_, doc_), ROOM(type, name_), .count = #count_, ##__VA_ARGS__},
 #define INLINE_ALL_AT(dir, type, name_, path_, show_, doc_, ...)                                                            \
@@ -101,6 +102,9 @@
 #define CHAIN(dir, name_, ...) CHAIN_AT(dir, name_, name_, __VA_ARGS__)
 #define EMBEDDED(name_, path_, element_, doc_, ...)                                                                         \
     {GROUP(IN, name_, path_, element_, HERE, doc_), .json = #path_, .offset = GA_NONE, .at = OFFSET(path_), .one = true,    \
+     ##__VA_ARGS__},
+#define BEHIND(name_, path_, count_, element_, doc_, ...)                                                                  \
+    {GROUP(IN, name_, path_, element_, HERE, doc_), .count = #count_, .json = #path_, .offset = GA_NONE, .at = OFFSET(path_), \
      ##__VA_ARGS__},
 #define HERE(name_, element_, doc_, ...)                                                                                    \
     {GROUP(IN, name_, name_, element_, HERE, doc_), .json = #name_, .offset = GA_NONE, .one = true, ##__VA_ARGS__},

@@ -16,7 +16,8 @@
  *   INT_AT(DIR, type, name, path, …)                   the same where the member's path is not a C identifier (A.B, A[1])
  *   FLAGS(DIR, NAME, table, doc)  FLAGS_AT(DIR, name, path, table, doc)   32 bits;  FLAGS64, FLAGS64_AT: 64
  *   PTR(DIR, NAME, doc)  PTR_AT(DIR, name, path, doc)  an address that is recorded and not followed
- *   BLOB(DIR, NAME, SIZE_MEMBER, doc)                  bytes at a pointer: kept as gpualloc:blob, named here by their hash
+ *   BLOB(DIR, NAME, SIZE_MEMBER, doc)                  bytes at a pointer: kept as gpualloc:blob, named here by their hash;
+ *                                                      BLOB_AT(DIR, name, path, …)
  *   ARRAY(DIR, type, NAME, COUNT_MEMBER, HEX|DEC, doc) integers at a pointer (handles, fence values); ARRAY_ONE: exactly one
  *   INLINE(DIR, type, NAME, COUNT_MEMBER, HEX|DEC, doc)     integers in the structure itself: as many as the count says and fit;
  *                                                      INLINE_ALL_AT(DIR, type, name, path, HEX|DEC, doc): all of them
@@ -26,11 +27,13 @@
  *   CHAIN(DIR, NAME, element, json, doc)               structures that each begin with the address of the next, as DRM's extensions;
  *                                                      CHAIN_AT(DIR, name, path, …)
  *   EMBEDDED(name, path, element, doc)                 a structure in the structure itself, where it is an element elsewhere
+ *   BEHIND(name, path, COUNT_MEMBER, element, doc)     structures that follow the structure itself: an array without a size at its end
  *   HERE(name, element, doc, arm)                      in ELEMENT: its structure begins this longer one (an extension's own)
  *   INODE(NAME, FD_MEMBER, doc)                        inode number behind a descriptor, asked after the call (a dma-buf's id);
  *                                                      INODE_RETURNED(NAME, doc): the descriptor is what the ioctl returns
  *   STR(NAME, doc)  WORDS(NAME, doc)                   in EVENT only: text; an array of 64-bit words
- * Elements may have elements of their own. BLOB and ARRAY may be OUT: then the memory is read after the call alone.
+ * Elements may have elements of their own, but no ARRAY or INLINE. BLOB and ARRAY may be OUT: then the memory is read after the call
+ * alone, a BLOB's as far as its size member says by then that there are bytes.
  * After doc may stand the arm of a union: IF(MEMBER, mask), UNLESS(MEMBER, mask) ask for bits, IF_IS(MEMBER, value), UNLESS_IS for a
  * value,
  * IF_ABOVE(MEMBER, value) for a greater one; IF_CALL and UNLESS_CALL in an element ask its call's member. Other annotations:

@@ -28,6 +28,8 @@ static void members_refer_to_what_exists(void **state)
                 assert_non_null(ga_row_member(row, m->count));
             if (m->kind == GA_ELEMENTS)
                 assert_int_equal(ga_rows[m->element].kind, GA_ROW_ELEMENT);
+            if (row->kind == GA_ROW_ELEMENT && m->kind == GA_ARRAY)
+                fail_msg("%s.%s: capture takes lists of numbers from calls alone", row->event, m->name);
             if (m->arm && !m->arm_of_call)
                 assert_non_null(ga_row_member(row, m->arm));
         }

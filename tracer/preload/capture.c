@@ -153,8 +153,8 @@ void capture_end_value(const struct shape_step *step, void *record, const char *
     shape_store(record, step->out, (out ? out : in) + step->offset, step->width);
 }
 
-/* Everything that is to be read after the call. */
-static void end_read(struct capture_call *call, bool failed)
+/* Everything that is to be read after the call, which left the structure as in out. */
+static void end_read(struct capture_call *call, const char *out, bool failed)
 {
     char *record = (char *)&call->record;
     for (unsigned s = 0; s < call->shape->step_count; s++) {
@@ -166,10 +166,11 @@ static void end_read(struct capture_call *call, bool failed)
         if (step->kind != GA_BLOB || step->out == GA_NONE || (step->in == GA_NONE && failed))
             continue;
         uint64_t from = ga_load(call->in.bytes + step->offset, 8, false), size = shape_count(step, call->in.bytes, call->size);
+        uint64_t *hash = (uint64_t *)(record + step->out);
         if (step->in == GA_NONE)
-            reads_blob(call, from, size, (uint64_t *)(record + step->out));
+            reads_blob(call, from, shape_result_size(step, call->in.bytes, out, call->size), hash);
         else
-            reads_blob_after(call, from, size, ga_load(record + step->in, 8, false), (uint64_t *)(record + step->out));
+            reads_blob_after(call, from, size, ga_load(record + step->in, 8, false), hash);
     }
     elements_read_after(call, failed);
     reads_flush(call);
@@ -195,7 +196,7 @@ static void end_results(struct capture_call *call, bool failed)
                             inode_of(step->one ? call->record.header.ret : (int32_t)shape_count(step, out, call->size)));
     }
     if (call->shape->points)
-        end_read(call, failed);
+        end_read(call, out, failed);
     elements_emit(call, failed);
 }
 

@@ -114,6 +114,12 @@ static void add_chain(struct capture_call *call, struct capture_elements *e, uin
         process_trouble(PROCESS_TROUBLE_ARRAY_SIZE);
 }
 
+/* Whether the elements of one structure are one piece. */
+static bool lies_together(const struct shape_step *step)
+{
+    return step->layout == GA_LAYOUT_ARRAY || step->layout == GA_LAYOUT_HERE;
+}
+
 static void add_place(struct capture_call *call, struct capture_elements *e, const struct place *place, uint32_t room)
 {
     uint64_t address, stride, count = elements_at(call, e->step, place, &address, &stride);
@@ -122,7 +128,7 @@ static void add_place(struct capture_call *call, struct capture_elements *e, con
     if (count > room - e->count && e->step->layout != GA_LAYOUT_CHAIN)
         process_trouble(PROCESS_TROUBLE_ARRAY_SIZE);
     count = count < room - e->count ? count : room - e->count;
-    if (count > e->piece_room - e->piece_count && e->step->layout != GA_LAYOUT_ARRAY)
+    if (count > e->piece_room - e->piece_count && !lies_together(e->step))
         count = e->piece_room - e->piece_count;
     if (e->step->layout == GA_LAYOUT_POINTERS)
         add_pointers(call, e, place->parent, address, (uint32_t)count);
@@ -141,7 +147,7 @@ static uint32_t count_pieces(const struct capture_call *call, const struct shape
     uint64_t address, stride, pieces = 0;
     for (uint32_t i = 0; i < place_count; i++) {
         uint64_t count = elements_at(call, step, &places[i], &address, &stride);
-        pieces += step->layout == GA_LAYOUT_ARRAY || step->layout == GA_LAYOUT_HERE ? count > 0 : count;
+        pieces += lies_together(step) ? count > 0 : count;
         if (pieces >= room)
             return room;
     }
@@ -200,7 +206,8 @@ static void settle(struct capture_elements *e)
     e->piece_count = kept;
 }
 
-/* The private data of elements, before or after the call, by the pointers that the program passed. */
+/* The private data of elements, before or after the call, by the pointers that the program passed. That which is a result alone is as
+   long as the element then says. */
 static void read_blobs(struct capture_call *call, struct capture_elements *e, const struct shape_step *step, bool after)
 {
     uint64_t *hashes = after ? e->out_hashes : e->in_hashes;
@@ -208,12 +215,14 @@ static void read_blobs(struct capture_call *call, struct capture_elements *e, co
         for (uint32_t i = 0; i < p->count; i++) {
             const char *structure = e->in + p->offset + (size_t)i * p->stride;
             uint64_t *hash = &hashes[p->first + i];
-            if (!capture_present(step, p->size, structure, call)) {
-                *hash = GA_BLOB_NULL;
+            *hash = GA_BLOB_NULL;
+            if ((step->in == GA_NONE && !after) || !capture_present(step, p->size, structure, call))
                 continue;
-            }
             uint64_t from = ga_load(structure + step->offset, 8, false), size = shape_count(step, structure, p->size);
-            if (after)
+            const char *out = p->out_result == MEMORY_OK ? e->out + p->offset + (size_t)i * p->stride : structure;
+            if (step->in == GA_NONE)
+                reads_blob(call, from, shape_result_size(step, structure, out, p->size), hash);
+            else if (after)
                 reads_blob_after(call, from, size, e->in_hashes[p->first + i], hash);
             else
                 reads_blob(call, from, size, hash);
@@ -287,7 +296,10 @@ void elements_read_after(struct capture_call *call, bool failed)
             continue;
         for (unsigned s = 0; s < shape->step_count; s++)
             if (shape->steps[s].kind == GA_BLOB) {
-                if (shape->steps[s].direction & GA_OUT)
+                bool result = shape->steps[s].in == GA_NONE;
+                if (result)
+                    reads_flush(call); /* its size may be a result, too */
+                if (shape->steps[s].direction & GA_OUT && !(result && failed))
                     read_blobs(call, e, &shape->steps[s], true);
                 else
                     memcpy(e->out_hashes, e->in_hashes, e->count * sizeof(uint64_t));
@@ -347,7 +359,8 @@ static void emit_one(const struct capture_call *call, const struct capture_eleme
         if (step->kind == GA_ELEMENTS) {
             store_share(call, step, e, number, &record);
         } else if (step->kind == GA_BLOB && in) {
-            shape_store_u64(&record, step->in, e->in_hashes[number]);
+            if (step->in != GA_NONE)
+                shape_store_u64(&record, step->in, e->in_hashes[number]);
             if (step->out != GA_NONE)
                 shape_store_u64(&record, step->out, e->out_hashes ? e->out_hashes[number] : e->in_hashes[number]);
         }

@@ -26,6 +26,7 @@
 #define PTR(dir, name, ...) GA_TP_##dir(HEX, uint64_t, name)
 #define PTR_AT(dir, name, ...) GA_TP_##dir(HEX, uint64_t, name)
 #define BLOB(dir, name, ...) GA_TP_HASH_##dir(name)
+#define BLOB_AT BLOB
 #define INLINE(dir, type, name, ...)                                                                                        \
     lttng_ust_field_sequence_hex(GA_C_##type, name##_list, r->name##_list, uint32_t, r->name##_length)
 #define INLINE_ALL_AT INLINE
@@ -41,6 +42,7 @@
 #define CHAIN_AT ELEMENTS
 #define HERE(name, ...) ELEMENTS(IN, name, )
 #define EMBEDDED HERE
+#define BEHIND HERE
 #define INODE(name, ...) GA_TP_DEC(uint64_t, name)
 #define INODE_RETURNED INODE
 #define STR(name, ...) lttng_ust_field_string(name, r->name)

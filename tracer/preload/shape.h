@@ -70,6 +70,14 @@ static inline uint64_t shape_count(const struct shape_step *step, const char *st
     return step->least_one && !count ? 1 : count;
 }
 
+/* Bytes of an OUT BLOB: the room that was given, or what the call then says, as the structures before and after it have them. An
+   answer of nonsense (a negative errno in the size's place) says that there are none. */
+static inline uint64_t shape_result_size(const struct shape_step *step, const char *in, const char *out, uint32_t size)
+{
+    uint64_t room = shape_count(step, in, size), told = shape_count(step, out, size);
+    return told > GA_BLOB_MAX && told != room ? 0 : told < room ? told : room;
+}
+
 /* Values into a record. */
 static inline void shape_store(void *record, uint16_t offset, const char *from, unsigned width)
 {
