@@ -4,8 +4,16 @@
 
 #include <libdrm/drm.h>
 
+#include "abi/words.h"
+
 struct drm_msm_timespec {
     __s64 tv_sec, tv_nsec;
+};
+
+struct drm_msm_param {
+    __u32 pipe, param;
+    __u64 value;
+    __u32 len, pad;
 };
 
 struct drm_msm_gem_new {
@@ -68,6 +76,7 @@ struct drm_msm_submitqueue {
 
 #define MSM_IOWR(number, structure) DRM_IOWR(DRM_COMMAND_BASE + (number), structure)
 #define MSM_IOW(number, structure) DRM_IOW(DRM_COMMAND_BASE + (number), structure)
+#define DRM_IOCTL_MSM_GET_PARAM MSM_IOWR(0x00, struct drm_msm_param)
 #define DRM_IOCTL_MSM_GEM_NEW MSM_IOWR(0x02, struct drm_msm_gem_new)
 #define DRM_IOCTL_MSM_GEM_INFO MSM_IOWR(0x03, struct drm_msm_gem_info)
 #define DRM_IOCTL_MSM_GEM_CPU_PREP MSM_IOW(0x04, struct drm_msm_gem_cpu_prep)
@@ -76,5 +85,6 @@ struct drm_msm_submitqueue {
 #define DRM_IOCTL_MSM_WAIT_FENCE MSM_IOW(0x07, struct drm_msm_wait_fence)
 #define DRM_IOCTL_MSM_GEM_MADVISE MSM_IOWR(0x08, struct drm_msm_gem_madvise)
 #define DRM_IOCTL_MSM_SUBMITQUEUE_NEW MSM_IOWR(0x0a, struct drm_msm_submitqueue)
+#define DRM_IOCTL_MSM_SUBMITQUEUE_CLOSE MSM_IOW(0x0b, struct ga_word32)
 
 #endif

@@ -14,6 +14,11 @@ struct drm_panthor_sync_op {
     __u64 timeline_value;
 };
 
+struct drm_panthor_dev_query {
+    __u32 type, size;
+    __u64 pointer;
+};
+
 struct drm_panthor_vm_create {
     __u32 flags, id;
     __u64 user_va_range;
@@ -44,6 +49,23 @@ struct drm_panthor_bo_mmap_offset {
     __u64 offset;
 };
 
+struct drm_panthor_queue_create {
+    __u8 priority, pad[3];
+    __u32 ringbuf_size;
+};
+
+struct drm_panthor_group_create {
+    struct drm_panthor_obj_array queues;
+    __u8 max_compute_cores, max_fragment_cores, max_tiler_cores, priority;
+    __u32 pad;
+    __u64 compute_core_mask, fragment_core_mask, tiler_core_mask;
+    __u32 vm_id, group_handle;
+};
+
+struct drm_panthor_group_destroy {
+    __u32 group_handle, pad;
+};
+
 struct drm_panthor_queue_submit {
     __u32 queue_index, stream_size;
     __u64 stream_addr;
@@ -66,11 +88,14 @@ struct drm_panthor_tiler_heap_destroy {
 };
 
 #define PANTHOR_IOWR(number, structure) DRM_IOWR(DRM_COMMAND_BASE + (number), structure)
+#define DRM_IOCTL_PANTHOR_DEV_QUERY PANTHOR_IOWR(0x00, struct drm_panthor_dev_query)
 #define DRM_IOCTL_PANTHOR_VM_CREATE PANTHOR_IOWR(0x01, struct drm_panthor_vm_create)
 #define DRM_IOCTL_PANTHOR_VM_DESTROY PANTHOR_IOWR(0x02, struct drm_panthor_vm_destroy)
 #define DRM_IOCTL_PANTHOR_VM_BIND PANTHOR_IOWR(0x03, struct drm_panthor_vm_bind)
 #define DRM_IOCTL_PANTHOR_BO_CREATE PANTHOR_IOWR(0x05, struct drm_panthor_bo_create)
 #define DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET PANTHOR_IOWR(0x06, struct drm_panthor_bo_mmap_offset)
+#define DRM_IOCTL_PANTHOR_GROUP_CREATE PANTHOR_IOWR(0x07, struct drm_panthor_group_create)
+#define DRM_IOCTL_PANTHOR_GROUP_DESTROY PANTHOR_IOWR(0x08, struct drm_panthor_group_destroy)
 #define DRM_IOCTL_PANTHOR_GROUP_SUBMIT PANTHOR_IOWR(0x09, struct drm_panthor_group_submit)
 #define DRM_IOCTL_PANTHOR_TILER_HEAP_CREATE PANTHOR_IOWR(0x0b, struct drm_panthor_tiler_heap_create)
 #define DRM_IOCTL_PANTHOR_TILER_HEAP_DESTROY PANTHOR_IOWR(0x0c, struct drm_panthor_tiler_heap_destroy)

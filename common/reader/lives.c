@@ -829,14 +829,25 @@ static int drm_export(struct ga_lives *lives, const struct ga_call *call, struct
     return result ? result : used(lives, object, call);
 }
 
+/* Bytes of a dma-buf that was made without a handle: of one part, or of several. */
+static uint64_t parts_size(const struct ga_call *call)
+{
+    uint64_t size = value_of(call, call->row->effect.size);
+    for (int i = 0; i < GA_CALL_ELEMENTS_MAX && call->elements[i].row; i++)
+        for (uint32_t n = 0; call->elements[i].row == &ga_rows[GA_ROW_drm_udmabuf_part] && n < call->elements[i].count; n++)
+            if (__builtin_add_overflow(size, ((const struct ga_drm_udmabuf_part *)call->elements[i].records)[n].size, &size))
+                return 0;
+    return size;
+}
+
 static int drm_call(struct ga_lives *lives, const struct ga_call *call)
 {
     const struct ga_effect *effect = &call->row->effect;
     uint32_t handle = (uint32_t)value_of(call, effect->handle);
     uint64_t file = drm_scope(call), dma_buf = value_of(call, "dma_buf");
     if (!handle && dma_buf && effect->kind == GA_EFFECT_EXPORT)
-        return past_remember(lives, dma_buf, value_of(call, effect->size)); /* a dma-buf that no handle is of */
-    if (!handle)
+        return past_remember(lives, dma_buf, parts_size(call)); /* a dma-buf that no handle is of */
+    if (!handle || handle == UINT32_MAX) /* vmwgfx's surface without memory */
         return 0;
     if (effect->kind == GA_EFFECT_CREATE)
         return drm_born(lives, call, handle, NULL, (const struct object_name[2]){0});

@@ -37,7 +37,8 @@ MOMENTARY = {'CurrentUsage', 'timeout', 'timeout_ns', 'timeout_nsec', 'timeout_n
 LEFT_OUT = ADDRESSES | DESCRIPTORS | MOMENTARY
 CREATE_RESOURCE = 1
 MAPPINGS = {'drm:mmap', 'drm:munmap', 'drm:mremap'}  # a replay maps by its own choice (--populate)
-QUESTIONS = {'drm:radeon_gem_info'}  # and asks how much memory a card has
+# And asks what a card is and has.
+QUESTIONS = {'drm:amdgpu_info', 'drm:i915_query', 'drm:nouveau_getparam', 'drm:radeon_gem_info', 'drm:xe_device_query'}
 
 
 class Names:

@@ -245,6 +245,21 @@ int fake_read(struct fake_file *file, uint32_t handle, uint64_t from, void *byte
     return pread(fd_of(file), bytes, size, (off_t)(buffer->offset + from)) == (ssize_t)size ? 0 : EFAULT;
 }
 
+int fake_close(struct fake_file *file, uint32_t handle)
+{
+    struct buffer *buffer = buffer_of(file, handle);
+    if (!buffer)
+        return EINVAL;
+    file->handles[handle] = 0;
+    put_buffer(buffer);
+    return 0;
+}
+
+void fake_answer(uint64_t to, uint64_t room, const void *answer, size_t size)
+{
+    memcpy((void *)(uintptr_t)to, answer, size < room ? size : room);
+}
+
 uint32_t fake_id(uint32_t id)
 {
     const char *more = getenv("GPUALLOC_FAKE_DRM_IDS");
@@ -292,25 +307,15 @@ static int core_map_dumb(struct fake_file *file, void *argument)
     return a->pad ? EINVAL : fake_find(file, a->handle, (uint64_t *)&a->offset, NULL, NULL);
 }
 
-static int drop_handle(struct fake_file *file, uint32_t handle)
-{
-    struct buffer *buffer = buffer_of(file, handle);
-    if (!buffer)
-        return EINVAL;
-    file->handles[handle] = 0;
-    put_buffer(buffer);
-    return 0;
-}
-
 static int core_destroy_dumb(struct fake_file *file, void *argument)
 {
-    return drop_handle(file, ((struct drm_mode_destroy_dumb *)argument)->handle);
+    return fake_close(file, ((struct drm_mode_destroy_dumb *)argument)->handle);
 }
 
 static int core_gem_close(struct fake_file *file, void *argument)
 {
     struct drm_gem_close *a = argument;
-    return a->pad ? EINVAL : drop_handle(file, a->handle);
+    return a->pad ? EINVAL : fake_close(file, a->handle);
 }
 
 static int core_flink(struct fake_file *file, void *argument)
@@ -563,7 +568,7 @@ static void forget(int fd)
     if (file && --file->references == 0) {
         unsigned left = 0;
         for (uint32_t h = 1; h < HANDLES; h++)
-            left += file->handles[h] && drop_handle(file, h) == 0;
+            left += file->handles[h] && fake_close(file, h) == 0;
         say("closed %s with %u handles\n", file->node, left);
         file->used = false;
     }

@@ -35,6 +35,10 @@ int fake_find(struct fake_file *file, uint32_t handle, uint64_t *offset, uint64_
 int fake_submitted(struct fake_file *file, uint32_t handle);
 /* size bytes of a buffer from an offset on, as programs have written them; EFAULT beyond its end. */
 int fake_read(struct fake_file *file, uint32_t handle, uint64_t from, void *bytes, uint64_t size);
+/* Gives up a handle; EINVAL when it is none. */
+int fake_close(struct fake_file *file, uint32_t handle);
+/* Writes an answer into the program's room for it: as much as fits. */
+void fake_answer(uint64_t to, uint64_t room, const void *answer, size_t size);
 /* What the device gives as its own id: GPUALLOC_FAKE_DRM_IDS is added, so that a test can have other ids than the recording's. */
 uint32_t fake_id(uint32_t id);
 

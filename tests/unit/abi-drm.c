@@ -1,6 +1,7 @@
 /*
- * The DRM rows of the schema and the structures that they describe, ours and libdrm's, are those of the kernel's published headers,
- * which tests/data/drm-layout.tsv and drm-requests.tsv hold: numbers, sizes, offsets, and that no member is left out.
+ * The DRM rows of the schema and the structures that they describe, ours and the system's, are those of the kernel's published headers,
+ * which tests/data/drm-layout.tsv, drm-requests.tsv and drm-flags.tsv hold: numbers, sizes, offsets, flags, and that no member and no
+ * flag is left out.
  */
 #include "published.h"
 
@@ -9,12 +10,30 @@
 #include "schema/all.inc"
 #undef GA_SCHEMA_INCLUDES
 
+/* A bit of one of the schema's tables of flags. */
+struct published_flag {
+    char table[32], name[32];
+    unsigned bit;
+    bool found;
+};
+
+static struct published_flag flags[512];
+static size_t flag_count;
+
+static void take_flag(const char *line)
+{
+    assert_true(flag_count < sizeof flags / sizeof *flags);
+    struct published_flag *flag = &flags[flag_count++];
+    assert_int_equal(sscanf(line, "%31s\t%u\t%31s", flag->table, &flag->bit, flag->name), 3);
+}
+
 static int read_published(void **state)
 {
     (void)state;
+    read_lines(SOURCE_DIR "/tests/data/drm-flags.tsv", take_flag);
     read_lines(SOURCE_DIR "/tests/data/drm-layout.tsv", take_layout);
     read_lines(SOURCE_DIR "/tests/data/drm-requests.tsv", take_request);
-    return structure_count > 20 && request_count > 20 ? 0 : -1;
+    return structure_count > 20 && request_count > 20 && flag_count > 20 ? 0 : -1;
 }
 
 /* What the schema was compiled with: made of the data by cmake/layout.cmake, so that a difference does not compile. */
@@ -116,7 +135,7 @@ static void rows_describe_the_published_structures(void **state)
 {
     (void)state;
     for (const struct ga_row *row = ga_rows; row < ga_rows + GA_ROW_COUNT; row++)
-        if (ga_row_is_drm(row) && !ga_row_is_mapping(row) && ga_driver_type(row->driver) == 'd')
+        if (ga_row_is_drm(row) && !ga_row_is_mapping(row))
             check_row(row);
 }
 
@@ -132,7 +151,7 @@ static void rows_have_the_published_numbers(void **state)
 {
     (void)state;
     for (const struct ga_row *row = ga_rows; row < ga_rows + GA_ROW_COUNT; row++) {
-        if (!ga_row_is_drm(row) || row->kind != GA_ROW_CALL || ga_row_is_mapping(row) || ga_driver_type(row->driver) != 'd')
+        if (!ga_row_is_drm(row) || row->kind != GA_ROW_CALL || ga_row_is_mapping(row))
             continue;
         const struct published_request *request = find_request(row->request);
         if (!request)
@@ -142,8 +161,43 @@ static void rows_have_the_published_numbers(void **state)
                      request->number, request->size);
         assert_string_equal(name_of(ga_row_id(row)), request->structure);
         assert_ptr_equal(ga_row_drm(row->driver, row->number), row);
-        assert_int_equal(request->request & ~(3ul << 30), _IOC(0, 'd', request->number, request->size));
+        assert_int_equal(request->request & ~(3ul << 30), _IOC(0, (unsigned)ga_driver_type(row->driver), request->number,
+                                                                   request->size));
     }
+}
+
+static void check_flag(const char *table, unsigned bit, const char *name)
+{
+    for (struct published_flag *flag = flags; flag < flags + flag_count; flag++)
+        if (strcmp(flag->table, table) == 0 && strcmp(flag->name, name) == 0 && flag->bit == bit) {
+            flag->found = true;
+            return;
+        }
+    fail_msg("schema: %s: bit %u, %s, is not published", table, bit, name);
+}
+
+/* As the .def files have them, not as they arrive in the tables: a name there that is a macro would be another one by then. */
+static void flags_have_the_published_names_and_bits(void **state)
+{
+    (void)state;
+#define BIT(n, flag) check_flag(table, n, #flag);
+#define FLAG_NAMES(table_, bits)                                                                                            \
+    {                                                                                                                       \
+        const char *table = #table_;                                                                                        \
+        bits                                                                                                                \
+    }
+#define EVENT(...)
+#define CALL(...)
+#define ELEMENT(...)
+#define GA_PROVIDER drm
+#include "schema/drm.def"
+#include "schema/drivers.inc"
+#undef GA_PROVIDER
+#include "schema/undef.inc"
+#undef BIT
+    for (const struct published_flag *flag = flags; flag < flags + flag_count; flag++)
+        if (!flag->found)
+            fail_msg("schema: %s has no bit %u, %s", flag->table, flag->bit, flag->name);
 }
 
 int main(void)
@@ -152,6 +206,7 @@ int main(void)
         cmocka_unit_test(structures_are_laid_out_as_published),
         cmocka_unit_test(rows_describe_the_published_structures),
         cmocka_unit_test(rows_have_the_published_numbers),
+        cmocka_unit_test(flags_have_the_published_names_and_bits),
     };
     return cmocka_run_group_tests(tests, read_published, NULL);
 }

@@ -23,14 +23,14 @@ static int answers(int fd, unsigned long request, void *argument)
     (void)fd;
     switch (request) {
     case AMDKFD_IOC_ALLOC_MEMORY_OF_GPU: {
-        struct kfd_alloc_memory_of_gpu *a = argument;
+        struct kfd_ioctl_alloc_memory_of_gpu_args *a = argument;
         a->handle = 0x1234500000007;
         if (!(a->flags & 4))
             a->mmap_offset = 0x98000;
         return 0;
     }
     case AMDKFD_IOC_MAP_MEMORY_TO_GPU:
-        ((struct kfd_map_memory_to_gpu *)argument)->n_success = 2;
+        ((struct kfd_ioctl_map_memory_to_gpu_args *)argument)->n_success = 2;
         return 0;
     case DMA_HEAP_IOCTL_ALLOC:
         ((struct dma_heap_allocation_data *)argument)->fd = (uint32_t)dma_buf;
@@ -54,7 +54,8 @@ static void kfd_memory_is_recorded(void **state)
 {
     (void)state;
     int kfd = device_open("kfd-1");
-    struct kfd_alloc_memory_of_gpu alloc = {.va_addr = 0x7f0000000000, .size = 65536, .gpu_id = 0x12345, .flags = 1u << 31 | 1};
+    struct kfd_ioctl_alloc_memory_of_gpu_args alloc = {.va_addr = 0x7f0000000000, .size = 65536, .gpu_id = 0x12345,
+                                                       .flags = 1u << 31 | 1};
     assert_int_equal(hooked(kfd, AMDKFD_IOC_ALLOC_MEMORY_OF_GPU, &alloc), 0);
     const struct ga_drm_kfd_alloc_memory_of_gpu *a =
         &event_find(GA_ROW_drm_kfd_alloc_memory_of_gpu, 0)->record.r_drm_kfd_alloc_memory_of_gpu;
@@ -62,19 +63,19 @@ static void kfd_memory_is_recorded(void **state)
     assert_int_equal(a->mmap_offset, 0x98000);
     assert_int_equal(a->size, 65536);
     assert_int_equal(a->gpu_id, 0x12345);
-    struct kfd_alloc_memory_of_gpu user = {.size = 4096, .mmap_offset = 0x555000, .flags = 4};
+    struct kfd_ioctl_alloc_memory_of_gpu_args user = {.size = 4096, .mmap_offset = 0x555000, .flags = 4};
     assert_int_equal(hooked(kfd, AMDKFD_IOC_ALLOC_MEMORY_OF_GPU, &user), 0);
     a = &event_find(GA_ROW_drm_kfd_alloc_memory_of_gpu, 1)->record.r_drm_kfd_alloc_memory_of_gpu;
     assert_int_equal(a->userptr, 0x555000);
     const uint32_t gpus[] = {0x12345, 0x777};
-    struct kfd_map_memory_to_gpu map = {.handle = alloc.handle, .device_ids_array_ptr = (uintptr_t)gpus, .n_devices = 2};
+    struct kfd_ioctl_map_memory_to_gpu_args map = {.handle = alloc.handle, .device_ids_array_ptr = (uintptr_t)gpus, .n_devices = 2};
     assert_int_equal(hooked(kfd, AMDKFD_IOC_MAP_MEMORY_TO_GPU, &map), 0);
     const struct ga_drm_kfd_map_memory_to_gpu *m =
         &event_find(GA_ROW_drm_kfd_map_memory_to_gpu, 0)->record.r_drm_kfd_map_memory_to_gpu;
     assert_int_equal(m->device_ids_array_ptr_length, 2);
     assert_int_equal(m->device_ids_array_ptr_list[1], 0x777);
     assert_int_equal(m->n_success_out, 2);
-    struct kfd_free_memory_of_gpu release = {alloc.handle};
+    struct kfd_ioctl_free_memory_of_gpu_args release = {alloc.handle};
     assert_int_equal(hooked(kfd, AMDKFD_IOC_FREE_MEMORY_OF_GPU, &release), 0);
     assert_int_equal(event_number(GA_ROW_drm_kfd_free_memory_of_gpu), 1);
     /* DRM's requests with the same numbers are none of kfd's. */

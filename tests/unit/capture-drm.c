@@ -20,7 +20,7 @@ static int (*fake_ioctl)(int fd, unsigned long request, ...);
 static int (*fake_close)(int fd);
 
 static const char *const drivers[] = {
-    "virtio_gpu", "amdgpu", "i915", "xe", "nouveau", "radeon", "panfrost", "v3d", "vgem", "msm", "qxl", "panthor",
+    "virtio_gpu", "amdgpu", "i915", "xe", "nouveau", "radeon", "panfrost", "v3d", "vgem", "msm", "qxl", "panthor", "vmwgfx",
 };
 enum { DRIVERS = sizeof drivers / sizeof *drivers };
 static int devices[DRIVERS];
@@ -120,9 +120,14 @@ static void on_blob(void *user, struct walk_key key, uint64_t hash)
     say_key(key);
     uint32_t size = 0;
     char *bytes = hash < GA_BLOB_FIRST_HASH ? NULL : blob_find(hash, &size);
-    if (bytes)
+    bool text_alone = true;
+    for (uint32_t i = 0; bytes && i < size; i++)
+        text_alone &= bytes[i] >= ' ' && bytes[i] <= '~';
+    if (bytes && text_alone)
         say("'%.*s'", (int)size, bytes);
-    else
+    for (uint32_t i = 0; bytes && !text_alone && i < size; i++)
+        say("%02x", (unsigned char)bytes[i]);
+    if (!bytes)
         say("state %llu", (unsigned long long)hash);
     free(bytes);
 }
@@ -368,6 +373,21 @@ static void amdgpu(void **state)
            "in={fences=@ fences_list=[{ctx_id=1 ip_type=2 ip_instance=3 ring=4 seq_no=5} {ctx_id=6 ip_type=7 ip_instance=8 ring=9 "
            "seq_no=10}] fence_count=2 wait_all=0 timeout_ns=11} out={status=1 first_signaled=1}",
            .in = {.fences = AT(struct drm_amdgpu_fence, {1, 2, 3, 4, 5}, {6, 7, 8, 9, 10}), .fence_count = 2, .timeout_ns = 11});
+    AMDGPU(FENCE_TO_HANDLE, union drm_amdgpu_fence_to_handle,
+           "in={fence={ctx_id=3 ip_type=2 ip_instance=1 ring=4 seq_no=99} what=0 pad=0} out={handle=31}",
+           .in = {.fence = {.ctx_id = 3, .ip_type = 2, .ip_instance = 1, .ring = 4, .seq_no = 99}});
+    AMDGPU(INFO, struct drm_amdgpu_info,
+           "return_pointer=000000040000000000000001000000000000002000000000 return_size=24 query=20 query_hw_ip={type=0 "
+           "ip_instance=0}",
+           .return_pointer = ROOM(24), .return_size = 24, .query = AMDGPU_INFO_VRAM_GTT);
+    AMDGPU(INFO, struct drm_amdgpu_info,
+           "return_pointer=0100000002000000 return_size=8 query=21 read_mmr_reg={dword_offset=9860 count=2 instance=7 flags=0}",
+           .return_pointer = ROOM(8), .return_size = 8, .query = AMDGPU_INFO_READ_MMR_REG,
+           .read_mmr_reg = {.dword_offset = 9860, .count = 2, .instance = 7});
+    MAKE_ERROR("amdgpu", AMDGPU_INFO, struct drm_amdgpu_info, EINVAL,
+               "return_size=8 query=14 query_hw_ip={type=1 ip_instance=2} query_fw={index=3}", .return_size = 8,
+               .query = AMDGPU_INFO_FW_VERSION,
+               .query_fw = {1, 2, 3});
     AMDGPU(VM, union drm_amdgpu_vm, "in={op=1 flags=0} out={flags=1}", .in = {.op = 1});
 }
 
@@ -440,7 +460,29 @@ static void i915(void **state)
          "value=4}}}]",
          .flags = 1,
          .extensions = AT(struct drm_i915_gem_context_create_ext_setparam, {.param = {.param = 9, .value = 4}}));
+    make(&(struct made){"i915", "I915_GEM_CONTEXT_CREATE_EXT", DRM_IOCTL_I915_GEM_CONTEXT_CREATE, tail_alloc(8), EINVAL,
+                        "flags=0"}); /* the older, shorter structure; this fake knows the newer one alone */
+    const uintptr_t engines = AT(uint64_t, 0, 0x100000002);
+    I915(CONTEXT_SETPARAM, context_param, "ctx_id=6 size=16 param=10 value=00000000000000000200000001000000", 6, 16, 10, engines);
+    I915(CONTEXT_SETPARAM, context_param, "ctx_id=6 size=0 param=9 value=4", 6, 0, 9, 4);
+    I915(CONTEXT_GETPARAM, context_param, "ctx_id=6 size=0 param=3 value=281474976710656", 6, 0, 3);
+    I915(CONTEXT_GETPARAM, context_param, "ctx_id=6 size=0 size_out=32 param=7 value=0", 6, 0, 7);
+    I915(CONTEXT_GETPARAM, context_param,
+         "ctx_id=6 size=32 param=7 value=0000000000000000010000000000000000000000000000000000000000000000", 6, 32, 7, ROOM(32));
     I915(CONTEXT_DESTROY, context_destroy, "ctx_id=6 pad=0", .ctx_id = 6);
+    MAKE("i915", I915_GETPARAM, struct drm_i915_getparam, "param=4 value=[4660]", 4, (int *)ROOM(4));
+    /* What it would need, the answer, and a question that is refused: its room stays as it was, and is no answer. */
+    const uint64_t regions = ROOM(192);
+    const struct drm_i915_query_item items[] = {{4, 0, 0, 0}, {4, 192, 0, regions}, {77, 8, 0, ROOM(8)}};
+    MAKE("i915", I915_QUERY, struct drm_i915_query, NULL, 3, 0, (uintptr_t)tail_copy(items, sizeof items));
+    char told[640], hex[2 * 192 + 1];
+    for (int i = 0; i < 192; i++)
+        snprintf(hex + 2 * (size_t)i, 3, "%02x", ((const unsigned char *)(uintptr_t)regions)[i]);
+    snprintf(told, sizeof told,
+             "num_items=3 flags=0 items_ptr=@ items=[{query_id=4 length=0 length_out=192 flags=0 data_ptr=state 0} {query_id=4 "
+             "length=192 flags=0 data_ptr=%s} {query_id=77 length=8 length_out=-22 flags=0 data_ptr=state 1}]",
+             hex);
+    assert_string_equal(last_call(), told);
 }
 
 static void i915_extensions(void **state)
@@ -499,7 +541,12 @@ static void i915_submissions(void **state)
 static void xe(void **state)
 {
     (void)state;
+#define ENGINE(class) class "000000000000" "000000000000000000000000000000000000000000000000"
 #define XE(request, structure, ...) MAKE("xe", XE_##request, struct drm_xe_##structure, __VA_ARGS__)
+    XE(DEVICE_QUERY, device_query, "extensions=null query=1 size=0 size_out=184 data=state 0 reserved=[0 0]", .query = 1);
+    XE(DEVICE_QUERY, device_query,
+       "extensions=null query=0 size=72 data=0200000000000000" ENGINE("0000") ENGINE("0100") " reserved=[0 0]",
+       .query = 0, .size = 72, .data = ROOM(72));
     XE(VM_CREATE, vm_create, "extensions=null flags=3 vm_id=1 reserved=[0 0]", .flags = 3);
     XE(GEM_CREATE, gem_create,
        "extensions=null size=65536 placement=2 flags=4 vm_id=1 handle=1 cpu_caching=2 pad=[0 0 0] reserved=[0 0]", .size = 65536,
@@ -572,6 +619,12 @@ static void nouveau(void **state)
             .buffers = AT(struct drm_nouveau_gem_pushbuf_bo, {9, 1, 2, 4, 6, {1, 2, 4096}}, {10, 1, 2, 0, 6, {0}}), .nr_relocs = 1,
             .nr_push = 1, .relocs = 1, .push = AT(struct drm_nouveau_gem_pushbuf_push, {1, 0, 16, 32}), .suffix0 = 5, .suffix1 = 6,
             .vram_available = 1);
+    NOUVEAU(GETPARAM, getparam, "param=8 value=67108864", .param = 8);
+    NOUVEAU(CHANNEL_ALLOC, channel_alloc,
+            "fb_ctxdma_handle=4294967295 tt_ctxdma_handle=1 channel=0 pushbuf_domains=6 notifier_handle=2 subchan=[3203354669 20525 "
+            "0 0 0 0 0 0 0 0 0 0 0 0 0 0] nr_subchan=1",
+            .fb_ctxdma_handle = ~0u, .tt_ctxdma_handle = 1);
+    NOUVEAU(CHANNEL_FREE, channel_free, "channel=0", 0);
     NOUVEAU(VM_INIT, vm_init, "kernel_managed_addr=4096 kernel_managed_size=8192", 4096, 8192);
 #define SYNCS                                                                                                               \
     "wait_ptr=@ waits=[{flags=0 handle=31 timeline_value=0}] sig_ptr=@ signals=[{flags=1 handle=32 timeline_value=33} {flags=0 " \
@@ -693,6 +746,8 @@ static void msm(void **state)
         .syncobj_stride = 16);
     MSM(WAIT_FENCE, wait_fence, "fence=5 flags=1 timeout={tv_sec=6 tv_nsec=7} queueid=3", 5, 1, {6, 7}, 3);
     MSM(SUBMITQUEUE_NEW, submitqueue, "flags=0 prio=2 id=3", 0, 2);
+    MAKE("msm", MSM_SUBMITQUEUE_CLOSE, struct ga_word32, "value=3", 3);
+    MAKE("msm", MSM_GET_PARAM, struct drm_msm_param, "pipe=16 param=6 value=0 value_out=1048576 len=0 pad=0", 16, 6);
 }
 
 static void qxl(void **state)
@@ -736,6 +791,14 @@ static void panthor(void **state)
             "vm_id=1 flags=1 ops={stride=48 count=2 array=@ list=[{flags=1 bo_handle=1 bo_offset=4096 va=8192 size=4096 " BOTH "} "
             "{flags=268435456 bo_handle=0 bo_offset=0 va=16384 size=4096 syncs={stride=0 count=0 array=0 list=[]}}]}",
             1, 1, {48, 2, ops});
+    const uintptr_t made_of = AT(struct drm_panthor_queue_create, {3, {0}, 4096}, {15, {0}, 65536});
+    PANTHOR(GROUP_CREATE, group_create,
+            "queues={stride=8 count=2 array=@ list=[{priority=3 pad=[0 0 0] ringbuf_size=4096} {priority=15 pad=[0 0 0] "
+            "ringbuf_size=65536}]} max_compute_cores=1 max_fragment_cores=2 max_tiler_cores=1 priority=2 pad=0 compute_core_mask=3 "
+            "fragment_core_mask=7 tiler_core_mask=1 vm_id=1 group_handle=5",
+            {8, 2, made_of}, 1, 2, 1, 2, 0, 3, 7, 1, 1);
+    PANTHOR(DEV_QUERY, dev_query, "type=3 size=0 size_out=8 pointer=state 0", 3);
+    PANTHOR(DEV_QUERY, dev_query, "type=3 size=8 pointer=0700000000000000", 3, 8, ROOM(8));
     PANTHOR(GROUP_SUBMIT, group_submit,
             "group_handle=5 pad=0 queue_submits={stride=40 count=2 array=@ list=[{queue_index=0 stream_size=64 stream_addr=65536 "
             "latest_flush=3 pad=0 syncs={stride=16 count=1 array=@ list=[{flags=1 handle=34 timeline_value=35}]}} {queue_index=1 "
@@ -745,8 +808,72 @@ static void panthor(void **state)
             "vm_id=1 initial_chunk_count=2 chunk_size=4096 max_chunks=3 target_in_flight=4 handle=7 tiler_heap_ctx_gpu_va=65536 "
             "first_heap_chunk_gpu_va=131072",
             1, 2, 4096, 3, 4);
+    PANTHOR(GROUP_DESTROY, group_destroy, "group_handle=5 pad=0", 5);
     PANTHOR(TILER_HEAP_DESTROY, tiler_heap_destroy, "handle=7 pad=0", 7);
     PANTHOR(VM_DESTROY, vm_destroy, "id=1 pad=0", 1);
+}
+
+static void vmwgfx(void **state)
+{
+    (void)state;
+#define VMW(request, structure, ...) MAKE("vmwgfx", VMW_##request, structure, __VA_ARGS__)
+    VMW(GET_PARAM, struct drm_vmw_getparam_arg, "value=268435456 param=9 pad64=0", .param = 9);
+    VMW(GET_3D_CAP, struct drm_vmw_get_3d_cap_arg, "buffer='cccc' max_size=4 pad64=0", ROOM(4), 4);
+    VMW(ALLOC_BO, union drm_vmw_alloc_bo_arg,
+        "req={size=8192 pad64=0} rep={map_handle=4096 handle=1 cur_gmr_id=1 cur_gmr_offset=0 pad64=0}", .req = {.size = 8192});
+    VMW(SYNCCPU, struct drm_vmw_synccpu_arg, "op=0 flags=3 handle=1 pad64=0", 0, 3, 1);
+    MAKE_ERROR("vmwgfx", VMW_SYNCCPU, struct drm_vmw_synccpu_arg, ESRCH, "op=1 flags=3 handle=7 pad64=0", 1, 3, 7);
+    const uintptr_t sizes = AT(struct drm_vmw_size, {64, 32, 1}, {32, 16, 1}, {16, 8, 1});
+    VMW(CREATE_SURFACE, union drm_vmw_surface_create_arg,
+        "req={flags=1 format=2 mip_levels=[3 0 0 0 0 0] size_addr=@ first_size={width=64 height=32 depth=1 pad64=0} "
+        "shareable=0 scanout=1} rep={sid=9 handle_type=0}",
+        .req = {.flags = 1, .format = 2, .mip_levels = {3}, .size_addr = sizes, .scanout = 1});
+#define GB_REQ(backing) "svga3d_flags=1 format=2 mip_levels=1 drm_surface_flags=4 multisample_count=0 autogen_filter=0 buffer_handle=" \
+    backing " array_size=0 base_size={width=64 height=32 depth=1 pad64=0}"
+    const struct drm_vmw_gb_surface_create_req asked = {
+        .svga3d_flags = 1, .format = 2, .mip_levels = 1, .drm_surface_flags = 4, .buffer_handle = VMWGFX_INVALID_ID,
+        .base_size = {64, 32, 1}};
+    VMW(GB_SURFACE_CREATE, union drm_vmw_gb_surface_create_arg,
+        "req={" GB_REQ("4294967295") "} rep={handle=10 backup_size=8192 buffer_handle=2 buffer_size=8192 buffer_map_handle=12288}",
+        .req = asked);
+#define GB_REP "handle=10 backup_size=8192 buffer_handle=2 buffer_size=8192 buffer_map_handle=12288"
+    VMW(GB_SURFACE_REF, union drm_vmw_gb_surface_reference_arg,
+        "req={sid=10 handle_type=0} rep={creq={" GB_REQ("4294967295") "} crep={" GB_REP "}}", .req = {10, 0});
+    /* In memory that is there already, whose handle comes back: it is no new buffer. */
+    union drm_vmw_gb_surface_create_ext_arg more = {.req = {.base = asked, .svga3d_flags_upper_32_bits = 5, .multisample_pattern = 6,
+                                                            .quality_level = 7, .buffer_byte_stride = 8}};
+    more.req.base.buffer_handle = 1;
+#define GB_MORE "version=0 svga3d_flags_upper_32_bits=5 multisample_pattern=6 quality_level=7 buffer_byte_stride=8 must_be_zero=0"
+    make(&(struct made){"vmwgfx", "VMW_GB_SURFACE_CREATE_EXT", DRM_IOCTL_VMW_GB_SURFACE_CREATE_EXT, tail_copy(&more, sizeof more), 0,
+                        "req={base={" GB_REQ("1") "} " GB_MORE "} rep={handle=10 backup_size=8192 buffer_size=8192 "
+                        "buffer_map_handle=4096}"});
+    VMW(GB_SURFACE_REF_EXT, union drm_vmw_gb_surface_reference_ext_arg,
+        "req={sid=10 handle_type=0} rep={creq={base={" GB_REQ("1") "} " GB_MORE "} crep={handle=10 backup_size=8192 buffer_handle=1 "
+        "buffer_size=8192 buffer_map_handle=4096}}",
+        .req = {10, 0});
+    VMW(REF_SURFACE, union drm_vmw_surface_reference_arg,
+        "req={sid=9 handle_type=0} rep={flags=1 format=2 mip_levels=[3 0 0 0 0 0] size_addr=@ first_size={width=64 height=32 depth=1 "
+        "pad64=0} shareable=0 scanout=0}",
+        .rep = {.flags = 9, .size_addr = ROOM(16)});
+    VMW(CREATE_CONTEXT, struct drm_vmw_context_arg, "cid=2 pad64=0");
+    VMW(UNREF_CONTEXT, struct drm_vmw_context_arg, "cid=2 pad64=0", 2);
+    VMW(CREATE_EXTENDED_CONTEXT, union drm_vmw_extended_context_arg, "req=1 rep={cid=2 pad64=0}", .req = 1);
+    VMW(CREATE_SHADER, struct drm_vmw_shader_create_arg, "shader_type=1 size=64 buffer_handle=1 shader_handle=11 offset=128", 1, 64, 1,
+        .offset = 128);
+    VMW(UNREF_SHADER, struct drm_vmw_shader_arg, "handle=11 pad64=0", 11);
+    VMW(EXECBUF, struct drm_vmw_execbuf_arg,
+        "commands=@ command_size=16 throttle_us=0 fence_rep={handle=8 mask=1 seqno=77 passed_seqno=76 fd=-1 error=0} "
+        "version=2 flags=2 context_handle=2 imported_fence_fd=-1",
+        ROOM(16), 16, 0, ROOM(24), 2, 2, 2, -1);
+    VMW(FENCE_WAIT, struct drm_vmw_fence_wait_arg,
+        "handle=8 cookie_valid=0 cookie_valid_out=1 kernel_cookie=0 kernel_cookie_out=1000 timeout_us=5 lazy=1 flags=3 wait_options=1 "
+        "pad64=0",
+        8, 0, 0, 5, 1, 3, 1);
+    VMW(FENCE_SIGNALED, struct drm_vmw_fence_signaled_arg, "handle=8 flags=1 signaled=1 passed_seqno=77 signaled_flags=1 pad64=0", 8,
+        1);
+    VMW(FENCE_UNREF, struct drm_vmw_fence_arg, "handle=8 pad64=0", 8);
+    VMW(UNREF_SURFACE, struct drm_vmw_surface_arg, "sid=9 handle_type=0", 9);
+    VMW(HANDLE_CLOSE, struct drm_vmw_handle_close_arg, "handle=2 pad64=0", 2);
 }
 
 static void every_request_was_made(void **state)
@@ -776,6 +903,7 @@ int main(void)
         cmocka_unit_test(msm),
         cmocka_unit_test(qxl),
         cmocka_unit_test(panthor),
+        cmocka_unit_test(vmwgfx),
         cmocka_unit_test(every_request_was_made),
     };
     return cmocka_run_group_tests(tests, open_fakes, NULL);

@@ -643,6 +643,32 @@ static void a_heaps_dma_buf_has_its_size(void **state)
     assert_int_equal(ga_lives_find(run->lives, 4, 2)->origin, GA_SIZE_IMPORTED);
 }
 
+static void a_dma_buf_of_parts_has_the_size_of_all(void **state)
+{
+    struct run *run = *state;
+    static const struct ga_drm_udmabuf_part parts[] = {{.size = 4096}, {.size = 8192}};
+    made_call(MADE, GA_ROW_drm_udmabuf_create_list, ON_FILE(3, 1, 2));
+    run->made.record.r_drm_udmabuf_create_list.dma_buf = 778;
+    run->made.call.elements[0] = (struct ga_elements){&ga_rows[GA_ROW_drm_udmabuf_part], parts, 2};
+    FEED(&run->made.call);
+    FEED(made_import(MADE, ON_FILE(4, 3, 4), 2, 778));
+    assert_int_equal(ga_lives_find(run->lives, 4, 2)->size, 12288);
+}
+
+/* A surface of vmwgfx that has no memory names no buffer: 4294967295. */
+static void a_surface_without_memory_is_no_buffer(void **state)
+{
+    struct run *run = *state;
+    made_call(MADE, GA_ROW_drm_vmwgfx_gb_surface_create, ON_FILE(3, 1, 2));
+    run->made.record.r_drm_vmwgfx_gb_surface_create.buffer_handle = UINT32_MAX;
+    FEED(&run->made.call);
+    expect(run, "");
+    run->made.record.r_drm_vmwgfx_gb_surface_create.buffer_handle = 6;
+    run->made.record.r_drm_vmwgfx_gb_surface_create.buffer_size = 8192;
+    FEED(&run->made.call);
+    assert_int_equal(ga_lives_find(run->lives, 3, 6)->size, 8192);
+}
+
 static void kfd_handles(struct run *run, enum ga_row_id row, uint64_t handle, int64_t ns)
 {
     made_call(MADE, row, ON_FILE(3, ns, ns + 1));
@@ -836,6 +862,8 @@ int main(void)
         TEST(a_buffer_from_outside_the_recording_is_one_too),
         TEST(names_and_dma_bufs_lead_to_one_buffer),
         TEST(a_heaps_dma_buf_has_its_size),
+        TEST(a_dma_buf_of_parts_has_the_size_of_all),
+        TEST(a_surface_without_memory_is_no_buffer),
         TEST(each_gpu_of_kfd_counts_its_own_handles),
         TEST(a_handle_given_again_for_another_dma_buf_is_a_new_life),
         TEST(gem_open_makes_a_new_handle_each_time),

@@ -1,7 +1,6 @@
 /* amdgpu with 64 MiB of VRAM: buffers, an address space, submissions that are done at once. */
 #include <errno.h>
 #include <stdbool.h>
-#include <string.h>
 
 #include <libdrm/amdgpu_drm.h>
 
@@ -207,21 +206,39 @@ static int wait_fences(struct fake_file *file, void *argument)
     return 0;
 }
 
+static int fence_to_handle(struct fake_file *file, void *argument)
+{
+    (void)file;
+    union drm_amdgpu_fence_to_handle *a = argument;
+    if (a->in.pad || a->in.what > AMDGPU_FENCE_TO_HANDLE_GET_SYNC_FILE_FD || a->in.fence.ctx_id != fake_id(3))
+        return EINVAL;
+    a->out.handle = 31;
+    return 0;
+}
+
 static int info(struct fake_file *file, void *argument)
 {
     (void)file;
     const struct drm_amdgpu_info *a = argument;
-    const struct drm_amdgpu_info_device device = {.family = AMDGPU_FAMILY_NV, .virtual_address_offset = 0x200000,
-                                                  .virtual_address_max = 1ull << 47};
-    const struct drm_amdgpu_memory_info memory = {.vram = {.total_heap_size = 64 << 20, .usable_heap_size = 60 << 20},
-                                                  .cpu_accessible_vram = {.total_heap_size = 16 << 20},
-                                                  .gtt = {.total_heap_size = 512 << 20}};
-    bool device_asked = a->query == AMDGPU_INFO_DEV_INFO;
-    size_t size = device_asked ? sizeof device : sizeof memory;
-    if (!device_asked && a->query != AMDGPU_INFO_MEMORY)
+    static const struct drm_amdgpu_info_device device = {.family = AMDGPU_FAMILY_NV, .virtual_address_offset = 0x200000,
+                                                         .virtual_address_max = 1ull << 47};
+    static const struct drm_amdgpu_memory_info memory = {.vram = {.total_heap_size = 64 << 20, .usable_heap_size = 60 << 20},
+                                                         .cpu_accessible_vram = {.total_heap_size = 16 << 20},
+                                                         .gtt = {.total_heap_size = 512 << 20}};
+    static const struct drm_amdgpu_info_vram_gtt sizes = {64 << 20, 16 << 20, 512 << 20};
+    static const uint32_t registers[4] = {1, 2, 3, 4};
+    if (!a->return_size || !a->return_pointer)
         return EINVAL;
-    memcpy((void *)(uintptr_t)a->return_pointer, device_asked ? (const void *)&device : (const void *)&memory,
-           a->return_size < size ? a->return_size : size);
+    if (a->query == AMDGPU_INFO_DEV_INFO)
+        fake_answer(a->return_pointer, a->return_size, &device, sizeof device);
+    else if (a->query == AMDGPU_INFO_MEMORY)
+        fake_answer(a->return_pointer, a->return_size, &memory, sizeof memory);
+    else if (a->query == AMDGPU_INFO_VRAM_GTT)
+        fake_answer(a->return_pointer, a->return_size, &sizes, sizeof sizes);
+    else if (a->query == AMDGPU_INFO_READ_MMR_REG && !a->read_mmr_reg.flags && a->read_mmr_reg.count <= 4)
+        fake_answer(a->return_pointer, a->return_size, registers, a->read_mmr_reg.count * sizeof *registers);
+    else
+        return EINVAL;
     return 0;
 }
 
@@ -250,6 +267,7 @@ const struct fake_driver fake_driver_amdgpu = {
             {0x51, sizeof(struct drm_amdgpu_gem_userptr), true, userptr},
             {0x52, sizeof(union drm_amdgpu_wait_fences), true, wait_fences},
             {0x53, sizeof(union drm_amdgpu_vm), true, vm},
+            {0x54, sizeof(union drm_amdgpu_fence_to_handle), true, fence_to_handle},
             {0},
         },
 };

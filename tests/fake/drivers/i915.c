@@ -154,29 +154,36 @@ static int wait(struct fake_file *file, void *argument)
     return a->flags ? EINVAL : fake_find(file, a->bo_handle, NULL, NULL, NULL);
 }
 
-/* As the kernel has it: a length of 0 asks for the length, and refusals of an item are in its length. */
-static int query(struct fake_file *file, void *argument)
+/* As the kernel has it: a length of 0 asks for the length, and refusals of an item are in its length, while the others are answered. */
+static int32_t answer_item(const struct drm_i915_query_item *item)
 {
-    (void)file;
-    const struct drm_i915_query *a = argument;
-    struct drm_i915_query_item *item = (void *)(uintptr_t)a->items_ptr;
     const struct drm_i915_memory_region_info regions[] = {
         {.region = {I915_MEMORY_CLASS_SYSTEM, 0}, .probed_size = 512 << 20},
         {.region = {I915_MEMORY_CLASS_DEVICE, 0}, .probed_size = 64 << 20, .probed_cpu_visible_size = 16 << 20}};
     uint32_t count = getenv("GPUALLOC_FAKE_DRM_INTEGRATED") ? 1 : 2;
     struct drm_i915_query_memory_regions *all = (void *)(uintptr_t)item->data_ptr;
     int32_t length = (int32_t)(sizeof *all + count * sizeof *regions);
-    if (a->flags || a->num_items != 1)
-        return EINVAL;
-    if (item->query_id != DRM_I915_QUERY_MEMORY_REGIONS || item->flags || (item->length && item->length < length)) {
-        item->length = -EINVAL;
-        return 0;
-    }
+    if (item->query_id != DRM_I915_QUERY_MEMORY_REGIONS || item->flags || (item->length && item->length < length))
+        return -EINVAL;
     if (item->length) {
-        all->num_regions = count;
+        *all = (struct drm_i915_query_memory_regions){.num_regions = count};
         memcpy(all->regions, regions, count * sizeof *regions);
     }
-    item->length = length;
+    return length;
+}
+
+static int query(struct fake_file *file, void *argument)
+{
+    (void)file;
+    const struct drm_i915_query *a = argument;
+    struct drm_i915_query_item *items = (void *)(uintptr_t)a->items_ptr;
+    if (a->flags)
+        return EINVAL;
+    for (uint32_t i = 0; i < a->num_items; i++) {
+        if (!items[i].query_id)
+            return EINVAL;
+        items[i].length = answer_item(&items[i]);
+    }
     return 0;
 }
 
@@ -221,6 +228,49 @@ static int check_commands(struct fake_file *file, uint32_t handle, uint64_t from
     return 0;
 }
 
+static int context_getparam(struct fake_file *file, void *argument)
+{
+    (void)file;
+    struct drm_i915_gem_context_param *a = argument;
+    static const struct drm_i915_gem_context_param_sseu sseu = {.slice_mask = 1};
+    if (a->ctx_id && a->ctx_id != fake_id(6))
+        return ENOENT;
+    if (a->param == I915_CONTEXT_PARAM_SSEU) {
+        if (a->size && a->size < sizeof sseu)
+            return EINVAL;
+        if (a->size)
+            fake_answer(a->value, a->size, &sseu, sizeof sseu);
+        a->size = sizeof sseu;
+        return 0;
+    }
+    if (a->param != I915_CONTEXT_PARAM_GTT_SIZE)
+        return EINVAL;
+    a->size = 0;
+    a->value = 1ull << 48;
+    return 0;
+}
+
+static int context_setparam(struct fake_file *file, void *argument)
+{
+    (void)file;
+    struct drm_i915_gem_context_param *a = argument;
+    if (a->ctx_id && a->ctx_id != fake_id(6))
+        return ENOENT;
+    if (a->param == I915_CONTEXT_PARAM_VM)
+        return a->size ? EINVAL : (uint32_t)a->value == fake_id(4) ? 0 : ENOENT;
+    return a->param == I915_CONTEXT_PARAM_ENGINES && a->size >= 8 && a->size % 4 == 0 ? 0 : EINVAL;
+}
+
+static int getparam(struct fake_file *file, void *argument)
+{
+    (void)file;
+    struct drm_i915_getparam *a = argument;
+    if (a->param < 1 || a->param > 60)
+        return EINVAL;
+    *a->value = 0x1234;
+    return 0;
+}
+
 static int execbuffer(struct fake_file *file, void *argument)
 {
     struct drm_i915_gem_execbuffer2 *a = argument;
@@ -246,6 +296,7 @@ const struct fake_driver fake_driver_i915 = {
     .name = "i915",
     .requests =
         (const struct fake_request[]){
+            {0x46, sizeof(struct drm_i915_getparam), true, getparam},
             {0x57, sizeof(struct drm_i915_gem_busy), true, busy},
             {0x5b, sizeof(struct drm_i915_gem_create), true, create},
             {0x5c, sizeof(struct drm_i915_gem_pread), true, copy},
@@ -261,6 +312,8 @@ const struct fake_driver fake_driver_i915 = {
             {0x6c, sizeof(struct drm_i915_gem_wait), true, wait},
             {0x6d, sizeof(struct drm_i915_gem_context_create_ext), true, context_create},
             {0x6e, sizeof(struct drm_i915_gem_context_destroy), true, context_destroy},
+            {0x74, sizeof(struct drm_i915_gem_context_param), true, context_getparam},
+            {0x75, sizeof(struct drm_i915_gem_context_param), true, context_setparam},
             {0x6f, sizeof(struct drm_i915_gem_caching), true, set_caching},
             {0x70, sizeof(struct drm_i915_gem_caching), true, get_caching},
             {0x73, sizeof(struct drm_i915_gem_userptr), true, userptr},

@@ -4,6 +4,14 @@
 #include "abi/msm.h"
 #include "fake.h"
 
+static int get_param(struct fake_file *file, void *argument)
+{
+    (void)file;
+    struct drm_msm_param *a = argument;
+    a->value = 0x100000;
+    return a->pad || a->pipe != 0x10 || a->param < 1 || a->param > 0x13 ? EINVAL : 0;
+}
+
 static int create(struct fake_file *file, void *argument)
 {
     struct drm_msm_gem_new *a = argument;
@@ -73,10 +81,17 @@ static int queue_new(struct fake_file *file, void *argument)
     return a->flags || a->prio > 3 ? EINVAL : 0;
 }
 
+static int queue_close(struct fake_file *file, void *argument)
+{
+    (void)file;
+    return *(const uint32_t *)argument == 3 ? 0 : ENOENT;
+}
+
 const struct fake_driver fake_driver_msm = {
     .name = "msm",
     .requests =
         (const struct fake_request[]){
+            {0x40, sizeof(struct drm_msm_param), true, get_param},
             {0x42, sizeof(struct drm_msm_gem_new), true, create},
             {0x43, sizeof(struct drm_msm_gem_info), true, info},
             {0x44, sizeof(struct drm_msm_gem_cpu_prep), true, prep},
@@ -85,6 +100,7 @@ const struct fake_driver fake_driver_msm = {
             {0x47, sizeof(struct drm_msm_wait_fence), true, wait_fence},
             {0x48, sizeof(struct drm_msm_gem_madvise), true, madvise},
             {0x4a, sizeof(struct drm_msm_submitqueue), true, queue_new},
+            {0x4b, sizeof(uint32_t), true, queue_close},
             {0},
         },
 };

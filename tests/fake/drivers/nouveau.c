@@ -5,6 +5,23 @@
 #include "abi/nouveau.h"
 #include "fake.h"
 
+static int channel_alloc(struct fake_file *file, void *argument)
+{
+    struct drm_nouveau_channel_alloc *a = argument;
+    a->channel = 0;
+    a->pushbuf_domains = NOUVEAU_GEM_DOMAIN_VRAM | NOUVEAU_GEM_DOMAIN_GART;
+    a->nr_subchan = 1;
+    a->subchan[0].handle = 0xbeef502d;
+    a->subchan[0].grclass = 0x502d;
+    return fake_create(file, 4096, &a->notifier_handle);
+}
+
+static int channel_free(struct fake_file *file, void *argument)
+{
+    (void)file;
+    return ((struct drm_nouveau_channel_free *)argument)->channel ? ENOENT : 0;
+}
+
 static int create(struct fake_file *file, void *argument)
 {
     struct drm_nouveau_gem_new *a = argument;
@@ -106,6 +123,8 @@ const struct fake_driver fake_driver_nouveau = {
     .requests =
         (const struct fake_request[]){
             {0x40, sizeof(struct drm_nouveau_getparam), true, getparam},
+            {0x42, sizeof(struct drm_nouveau_channel_alloc), true, channel_alloc},
+            {0x43, sizeof(struct drm_nouveau_channel_free), true, channel_free},
             {0x80, sizeof(struct drm_nouveau_gem_new), true, create},
             {0x81, sizeof(struct drm_nouveau_gem_pushbuf), true, pushbuf},
             {0x82, sizeof(struct drm_nouveau_gem_cpu_prep), true, cpu_prep},

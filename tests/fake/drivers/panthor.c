@@ -63,6 +63,39 @@ static int vm_bind(struct fake_file *file, void *argument)
     return error;
 }
 
+static int dev_query(struct fake_file *file, void *argument)
+{
+    (void)file;
+    struct drm_panthor_dev_query *a = argument;
+    static const uint32_t allowed[2] = {7, 0};
+    if (a->type > 3)
+        return EINVAL;
+    if (a->pointer)
+        fake_answer(a->pointer, a->size, allowed, sizeof allowed);
+    else
+        a->size = sizeof allowed;
+    return 0;
+}
+
+static int group_create(struct fake_file *file, void *argument)
+{
+    (void)file;
+    struct drm_panthor_group_create *a = argument;
+    const struct drm_panthor_queue_create *queue;
+    int error = a->pad || !a->queues.count || a->priority > 3 || a->vm_id != 1 ? EINVAL : 0;
+    for (uint32_t i = 0; !error && (queue = element(&a->queues, i, sizeof *queue)); i++)
+        error = queue->pad[0] || queue->pad[1] || queue->pad[2] || queue->priority > 15 || queue->ringbuf_size < 4096 ? EINVAL : 0;
+    a->group_handle = 5;
+    return error;
+}
+
+static int group_destroy(struct fake_file *file, void *argument)
+{
+    (void)file;
+    struct drm_panthor_group_destroy *a = argument;
+    return a->pad || a->group_handle != 5 ? EINVAL : 0;
+}
+
 static int submit(struct fake_file *file, void *argument)
 {
     (void)file;
@@ -97,11 +130,14 @@ const struct fake_driver fake_driver_panthor = {
     .name = "panthor",
     .requests =
         (const struct fake_request[]){
+            {0x40, sizeof(struct drm_panthor_dev_query), true, dev_query},
             {0x41, sizeof(struct drm_panthor_vm_create), true, vm_create},
             {0x42, sizeof(struct drm_panthor_vm_destroy), true, vm_destroy},
             {0x43, sizeof(struct drm_panthor_vm_bind), true, vm_bind},
             {0x45, sizeof(struct drm_panthor_bo_create), true, create},
             {0x46, sizeof(struct drm_panthor_bo_mmap_offset), true, map_offset},
+            {0x47, sizeof(struct drm_panthor_group_create), true, group_create},
+            {0x48, sizeof(struct drm_panthor_group_destroy), true, group_destroy},
             {0x49, sizeof(struct drm_panthor_group_submit), true, submit},
             {0x4b, sizeof(struct drm_panthor_tiler_heap_create), true, heap_create},
             {0x4c, sizeof(struct drm_panthor_tiler_heap_destroy), true, heap_destroy},

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "abi/xe.h"
 #include "fake.h"
@@ -154,7 +153,7 @@ static int device_query(struct fake_file *file, void *argument)
     if (a->extensions || RESERVED(a) || a->query > DRM_XE_DEVICE_QUERY_MEM_REGIONS || (a->size && a->size != size))
         return EINVAL;
     if (a->size)
-        memcpy((void *)(uintptr_t)a->data, engines_asked ? (const void *)&engines : (const void *)&regions, size);
+        fake_answer(a->data, a->size, engines_asked ? (const void *)&engines : (const void *)&regions, size);
     a->size = size;
     return 0;
 }
