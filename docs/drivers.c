@@ -5,9 +5,8 @@
 #include "replayer/backend.h"
 #include "replayer/objects.h"
 
-/* Drivers that a virtual machine has (tests/vm). Every DRM driver with a table has a fake device (tests/fake/drivers). */
+/* Drivers that a virtual machine has (tests/vm). Every driver with a table has a fake device (tests/fake/drivers). */
 static const char *const in_machines[] = {"virtio_gpu", "radeon", "qxl", NULL};
-static const char *const without_fake[] = {"dma_heap", "kfd", "udmabuf", NULL};
 
 static const char by_machines[] = "; VM: making, mapping, sharing and closing buffers";
 
@@ -60,8 +59,7 @@ static void print_members(const struct ga_row *row)
 static void print_driver(const char *driver)
 {
     if (*driver)
-        printf("\n## %s\nTested on: %s%s.\n", driver, is_one_of(without_fake, driver) ? "made answers" : "fake",
-               is_one_of(in_machines, driver) ? by_machines : "");
+        printf("\n## %s\nTested on: fake%s.\n", driver, is_one_of(in_machines, driver) ? by_machines : "");
     else
         printf("\n## Every driver (DRM core)\nTested on: fake%s.\n", by_machines);
     puts("\n| request | captured members | replayed |\n|---|---|---|");
@@ -81,7 +79,7 @@ int main(void)
          "[events.md](events.md). Requests that are not listed are counted by driver and number, and named by `gpualloc info`.\n\n"
          "Replayed: *as recorded* on the same driver; *as a dumb buffer* where the driver has no backend; *not yet*: skipped, and\n"
          "counted as such. Tested on: *fake*, a device of tests/fake that rejects what the kernel rejects; *VM*, the kernel's driver\n"
-         "in a virtual machine; *made answers*, a unit test that answers the requests itself; no driver has been tested on hardware.");
+         "in a virtual machine; no driver has been tested on hardware.");
     const char *driver = NULL;
     for (const struct ga_row *row = ga_rows; row < ga_rows + GA_ROW_COUNT; row++) {
         if (!ga_row_is_drm(row) || (driver && strcmp(driver, row->driver) == 0))

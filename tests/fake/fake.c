@@ -1,7 +1,8 @@
 /*
  * The fake DRM core and the preload: see fake.h. GPUALLOC_FAKE_DRM names the devices, "virtio_gpu radeon": the first is
- * /dev/dri/card0 and /dev/dri/renderD128, and so on. GPUALLOC_FAKE_DRM_LOG names a file that is told what was left open: one line
- * a closed file ("closed /dev/dri/card0 with 3 handles") and one at exit ("exit with 0 files and 0 dma-bufs open").
+ * /dev/dri/card0 and /dev/dri/renderD128, and so on; those that are none of DRM's ("kfd") have their own nodes.
+ * GPUALLOC_FAKE_DRM_LOG names a file that is told what was left open: one line a closed file ("closed /dev/dri/card0 with 3
+ * handles") and one at exit ("exit with 0 files and 0 dma-bufs open").
  *
  * GPUALLOC_FAKE_DRM_FILLED names a file that is told of each buffer when its last handle is closed: "card0: 3 of 4 pages, 1 batches":
  * how many of its pages were written, through the file where most were, and how many submissions named it.
@@ -341,48 +342,54 @@ static int core_open(struct fake_file *file, void *argument)
     return ENOENT;
 }
 
-static int core_export(struct fake_file *file, void *argument)
+int fake_export(struct fake_file *file, uint32_t handle, bool close_on_exec, int *to)
 {
-    struct drm_prime_handle *a = argument;
-    if (devices[file->device]->no_prime)
-        return ENOSYS;
-    if (a->flags & ~(uint32_t)(DRM_CLOEXEC | DRM_RDWR))
-        return EINVAL;
-    struct buffer *buffer = buffer_of(file, a->handle);
+    struct buffer *buffer = buffer_of(file, handle);
     if (!buffer)
         return ENOENT;
     int fd = -1;
     for (int i = 0; buffer->dma_bufs && fd < 0 && i < FDS; i++)
         if (fds[i].dma_buf == buffer)
-            fd = REAL(fcntl)(i, a->flags & DRM_CLOEXEC ? F_DUPFD_CLOEXEC : F_DUPFD, 0);
+            fd = REAL(fcntl)(i, close_on_exec ? F_DUPFD_CLOEXEC : F_DUPFD, 0);
     struct stat status;
     if (fd < 0)
-        fd = memfd_create("fake-dmabuf", a->flags & DRM_CLOEXEC ? MFD_CLOEXEC : 0);
+        fd = memfd_create("fake-dmabuf", close_on_exec ? MFD_CLOEXEC : 0);
     if (fd < 0 || fd >= FDS || fstat(fd, &status) < 0 || ftruncate(fd, (off_t)buffer->size) < 0)
         return EMFILE;
     buffer->inode = status.st_ino;
     buffer->holders += !buffer->dma_bufs++;
     fds[fd].dma_buf = buffer;
-    a->fd = fd;
+    *to = fd;
     return 0;
+}
+
+static int core_export(struct fake_file *file, void *argument)
+{
+    struct drm_prime_handle *a = argument;
+    if (devices[file->device]->no_prime)
+        return ENOSYS;
+    return a->flags & ~(uint32_t)(DRM_CLOEXEC | DRM_RDWR) ? EINVAL : fake_export(file, a->handle, a->flags & DRM_CLOEXEC, &a->fd);
+}
+
+int fake_import(struct fake_file *file, int fd, uint32_t *handle)
+{
+    if (fd < 0 || REAL(fcntl)(fd, F_GETFD) < 0)
+        return EBADF;
+    struct buffer *buffer = fd < FDS ? fds[fd].dma_buf : NULL;
+    if (!buffer)
+        return EINVAL;
+    for (uint32_t h = 1; h < HANDLES; h++)
+        if (file->handles[h] == (uint32_t)(buffer - kernel->buffers) + 1) {
+            *handle = h;
+            return 0;
+        }
+    return add_handle(file, buffer, handle);
 }
 
 static int core_import(struct fake_file *file, void *argument)
 {
     struct drm_prime_handle *a = argument;
-    if (devices[file->device]->no_prime)
-        return ENOSYS;
-    if (a->fd < 0 || REAL(fcntl)(a->fd, F_GETFD) < 0)
-        return EBADF;
-    struct buffer *buffer = a->fd < FDS ? fds[a->fd].dma_buf : NULL;
-    if (!buffer)
-        return EINVAL;
-    for (uint32_t h = 1; h < HANDLES; h++)
-        if (file->handles[h] == (uint32_t)(buffer - kernel->buffers) + 1) {
-            a->handle = h;
-            return 0;
-        }
-    return add_handle(file, buffer, &a->handle);
+    return devices[file->device]->no_prime ? ENOSYS : fake_import(file, a->fd, &a->handle);
 }
 
 /* Sync objects: one that is there always, and is signaled. */
@@ -468,7 +475,7 @@ static int syncobj_transfer(struct fake_file *file, void *argument)
 {
     (void)file;
     struct drm_syncobj_transfer *a = argument;
-    return a->pad ? EINVAL : a->src_handle == SYNCOBJ && a->dst_handle == SYNCOBJ ? 0 : ENOENT;
+    return a->pad || a->flags & ~2u ? EINVAL : a->src_handle == SYNCOBJ && a->dst_handle == SYNCOBJ ? 0 : ENOENT;
 }
 
 static int syncobj_eventfd(struct fake_file *file, void *argument)
@@ -503,14 +510,23 @@ static const struct fake_request core[] = {
     {0},
 };
 
+/* What the ioctl under way returns when it succeeds. */
+static int returned;
+
+void fake_return(int value) { returned = value; }
+
+/* Every device answers DRM's question for its name: who traces cannot tell a memfd from /dev/kfd otherwise. */
 static int dispatch(struct fake_file *file, unsigned long request, void *argument)
 {
+    const struct fake_driver *driver = devices[file->device];
     unsigned number = _IOC_NR(request);
-    bool own = number >= DRM_COMMAND_BASE && number < DRM_COMMAND_END;
-    for (const struct fake_request *r = own ? devices[file->device]->requests : core; r->handle; r++) {
+    char type = driver->type && request != DRM_IOCTL_VERSION ? driver->type : DRM_IOCTL_BASE;
+    bool own = type != DRM_IOCTL_BASE || (number >= DRM_COMMAND_BASE && number < DRM_COMMAND_END);
+    returned = 0;
+    for (const struct fake_request *r = own ? driver->requests : core; r->handle; r++) {
         if (r->number != number)
             continue;
-        if (_IOC_TYPE(request) != DRM_IOCTL_BASE || _IOC_SIZE(request) != r->size)
+        if (_IOC_TYPE(request) != (unsigned char)type || _IOC_SIZE(request) != r->size)
             return EINVAL;
         if (file->render && !r->render)
             return EACCES;
@@ -521,16 +537,20 @@ static int dispatch(struct fake_file *file, unsigned long request, void *argumen
 
 /* ---- The preload --------------------------------------------------------------------------------------------------------- */
 
-/* "/dev/dri/card1" and "/dev/dri/renderD129" are of device 1. */
+/* "/dev/dri/card1" and "/dev/dri/renderD129" are of device 1, unless that has a node of its own. */
 static int device_of_node(const char *path, bool *render)
 {
     static const char card[] = "/dev/dri/card", render_node[] = "/dev/dri/renderD";
     find_devices();
+    *render = false;
+    for (int i = 0; i < device_count; i++)
+        if (devices[i]->node && strcmp(path, devices[i]->node) == 0)
+            return i;
     *render = strncmp(path, render_node, sizeof render_node - 1) == 0;
     if (!*render && strncmp(path, card, sizeof card - 1) != 0)
         return -1;
     int number = *render ? atoi(path + sizeof render_node - 1) - 128 : atoi(path + sizeof card - 1);
-    return number >= 0 && number < device_count ? number : -1;
+    return number >= 0 && number < device_count && !devices[number]->node ? number : -1;
 }
 
 static int open_node(const char *path, int flags)
@@ -633,10 +653,10 @@ PUBLIC int ioctl(int fd, unsigned long request, ...)
     if (fd < 0 || fd >= FDS || !fds[fd].file)
         return REAL(ioctl)(fd, request, argument);
     pthread_mutex_lock(&kernel->mutex);
-    int error = fds[fd].file ? dispatch(fds[fd].file, request, argument) : EBADF;
+    int error = fds[fd].file ? dispatch(fds[fd].file, request, argument) : EBADF, result = returned;
     pthread_mutex_unlock(&kernel->mutex);
     if (!error)
-        return 0;
+        return result;
     errno = error;
     return -1;
 }
@@ -661,6 +681,8 @@ PUBLIC struct dirent *readdir(DIR *folder)
     if (folder != (DIR *)&listing)
         return REAL(readdir)(folder);
     int n = listing.next++;
+    while (n < 2 * device_count && devices[n / 2]->node)
+        n = listing.next++;
     if (n >= 2 * device_count)
         return NULL;
     snprintf(listing.entry.d_name, sizeof listing.entry.d_name, n % 2 ? "renderD%d" : "card%d", n % 2 ? n / 2 + 128 : n / 2);

@@ -1,5 +1,6 @@
 /*
- * Fake DRM devices for tests: a preload that answers for /dev/dri from tables, one file a driver in drivers/.
+ * Fake DRM devices for tests, and some of their neighbours (/dev/kfd): a preload that answers for their nodes from tables, one file
+ * a driver in drivers/.
  *
  * A driver's file ends in a const struct fake_driver named fake_driver_FILE. Handlers return 0 or a positive errno, that of the
  * kernel driver. They are stricter than the kernel where it is lenient: a structure of another size, a pad that is not zero and an
@@ -25,6 +26,8 @@ struct fake_driver {
     const char *name;                    /* as DRM_IOCTL_VERSION says it */
     const struct fake_request *requests; /* its own; ends with a null handler */
     bool no_prime;
+    const char *node; /* "/dev/kfd": of a device that is none of DRM's; its requests are all its own */
+    char type;        /* and theirs, _IOC_TYPE; 0: DRM's */
 };
 
 /* A buffer of at least size bytes, rounded to pages: its handle, or an errno. */
@@ -37,6 +40,11 @@ int fake_submitted(struct fake_file *file, uint32_t handle);
 int fake_read(struct fake_file *file, uint32_t handle, uint64_t from, void *bytes, uint64_t size);
 /* Gives up a handle; EINVAL when it is none. */
 int fake_close(struct fake_file *file, uint32_t handle);
+/* A descriptor of a buffer's dma-buf, and a handle for one: ENOENT, EBADF, EINVAL, EMFILE. */
+int fake_export(struct fake_file *file, uint32_t handle, bool close_on_exec, int *fd);
+int fake_import(struct fake_file *file, int fd, uint32_t *handle);
+/* What the ioctl returns when its handler returns 0: a descriptor, for one. */
+void fake_return(int value);
 /* Writes an answer into the program's room for it: as much as fits. */
 void fake_answer(uint64_t to, uint64_t room, const void *answer, size_t size);
 /* What the device gives as its own id: GPUALLOC_FAKE_DRM_IDS is added, so that a test can have other ids than the recording's. */

@@ -1,6 +1,7 @@
 /*
- * Each request of each DRM driver, made once on the driver's fake with arguments that end at an unmapped page, and what `gpualloc
- * list` would show of it. One table for all drivers: what was passed, and the members as they must come back.
+ * Each request of each DRM driver and its neighbours, made once on the driver's fake with arguments that end at an unmapped page, and
+ * what `gpualloc list` would show of it. One table for all drivers: what was passed, and the members as they must come back. Before
+ * each call it is made wrongly in every way that the schema knows of, which the fake must refuse.
  */
 #include "capture_harness.h"
 
@@ -21,7 +22,11 @@ static int (*fake_close)(int fd);
 
 static const char *const drivers[] = {
     "virtio_gpu", "amdgpu", "i915", "xe", "nouveau", "radeon", "panfrost", "v3d", "vgem", "msm", "qxl", "panthor", "vmwgfx",
+    "kfd", "dma_heap", "udmabuf",
 };
+static const struct { /* those that are none of DRM's */
+    const char *driver, *node;
+} nodes[] = {{"kfd", "/dev/kfd"}, {"dma_heap", "/dev/dma_heap/system"}, {"udmabuf", "/dev/udmabuf"}};
 enum { DRIVERS = sizeof drivers / sizeof *drivers };
 static int devices[DRIVERS];
 
@@ -33,6 +38,11 @@ static int fake_probe(int fd, struct capture_probe *probe)
     if (readlink(link, path, sizeof path - 1) < 0)
         return -EBADF;
     *probe = (struct capture_probe){.device = 1};
+    for (size_t i = 0; i < sizeof nodes / sizeof *nodes; i++)
+        if (strncmp(path, "/memfd:", 7) == 0 && strncmp(path + 7, nodes[i].node, strlen(nodes[i].node)) == 0) {
+            strcpy(probe->driver, nodes[i].driver);
+            return 1;
+        }
     if (sscanf(path, "/memfd:/dev/dri/card%d", &number) != 1)
         return 0;
     snprintf(probe->path, sizeof probe->path, "/dev/dri/card%d", number);
@@ -59,6 +69,9 @@ static int open_fakes(void **state)
     for (int i = 0; i < DRIVERS; i++) {
         char path[32];
         snprintf(path, sizeof path, "/dev/dri/card%d", i);
+        for (size_t n = 0; n < sizeof nodes / sizeof *nodes; n++)
+            if (strcmp(drivers[i], nodes[n].driver) == 0)
+                strcpy(path, nodes[n].node);
         devices[i] = fake_open(path, O_RDWR);
         assert_true(devices[i] >= 0);
     }
@@ -217,11 +230,83 @@ struct made {
 
 static unsigned char row_made[GA_ROW_COUNT];
 
+/* What a fake must refuse, found from the schema: another size, a member that must be 0 and is not, a flag that there is not. The call
+   itself succeeds, so the refusal is for that alone. */
+
+/* Bits of a flags word that are no flags: a number in some of them. */
+static const struct {
+    const char *event, *member;
+    uint64_t bits;
+} numbers_in_flags[] = {
+    {"amdgpu_gem_va", "flags", 15u << 5}, /* AMDGPU_VM_MTYPE_ */
+    {"i915_gem_execbuffer2", "flags", 0xf0ff}, /* the engine */
+    {"msm_gem_submit", "flags", 0xffff},       /* the pipe */
+    {"prime_fd_to_handle", "flags", ~0ull},    /* the kernel does not look */
+    {"radeon_gem_op", "value", ~0ull},         /* nor here: it takes those that it knows */
+};
+
+static void expect_refusal(const struct made *made, int fd, unsigned long number, const char *what)
+{
+    int result = fake_ioctl(fd, number, made->argument), error = errno;
+    if (result != -1 || error != EINVAL)
+        fail_msg("%s: the fake takes %s (%d, errno %d)", made->request, what, result, result == -1 ? error : 0);
+}
+
+/* Bits that no flag has and no number either: the highest of them. */
+static uint64_t unknown_flag(const struct ga_row *row, const struct ga_member *member)
+{
+    uint64_t known = 0;
+    for (const struct ga_flag_name *flag = member->flags; flag->name; flag++)
+        known |= 1ull << flag->bit;
+    for (size_t i = 0; i < sizeof numbers_in_flags / sizeof *numbers_in_flags; i++)
+        if (strcmp(row->event, numbers_in_flags[i].event) == 0 && strcmp(member->name, numbers_in_flags[i].member) == 0)
+            known |= numbers_in_flags[i].bits;
+    for (int bit = member->width * 8 - 1; bit >= 0; bit--)
+        if (!(known & 1ull << bit))
+            return 1ull << bit;
+    return 0;
+}
+
+/* A fake may have written into the structure before it finds what is wrong. */
+static void refuses_with(const struct made *made, int fd, const struct ga_row *row, const struct ga_member *member, uint64_t bits)
+{
+    char before[512], what[96], *place = (char *)made->argument + member->offset;
+    unsigned size = _IOC_SIZE(made->number), width = member->room ? member->entry : member->width;
+    assert_true(size <= sizeof before);
+    memcpy(before, made->argument, size);
+    uint64_t value = ga_load(place, width, false) | bits;
+    memcpy(place, &value, width);
+    snprintf(what, sizeof what, "%s.%s=%#llx", row->event, member->path, (unsigned long long)value);
+    expect_refusal(made, fd, made->number, what);
+    memcpy(made->argument, before, size);
+}
+
+static void refuses(const struct made *made, int fd)
+{
+    const struct ga_row *row = ga_row_drm(made->driver, _IOC_NR(made->number));
+    uint32_t size = _IOC_SIZE(made->number);
+    assert_non_null(row);
+    expect_refusal(made, fd, _IOC(_IOC_DIR(made->number), _IOC_TYPE(made->number), _IOC_NR(made->number), size + 8), "another size");
+    for (const struct ga_member *member = row->members(); member->name; member++) {
+        const struct ga_member *arm = ga_row_member(row, member->arm);
+        if (member->offset == GA_NONE || (uint32_t)member->offset + member->width > size || !(member->direction & GA_IN) ||
+            (arm && !ga_arm_active((enum ga_arm_test)member->arm_test,
+                                   ga_load((char *)made->argument + arm->offset, arm->width, false), member->arm_value)))
+            continue;
+        bool zero = strcmp(member->doc, "must be 0") == 0;
+        uint64_t bits = zero ? 1 : member->kind == GA_FLAGS ? unknown_flag(row, member) : 0;
+        if (bits)
+            refuses_with(made, fd, row, member, bits);
+    }
+}
+
 static void make(const struct made *made)
 {
     events_clear();
     blobs_forget();
     int fd = device_of(made->driver);
+    if (!made->error)
+        refuses(made, fd);
     int result = fake_hooked(fd, made->number, made->argument), error = result == -1 ? errno : 0;
     if (error != made->error)
         fail_msg("%s: errno %d, not %d", made->request, error, made->error);
@@ -876,6 +961,82 @@ static void vmwgfx(void **state)
     VMW(HANDLE_CLOSE, struct drm_vmw_handle_close_arg, "handle=2 pad64=0", 2);
 }
 
+#define OTHER(driver_, request_, structure, shown_, ...)                                                                     \
+    make(&(struct made){driver_, #request_, request_, tail_copy(&(structure){__VA_ARGS__}, sizeof(structure)), 0, shown_})
+
+/* As a program's close: capture hears of it. */
+static void close_dma_buf(int fd)
+{
+    struct files_closing closing;
+    files_closing(fd, &closing);
+    files_closed(fd, &closing, fake_close(fd) == 0);
+}
+
+static void kfd(void **state)
+{
+    (void)state;
+    enum { GPU = 0x1234 };
+#define KFD(request, structure, ...) OTHER("kfd", AMDKFD_IOC_##request, struct kfd_ioctl_##structure##_args, __VA_ARGS__)
+    KFD(ACQUIRE_VM, acquire_vm, "drm_fd=0 gpu_id=4660", 0, GPU);
+    KFD(ALLOC_MEMORY_OF_GPU, alloc_memory_of_gpu,
+        "va_addr=2097152 size=8192 handle=20014547599361 mmap_offset=4096 gpu_id=4660 flags=2147483649", 2 << 20, 8192, .gpu_id = GPU,
+        .flags = 1u << 31 | 1);
+    KFD(ALLOC_MEMORY_OF_GPU, alloc_memory_of_gpu,
+        "va_addr=4194304 size=4096 handle=20014547599362 mmap_offset=65536 gpu_id=4660 flags=4", 4 << 20, 4096, .mmap_offset = 65536,
+        .gpu_id = GPU, .flags = 4);
+    const uint64_t handle = (uint64_t)GPU << 32 | 1;
+    const uintptr_t gpus = AT(uint32_t, GPU, GPU);
+    KFD(MAP_MEMORY_TO_GPU, map_memory_to_gpu,
+        "handle=20014547599361 device_ids_array_ptr=[4660 4660] n_devices=2 n_success=0 n_success_out=2", handle, gpus, 2);
+    KFD(UNMAP_MEMORY_FROM_GPU, unmap_memory_from_gpu,
+        "handle=20014547599361 device_ids_array_ptr=[4660 4660] n_devices=2 n_success=1 n_success_out=2", handle, gpus, 2, 1);
+    KFD(AVAILABLE_MEMORY, get_available_memory, "available=67108864 gpu_id=4660 pad=0", .gpu_id = GPU);
+    struct kfd_ioctl_export_dmabuf_args *out = tail_copy(&(struct kfd_ioctl_export_dmabuf_args){handle, O_CLOEXEC}, sizeof *out);
+    make(&(struct made){"kfd", "AMDKFD_IOC_EXPORT_DMABUF", AMDKFD_IOC_EXPORT_DMABUF, out, 0, NULL});
+    const struct ga_drm_kfd_export_dmabuf *exported = (const void *)&events[event_count - 1].record;
+    const uint64_t dma_buf = exported->dma_buf;
+    assert_true(dma_buf != 0 && exported->dmabuf_fd == out->dmabuf_fd && exported->handle == handle);
+    KFD(IMPORT_DMABUF, import_dmabuf, NULL, .gpu_id = GPU, .dmabuf_fd = out->dmabuf_fd);
+    const struct ga_drm_kfd_import_dmabuf *imported = (const void *)&events[event_count - 1].record;
+    assert_true(imported->dma_buf == dma_buf && imported->handle == handle);
+    close_dma_buf((int)out->dmabuf_fd);
+    KFD(FREE_MEMORY_OF_GPU, free_memory_of_gpu, "handle=20014547599361", handle);
+}
+
+static void heaps_and_memfds(void **state)
+{
+    (void)state;
+    struct dma_heap_allocation_data *data =
+        tail_copy(&(struct dma_heap_allocation_data){.len = 8192, .fd_flags = O_RDWR | O_CLOEXEC}, sizeof *data);
+    make(&(struct made){"dma_heap", "DMA_HEAP_IOCTL_ALLOC", DMA_HEAP_IOCTL_ALLOC, data, 0, NULL});
+    const struct ga_drm_dma_heap_alloc *heap = (const void *)&events[event_count - 1].record;
+    assert_true(heap->dma_buf != 0 && heap->fd == data->fd && heap->len == 8192);
+    close_dma_buf((int)data->fd);
+
+    int memfd = memfd_create("parts", MFD_ALLOW_SEALING);
+    assert_int_equal(ftruncate(memfd, 16384), 0);
+    assert_int_equal(fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+    OTHER("udmabuf", UDMABUF_CREATE, struct udmabuf_create, NULL, (uint32_t)memfd, 1, 4096, 8192);
+    const struct ga_drm_udmabuf_create *one = (const void *)&events[event_count - 1].record;
+    assert_true(one->dma_buf != 0 && one->memfd == (uint32_t)memfd && one->offset == 4096 && one->size == 8192);
+    close_dma_buf((int)one->header.ret);
+    /* The parts stand behind the structure, up to the unmapped page. */
+    struct udmabuf_create_list *list = tail_alloc(sizeof *list + 2 * sizeof *list->list);
+    *list = (struct udmabuf_create_list){.flags = 1, .count = 2};
+    list->list[0] = (struct udmabuf_create_item){(uint32_t)memfd, 0, 0, 4096};
+    list->list[1] = (struct udmabuf_create_item){(uint32_t)memfd, 0, 8192, 8192};
+    make(&(struct made){"udmabuf", "UDMABUF_CREATE_LIST", UDMABUF_CREATE_LIST, list, 0, NULL});
+    const struct ga_drm_udmabuf_create_list *several = (const void *)&events[event_count - 1].record;
+    assert_true(several->dma_buf != 0 && several->dma_buf != one->dma_buf);
+    char shown[256];
+    snprintf(shown, sizeof shown,
+             "flags=1 count=2 list=[{memfd=%d __pad=0 offset=0 size=4096} {memfd=%d __pad=0 offset=8192 size=8192}] dma_buf=%llu",
+             memfd, memfd, (unsigned long long)several->dma_buf);
+    assert_string_equal(last_call(), shown);
+    close_dma_buf((int)several->header.ret);
+    close(memfd);
+}
+
 static void every_request_was_made(void **state)
 {
     (void)state;
@@ -904,6 +1065,8 @@ int main(void)
         cmocka_unit_test(qxl),
         cmocka_unit_test(panthor),
         cmocka_unit_test(vmwgfx),
+        cmocka_unit_test(kfd),
+        cmocka_unit_test(heaps_and_memfds),
         cmocka_unit_test(every_request_was_made),
     };
     return cmocka_run_group_tests(tests, open_fakes, NULL);

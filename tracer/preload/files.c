@@ -20,7 +20,7 @@
 
 enum {
     FILES = 1024,
-    DRIVERS = 16,
+    DRIVERS = 32,
     LEAF = 4096,  /* descriptors in one piece of the table */
     LEAVES = 256, /* 1,048,576 descriptors: the kernel's default limit (fs.nr_open) */
     ATTEMPTS = 4,

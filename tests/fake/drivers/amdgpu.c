@@ -78,7 +78,8 @@ static int op(struct fake_file *file, void *argument)
 {
     struct drm_amdgpu_gem_op *a = argument;
     uint64_t size = 0;
-    int error = a->op > 1 ? EINVAL : fake_find(file, a->handle, NULL, &size, NULL);
+    bool known = a->op == AMDGPU_GEM_OP_GET_GEM_CREATE_INFO || (a->op == AMDGPU_GEM_OP_SET_PLACEMENT && !(a->value & ~7ull));
+    int error = known ? fake_find(file, a->handle, NULL, &size, NULL) : EINVAL;
     if (!error && a->op == AMDGPU_GEM_OP_GET_GEM_CREATE_INFO)
         *(struct drm_amdgpu_gem_create_in *)(uintptr_t)a->value =
             (struct drm_amdgpu_gem_create_in){.bo_size = size, .alignment = 4096, .domains = AMDGPU_GEM_DOMAIN_GTT};
