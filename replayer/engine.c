@@ -818,32 +818,6 @@ int replay_session_run(struct replay_session *session, struct replay_run *run, c
 
 /* --- sessions --------------------------------------------------------------------------------------------------------------- */
 
-/* A call whose object no issued call makes cannot be issued either, nor a wait that no issued call ends. Calls come in the order of
-   their begin: for makers one pass is enough. */
-static void propagate(struct replay_session *session)
-{
-    const struct replay_plan *plan = session->plan;
-    uint8_t *skips = session->binding.skips;
-    for (uint32_t c = 0; c < plan->call_count; c++) {
-        const struct replay_call *call = &plan->calls[c];
-        for (uint32_t r = call->refs; !skips[c] && r < call->refs + call->ref_count; r++) {
-            const struct replay_ref *ref = &plan->refs[r];
-            if (ref->object == REPLAY_NONE || ref->role == REPLAY_MAKES || ref->role == REPLAY_AGAIN)
-                continue;
-            if (session->binding.by_size && session->binding.by_size[c] && plan->objects[ref->object].kind != REPLAY_ALLOCATION &&
-                plan->objects[ref->object].kind != REPLAY_RESOURCE)
-                continue; /* its allocations are what it is issued for: the D3DKMT device that they were in has no counterpart */
-            uint32_t maker = plan->objects[ref->object].maker;
-            if (maker != REPLAY_NONE && skips[maker])
-                skips[c] = REPLAY_SKIP_NO_MAKER;
-        }
-    }
-    for (uint32_t c = 0; c < plan->call_count; c++) /* what signals may come after what waits */
-        for (uint32_t i = 0; !skips[c] && i < plan->calls[c].signal_count; i++)
-            if (skips[plan->signals[plan->calls[c].signals + i]])
-                skips[c] = REPLAY_SKIP_NO_SIGNAL;
-}
-
 /* Files of a DRM device are apart from each other: one of ours frees nothing when it is closed, and needs no more. */
 static int hold_open(const char *node)
 {
@@ -862,7 +836,7 @@ static int open_device(struct replay_session *session, const struct replay_targe
         session->binding.skips[c] = plan->calls[c].skip;
     result = session->backend->bind(session->device, plan, &session->binding, error);
     if (result == 0)
-        propagate(session);
+        replay_plan_spread_skips(plan, session->binding.skips, session->binding.by_size);
     return result;
 }
 

@@ -28,7 +28,7 @@ enum {
 
 static const struct {
     const char *name, *text;
-} skips[REPLAY_SKIPS] = {
+} skip_words[REPLAY_SKIPS] = {
     [REPLAY_ISSUED] = {"issued", "issued"},
     [REPLAY_SKIP_RETRY] = {"retry", "an attempt that was interrupted and repeated"},
     [REPLAY_SKIP_NESTED] = {"nested", "the inner half of another recorded call"},
@@ -54,8 +54,21 @@ static const struct {
     [REPLAY_SKIP_ASKED_MAKER] = {"asked_maker", "it names what a call made that --skip leaves out"},
 };
 
-const char *replay_skip_text(enum replay_skip skip) { return skips[skip].text; }
-const char *replay_skip_name(enum replay_skip skip) { return skips[skip].name; }
+static const struct {
+    const char *name, *text;
+} wait_words[REPLAY_WAIT_REASONS] = {
+    [REPLAY_WAIT_MAKER] = {"maker", "it names what the other makes"},
+    [REPLAY_WAIT_USERS] = {"users", "it ends what the other names"},
+    [REPLAY_WAIT_MEMORY] = {"memory", "it makes memory, and the other freed some before"},
+    [REPLAY_WAIT_FENCE] = {"fence", "it names what the other moves, or waits for its fence"},
+    [REPLAY_WAIT_SHARE] = {"share", "it opens what the other shared"},
+    [REPLAY_WAIT_ADDRESSES] = {"addresses", "it takes GPU addresses that the other freed or bound"},
+};
+
+const char *replay_wait_text(enum replay_wait reason) { return wait_words[reason].text; }
+const char *replay_wait_name(enum replay_wait reason) { return wait_words[reason].name; }
+const char *replay_skip_text(enum replay_skip skip) { return skip_words[skip].text; }
+const char *replay_skip_name(enum replay_skip skip) { return skip_words[skip].name; }
 uint32_t replay_fence_place(const struct ga_row *row)
 {
     const struct ga_member *value = row && ga_row_is_d3dkmt(row) ? ga_row_member(row, "PagingFenceValue") : NULL;
@@ -844,6 +857,29 @@ static int add_call(struct pass *p)
         if (p->plan->refs[i].kind == REPLAY_NAME)
             p->plan->refs[i].scope = header->device;
     return result < 0 ? result : share_image(p);
+}
+
+/* Calls come in the order of their begin: for makers one pass is enough. */
+void replay_plan_spread_skips(const struct replay_plan *plan, uint8_t *skips, const bool *by_size)
+{
+    for (uint32_t c = 0; c < plan->call_count; c++) {
+        const struct replay_call *call = &plan->calls[c];
+        for (uint32_t r = call->refs; !skips[c] && r < call->refs + call->ref_count; r++) {
+            const struct replay_ref *ref = &plan->refs[r];
+            if (ref->object == REPLAY_NONE || ref->role == REPLAY_MAKES || ref->role == REPLAY_AGAIN)
+                continue;
+            uint8_t kind = plan->objects[ref->object].kind;
+            if (by_size && by_size[c] && kind != REPLAY_ALLOCATION && kind != REPLAY_RESOURCE)
+                continue; /* its allocations are what it is issued for: the D3DKMT device that they were in has no counterpart */
+            uint32_t maker = plan->objects[ref->object].maker;
+            if (maker != REPLAY_NONE && skips[maker])
+                skips[c] = REPLAY_SKIP_NO_MAKER;
+        }
+    }
+    for (uint32_t c = 0; c < plan->call_count; c++) /* what signals may come after what waits */
+        for (uint32_t i = 0; !skips[c] && i < plan->calls[c].signal_count; i++)
+            if (skips[plan->signals[plan->calls[c].signals + i]])
+                skips[c] = REPLAY_SKIP_NO_SIGNAL;
 }
 
 static int too_many_calls(uint64_t allowed, struct ga_error *error)

@@ -113,8 +113,25 @@ struct replay_memory {
     uint32_t skew; /* bytes past a page boundary */
 };
 
+/* Why a call waits for one of another lane. */
+enum replay_wait {
+    REPLAY_WAIT_MAKER,
+    REPLAY_WAIT_USERS,
+    REPLAY_WAIT_MEMORY,
+    REPLAY_WAIT_FENCE,
+    REPLAY_WAIT_SHARE,
+    REPLAY_WAIT_ADDRESSES,
+    REPLAY_WAIT_REASONS
+};
+/* For people ("it names what the other makes") and for JSON ("maker"). */
+const char *replay_wait_text(enum replay_wait reason);
+const char *replay_wait_name(enum replay_wait reason);
+
 struct replay_dependency {
-    uint32_t lane, sequence; /* wait until this call of that lane is done */
+    uint32_t sequence; /* wait until this call of that lane is done */
+    uint16_t lane;
+    uint8_t reason;    /* enum replay_wait: the first that was found */
+    uint8_t unused;    /* 0: an image has no bytes of chance */
 };
 
 struct replay_file {
@@ -206,6 +223,7 @@ struct replay_plan_options {
     enum replay_order order;
     struct replay_range range;
     bool skips[GA_ROW_COUNT + 1]; /* requests that are not issued, by row; the last entry: files' last closes */
+    const char *verb;   /* who says what was lost; null: replay */
     bool no_cache;      /* replay_plan_load: neither look for the plan in the user's cache folder nor keep it there */
 };
 
@@ -246,6 +264,9 @@ void replay_plan_populate(const struct replay_plan *plan);
 
 /* The fence value that the recording's paging call was given is where its structure has it: bytes into the image. */
 uint32_t replay_fence_place(const struct ga_row *row);
+/* Skips what cannot be issued because something else is not: calls whose object no issued call makes, and waits that no issued call
+   ends. skips: one a call, enum replay_skip; by_size: one a call, issued for the allocations that it names alone; or null. */
+void replay_plan_spread_skips(const struct replay_plan *plan, uint8_t *skips, const bool *by_size);
 /* Why a request is never issued; REPLAY_ISSUED: it is. */
 enum replay_skip replay_row_never(const struct ga_row *row);
 /* The event's name without its provider ("create_allocation"), or "close" for a file's last close. */

@@ -365,7 +365,7 @@ static void hash_options(unsigned char hash[16], const struct replay_plan_option
 
 void replay_cache_open(struct replay_cache *cache, const char *trace, const struct replay_plan_options *options)
 {
-    *cache = (struct replay_cache){.folder = options->no_cache ? -1 : open_cache()};
+    *cache = (struct replay_cache){.folder = options->no_cache ? -1 : open_cache(), .max_bytes = REPLAY_CACHE_BYTES};
     if (cache->folder < 0)
         return;
     hash_options(cache->key.options, options);
@@ -430,7 +430,7 @@ static bool note_kept(int folder, const char *name, struct kept *kept)
 }
 
 /* Removes the oldest until so many bytes are free for a new one, and what processes that are gone left behind. */
-static void make_room(int folder, uint64_t size)
+static void make_room(int folder, uint64_t size, uint64_t allowed)
 {
     struct dirent **entries;
     int count = scandirat(folder, ".", &entries, NULL, alphasort), kept_count = 0;
@@ -448,7 +448,7 @@ static void make_room(int folder, uint64_t size)
         qsort(kept, (size_t)kept_count, sizeof *kept, by_use);
     for (int i = 0; i < kept_count; i++) {
         bool unfinished = ends_in(kept[i].name, ".tmp");
-        if (unfinished ? kept[i].used.tv_sec + STALE_S < now : bytes > REPLAY_CACHE_BYTES) {
+        if (unfinished ? kept[i].used.tv_sec + STALE_S < now : bytes > allowed) {
             unlinkat(folder, kept[i].name, 0);
             bytes -= kept[i].size;
         }
@@ -468,12 +468,12 @@ void replay_cache_store(const struct replay_cache *cache, const char *trace, con
         debug("%s: it changed while it was read", trace);
         return;
     }
-    if (plan->mapping_size > REPLAY_CACHE_BYTES / 2 || fstatvfs(cache->folder, &disk) < 0 ||
+    if (plan->mapping_size > cache->max_bytes / 2 || fstatvfs(cache->folder, &disk) < 0 ||
         plan->mapping_size > (uint64_t)disk.f_bavail * disk.f_frsize / 2) {
         debug("a plan of %zu bytes is too large to be kept", plan->mapping_size);
         return;
     }
-    make_room(cache->folder, plan->mapping_size);
+    make_room(cache->folder, plan->mapping_size, cache->max_bytes);
     plan_name(name, &cache->key);
     int result = write_file(cache->folder, name, plan->mapping, plan->mapping_size);
     if (result < 0)

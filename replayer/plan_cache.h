@@ -12,6 +12,7 @@
 
 struct replay_cache {
     int folder;          /* descriptor; -1: there is none that can be used */
+    uint64_t max_bytes;  /* of all that is kept: REPLAY_CACHE_BYTES */
     unsigned char state[16]; /* of the trace's files: names, sizes, times */
     struct replay_plan_key key;
 };

@@ -49,11 +49,11 @@ static int on_sized(void *user, struct ga_life *life, uint64_t size_before, enum
     return 0;
 }
 
-static int check_loss(const struct ga_reader_totals *totals, bool accept_loss, struct ga_error *error)
+static int check_loss(const struct ga_reader_totals *totals, const char *verb, bool accept_loss, struct ga_error *error)
 {
     if (!ga_reader_lossy(totals))
         return 0;
-    fputs("gpualloc replay: ", stderr);
+    fprintf(stderr, "gpualloc %s: ", verb ? verb : "replay");
     ga_reader_print_loss(totals, stderr);
     if (accept_loss)
         return 0;
@@ -83,7 +83,7 @@ static int compile(struct replay_plan *plan, const char *trace, const struct rep
         ga_error_set(error, -result, "%s: %s", trace, refusal.text);
     *whole = result == 0 && !ga_reader_lossy(ga_reader_totals(load.reader));
     if (result == 0)
-        result = check_loss(ga_reader_totals(load.reader), accept_loss, error);
+        result = check_loss(ga_reader_totals(load.reader), options->verb, accept_loss, error);
     if (result == 0 && plan->call_count == 0)
         result = ga_error_set(error, ENOMSG, "%s: there is no call in it to replay", trace);
     ga_lives_destroy(load.lives);

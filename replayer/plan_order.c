@@ -58,17 +58,18 @@ static int by_time(const void *a, const void *b)
     return x->tie < y->tie ? -1 : x->tie > y->tie;
 }
 
-static int add_edge_unreduced(struct walk *w, uint32_t call, uint32_t on)
+static int add_edge_unreduced(struct walk *w, uint32_t call, uint32_t on, enum replay_wait reason)
 {
     const struct replay_call *other = &w->plan->calls[on];
     if (ga_array_room(&w->edges, &w->edge_room, w->edge_count + 1, sizeof *w->edges) < 0 || w->edge_count == INT32_MAX)
         return -ENOMEM;
-    w->edges[w->edge_count++] = (struct edge){call, {other->lane, other->sequence}};
+    w->edges[w->edge_count++] = (struct edge){
+        call, {.lane = (uint16_t)other->lane, .sequence = other->sequence, .reason = (uint8_t)reason}};
     return 0;
 }
 
 /* call waits for on, unless its lane has waited for that one or a later one of its lane. */
-int walk_add_edge(struct walk *w, uint32_t call, uint32_t on)
+int walk_add_edge(struct walk *w, uint32_t call, uint32_t on, enum replay_wait reason)
 {
     if (on == REPLAY_NONE)
         return 0;
@@ -79,7 +80,7 @@ int walk_add_edge(struct walk *w, uint32_t call, uint32_t on)
     if (*known > other->sequence)
         return 0;
     *known = other->sequence + 1;
-    return add_edge_unreduced(w, call, on);
+    return add_edge_unreduced(w, call, on, reason);
 }
 
 static int new_life(struct walk *w)
@@ -225,7 +226,7 @@ static int end_by_call(struct walk *w, uint32_t call, uint32_t object)
 {
     int result = 0;
     for (uint32_t u = w->lives[object].first_user; result == 0 && u != REPLAY_NONE; u = w->users[u].next)
-        result = walk_add_edge(w, call, w->users[u].call);
+        result = walk_add_edge(w, call, w->users[u].call, REPLAY_WAIT_USERS);
     if (w->plan->objects[object].kind == REPLAY_RANGE)
         walk_range_end(w, object, call);
     count_bytes(&w->plan->calls[call], end_object(w, object, call));
@@ -270,6 +271,11 @@ static int unknown(struct walk *w, struct replay_call *call, struct replay_ref *
     return 0;
 }
 
+static enum replay_wait reason_of(uint8_t kind)
+{
+    return replay_is_descriptor(kind) || kind == REPLAY_NAME || kind == REPLAY_SHARE ? REPLAY_WAIT_SHARE : REPLAY_WAIT_MAKER;
+}
+
 static int resolve_before(struct walk *w, uint32_t number, struct replay_ref *ref)
 {
     struct replay_call *call = &w->plan->calls[number];
@@ -278,7 +284,7 @@ static int resolve_before(struct walk *w, uint32_t number, struct replay_ref *re
         result = unknown(w, call, ref);
     if (result < 0 || ref->object == REPLAY_NONE || w->plan->objects[ref->object].stranger)
         return result;
-    result = walk_add_edge(w, number, w->plan->objects[ref->object].maker);
+    result = walk_add_edge(w, number, w->plan->objects[ref->object].maker, reason_of(ref->kind));
     if (result == 0)
         result = note_user(w, ref->object, number);
     if (result == 0 && ref->role == REPLAY_ENDS && !call->failed && w->lives[ref->object].opens) {
@@ -310,7 +316,7 @@ static int order_binding(struct walk *w, uint32_t number)
     uint32_t space = walk_named(w, call, REPLAY_VM);
     if (space == REPLAY_NONE)
         space = w->plan->files[call->file].object;
-    int result = walk_add_edge(w, number, w->lives[space].binding);
+    int result = walk_add_edge(w, number, w->lives[space].binding, REPLAY_WAIT_ADDRESSES);
     w->lives[space].binding = number;
     return result;
 }
@@ -325,7 +331,7 @@ static int begin_call(struct walk *w, uint32_t number)
     int result = 0;
     if (plan->memory_order == REPLAY_ORDER_MEMORY && replay_row(call) && replay_row(call)->effect.kind == GA_EFFECT_CREATE)
         for (uint32_t lane = 0; result == 0 && lane < plan->lane_count; lane++)
-            result = walk_add_edge(w, number, w->last_free[lane]);
+            result = walk_add_edge(w, number, w->last_free[lane], REPLAY_WAIT_MEMORY);
     if (!resolves(call))
         return result;
     for (int ranges = 0; ranges < 2; ranges++) /* whose addresses they are, the other objects say */
@@ -427,7 +433,7 @@ static int made(struct walk *w, uint32_t number, struct replay_ref *ref)
         uint32_t maker = plan->objects[ref->object].maker;
         int result = note_user(w, ref->object, number);
         bool before = maker < number && plan->calls[maker].end_ns <= call->begin_ns;
-        return result == 0 && before ? walk_add_edge(w, number, maker) : result;
+        return result == 0 && before ? walk_add_edge(w, number, maker, REPLAY_WAIT_MAKER) : result;
     }
     if (known)
         end_object(w, (uint32_t)*known, REPLAY_NONE);
@@ -497,7 +503,7 @@ static int find_last_uses(struct walk *w)
         plan->refs[last[o]].last = true;
         for (uint32_t u = w->lives[o].first_user; result == 0 && u != REPLAY_NONE; u = w->users[u].next)
             if (w->users[u].call < in_call[o] && w->users[u].lane != plan->calls[in_call[o]].lane)
-                result = add_edge_unreduced(w, in_call[o], w->users[u].call);
+                result = add_edge_unreduced(w, in_call[o], w->users[u].call, REPLAY_WAIT_USERS);
     }
     free(in_call);
     free(last);

@@ -86,7 +86,7 @@ int walk_range_find(struct walk *w, uint32_t number, const struct replay_ref *re
 {
     const struct range *range = range_of(w, &w->plan->calls[number], ref);
     if (range && range->ender != REPLAY_NONE)
-        return walk_add_edge(w, number, range->ender);
+        return walk_add_edge(w, number, range->ender, REPLAY_WAIT_ADDRESSES);
     *object = range ? range->object : REPLAY_NONE;
     return 0;
 }
@@ -113,7 +113,8 @@ int walk_range_add(struct walk *w, uint32_t number, struct replay_ref *ref)
     uint32_t space = space_of_call(w, call);
     uint64_t last = last_of(ref->recorded, call->bytes);
     for (struct range *older; (older = range_at(w, ref->scope, space, ref->recorded, last));) {
-        int result = older->ender != REPLAY_NONE && older->ender < number ? walk_add_edge(w, number, older->ender) : 0;
+        bool waits = older->ender != REPLAY_NONE && older->ender < number;
+        int result = waits ? walk_add_edge(w, number, older->ender, REPLAY_WAIT_ADDRESSES) : 0;
         tdelete(older, &w->ranges, by_place);
         free(older);
         if (result < 0)

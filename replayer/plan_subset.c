@@ -25,6 +25,7 @@ struct keep {
     uint32_t *stack, depth; /* calls that stay, whose needs are to be looked at */
     uint32_t *places;  /* [call]: how many calls of its lane stay before it */
     uint32_t *carried; /* [lane]: a lane's inherited waits: sequence + 1 */
+    uint8_t *reasons;  /* [lane]: of these */
 };
 
 static uint32_t first_at(const struct replay_plan *plan, uint64_t ns)
@@ -168,8 +169,10 @@ static void carry(struct keep *k, const struct replay_dependency *on)
     const struct replay_plan *plan = k->w->plan;
     uint32_t other = plan->order[plan->lanes[on->lane].first + on->sequence];
     uint32_t stays = k->places[other] + (k->calls[other] != REPLAY_NONE);
-    if (k->carried[on->lane] < stays)
-        k->carried[on->lane] = stays;
+    if (k->carried[on->lane] >= stays)
+        return;
+    k->carried[on->lane] = stays;
+    k->reasons[on->lane] = on->reason;
 }
 
 struct lists {
@@ -183,7 +186,8 @@ static void put_waits(struct keep *k, struct replay_call *call, struct lists *to
     call->dependencies = to->dependency_count;
     for (uint32_t l = 0; l < k->w->plan->lane_count; l++) {
         if (k->carried[l])
-            to->dependencies[to->dependency_count++] = (struct replay_dependency){k->lanes[l], k->carried[l] - 1};
+            to->dependencies[to->dependency_count++] = (struct replay_dependency){
+                .sequence = k->carried[l] - 1, .lane = (uint16_t)k->lanes[l], .reason = k->reasons[l]};
         k->carried[l] = 0;
     }
     call->dependency_count = to->dependency_count - call->dependencies;
@@ -452,8 +456,9 @@ int walk_subset_keep(struct walk *w)
     struct keep k = {.w = w, .calls = all_none(plan->call_count), .objects = all_none(plan->object_count),
                      .blobs = all_none(plan->blob_count), .memories = all_none(plan->memory_count), .lanes = all_none(plan->lane_count),
                      .stack = all_none(plan->call_count), .places = all_none(plan->call_count),
-                     .carried = calloc(plan->lane_count + 1u, sizeof *k.carried)};
-    int result = k.calls && k.objects && k.blobs && k.memories && k.lanes && k.stack && k.places && k.carried ? 0 : -ENOMEM;
+                     .carried = calloc(plan->lane_count + 1u, sizeof *k.carried), .reasons = calloc(plan->lane_count + 1u, 1)};
+    bool has_all = k.calls && k.objects && k.blobs && k.memories && k.lanes && k.stack && k.places && k.carried && k.reasons;
+    int result = has_all ? 0 : -ENOMEM;
     if (result == 0) {
         choose_calls(&k);
         result = renumber(&k);
@@ -466,5 +471,6 @@ int walk_subset_keep(struct walk *w)
     free(k.stack);
     free(k.places);
     free(k.carried);
+    free(k.reasons);
     return result;
 }

@@ -50,7 +50,7 @@ static int await(struct walk *w, uint32_t number, uint32_t object)
             continue;
         result = ga_map_set(&w->awaited, lanes, paging->queue, on->sequence + 1ull);
         if (result == 0)
-            result = walk_add_edge(w, number, paging->call);
+            result = walk_add_edge(w, number, paging->call, REPLAY_WAIT_FENCE);
         if (result == 0)
             result = add_pair(&w->fences, &w->fence_room, &w->fence_count, number, paging->call);
     }
@@ -254,7 +254,7 @@ static int wait_for_one(struct walk *w, uint32_t number, uint32_t wait, uint32_t
     uint32_t by = signal_for(w, memory, value, number);
     if (by != REPLAY_NONE && of_paging) {
         take_from_paging(w, &w->plan->calls[number], place, by);
-        int result = walk_add_edge(w, number, by < number ? by : REPLAY_NONE);
+        int result = walk_add_edge(w, number, by < number ? by : REPLAY_NONE, REPLAY_WAIT_FENCE);
         if (result < 0)
             return result;
     }

@@ -92,7 +92,7 @@ struct walk {
 };
 
 /* call waits for on, which began earlier; REPLAY_NONE is nothing. 0 or -ENOMEM, as all here. */
-int walk_add_edge(struct walk *walk, uint32_t call, uint32_t on);
+int walk_add_edge(struct walk *walk, uint32_t call, uint32_t on, enum replay_wait reason);
 /* The object of that kind that a call names or has made; REPLAY_NONE when none. */
 uint32_t walk_named(const struct walk *walk, const struct replay_call *call, enum replay_object_kind kind);
 /* A new object for what a reference makes. */

@@ -142,7 +142,7 @@ static struct json_object *moves_of(const struct replay_binding *binding)
 }
 
 /* What issued creates need of each class of memory. */
-static struct json_object *memory_of(const struct replay_binding *binding)
+struct json_object *replay_json_memory(const struct replay_binding *binding)
 {
     struct json_object *all = json_object_new_array();
     for (int place = 0; place < REPLAY_PLACES; place++) {
@@ -160,7 +160,7 @@ static struct json_object *memory_of(const struct replay_binding *binding)
     return all;
 }
 
-static struct json_object *limits_of(const struct replay_binding *binding)
+struct json_object *replay_json_limits(const struct replay_binding *binding)
 {
     struct json_object *limits = json_object_new_array();
     for (uint32_t l = 0; l < binding->limit_count; l++)
@@ -333,8 +333,8 @@ static struct json_object *report_object(const struct replay_report *report)
     add_text(root, "mode", replay_mode_name(session->binding.mode));
     add_text(root, "placement", replay_mode_placement(session->binding.mode));
     json_object_object_add(root, "places", moves_of(&session->binding));
-    json_object_object_add(root, "memory", memory_of(&session->binding));
-    json_object_object_add(root, "limits", limits_of(&session->binding));
+    json_object_object_add(root, "memory", replay_json_memory(&session->binding));
+    json_object_object_add(root, "limits", replay_json_limits(&session->binding));
     add_text(root, "speed", report->speed);
     add_text(root, "populate", replay_populated_name(report->statistics, session->populate));
     add_text(root, "populate_asked", replay_populate_name(session->populate));

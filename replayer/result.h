@@ -34,6 +34,10 @@ double replay_report_fidelity(const struct replay_report *report);
 int replay_result_write(const struct replay_report *report, const char *path, struct ga_error *error);
 /* What issued creates need of each class of memory, and what the device has: a line each. */
 void replay_print_memory(const struct replay_binding *binding, FILE *out);
+/* The same in JSON, and what the device cannot hold. */
+struct json_object;
+struct json_object *replay_json_memory(const struct replay_binding *binding);
+struct json_object *replay_json_limits(const struct replay_binding *binding);
 /* A table for people. */
 void replay_result_print(const struct replay_report *report, FILE *out);
 

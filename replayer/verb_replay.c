@@ -15,6 +15,7 @@
 #include "launch/launch.h"
 #include "replayer/devices.h"
 #include "replayer/issue_log.h"
+#include "replayer/plan_outline.h"
 #include "replayer/result.h"
 #include "replayer/settle.h"
 #include "replayer/verbs.h"
@@ -142,24 +143,17 @@ static void progress_end(void)
         fputs("\r\033[K", stderr);
 }
 
-/* What would be issued, without a device's answer: counts by reason. */
-static void print_dry_run(const struct replay_session *session)
+/* What 'gpualloc plan' says. */
+static int dry_run(const struct replay_session *session, const char *trace, struct ga_error *error)
 {
-    const struct replay_plan *plan = session->plan;
-    uint64_t counts[REPLAY_SKIPS] = {0}, translated = 0;
-    for (uint32_t c = 0; c < plan->call_count; c++) {
-        counts[session->binding.skips[c]]++;
-        translated += session->binding.translated[c] && !session->binding.skips[c];
-    }
-    printf("%s calls of %s threads would be issued on backend %s (%s), %s of them translated\n",
-           ga_count(counts[REPLAY_ISSUED]).text, ga_count(plan->lane_count).text, session->backend->name,
-           replay_mode_name(session->binding.mode), ga_count(translated).text);
-    for (int skip = 1; skip < REPLAY_SKIPS; skip++)
-        if (counts[skip])
-            printf("  skipped %s: %s\n", ga_count(counts[skip]).text, replay_skip_text((enum replay_skip)skip));
-    printf("%s objects, %s waits between threads, at most %s alive at once in the recording\n", ga_count(plan->object_count).text,
-           ga_count(plan->dependency_count).text, ga_bytes(plan->peak_bytes).text);
-    replay_print_memory(&session->binding, stdout);
+    static struct replay_outline outline;
+    int result = replay_outline_init(&outline, trace, session->plan, session, 0, error);
+    if (result == 0 && asked.json)
+        result = replay_outline_write(&outline, asked.json, error);
+    if (result == 0 && !(asked.json && strcmp(asked.json, "-") == 0))
+        replay_outline_print(&outline, stdout);
+    replay_outline_release(&outline);
+    return result;
 }
 
 /* A replay that issues nothing measured nothing: the commonest reason is said. */
@@ -297,10 +291,8 @@ static int replay_on(struct replay *replay, const char *trace, struct ga_error *
     int result = check_any(session, error);
     for (uint32_t l = 0; l < session->binding.limit_count; l++)
         fprintf(stderr, "gpualloc replay: note: %s\n", session->binding.limits[l]);
-    if (result == 0 && asked.dry_run) {
-        print_dry_run(session);
-        return 0;
-    }
+    if (result == 0 && asked.dry_run)
+        return dry_run(session, trace, error);
     if (result == 0)
         result = check_files(replay, error);
     if (result < 0)

@@ -4,6 +4,6 @@
 
 #include "base/verb.h"
 
-extern const struct ga_verb verb_replay, verb_compare, verb_bench, verb_devices;
+extern const struct ga_verb verb_plan, verb_replay, verb_compare, verb_bench, verb_devices;
 
 #endif

@@ -15,7 +15,7 @@
 
 struct settings {
     uint64_t calls, processes, threads, cpus, elements, private_data, distinct, live, leak, seed, gap, packet, compact;
-    uint64_t lose_calls, lose_elements, lose_blobs, discard, inversions, cut;
+    uint64_t lose_calls, lose_elements, lose_blobs, discard, inversions, cut, cross;
 };
 
 static struct settings settings = {
@@ -52,6 +52,7 @@ static const struct {
     {"lose-elements", "elements left out", &settings.lose_elements},
     {"lose-blobs", "contents of private data left out", &settings.lose_blobs},
     {"discard", "events that the packets say were discarded", &settings.discard},
+    {"cross", "1: threads destroy each other's objects", &settings.cross},
     {"inversions", "destroys told after the create that reuses their handle", &settings.inversions},
     {"cut", "bytes cut off the first stream's end", &settings.cut},
 };
@@ -317,11 +318,19 @@ static void create(struct world *world, struct thread *thread)
     is_drm() ? drm_create(world, thread) : d3dkmt_create(world, thread);
 }
 
+/* Whose object a thread destroys: its own, or with cross any of its process that has one. */
+static struct thread *owner_for(struct world *world, struct thread *thread)
+{
+    struct thread *owner = thread - thread->ordinal + (settings.cross ? random_below(world, settings.threads) : thread->ordinal);
+    return owner->object_count ? owner : thread;
+}
+
 static void destroy(struct world *world, struct thread *thread)
 {
-    size_t at = random_below(world, thread->object_count);
-    struct object object = thread->objects[at];
-    thread->objects[at] = thread->objects[--thread->object_count];
+    struct thread *owner = owner_for(world, thread);
+    size_t at = random_below(world, owner->object_count);
+    struct object object = owner->objects[at];
+    owner->objects[at] = owner->objects[--owner->object_count];
     is_drm() ? drm_destroy(world, thread, &object) : d3dkmt_destroy(world, thread, &object);
 }
 
