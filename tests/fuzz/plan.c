@@ -187,6 +187,38 @@ static void check_call(const struct replay_plan *plan, uint32_t c)
     }
 }
 
+/* Half of the plans are of a part of the calls, and an eighth leave a kind out. */
+static void ask_part(struct replay_plan_options *options, struct input *input)
+{
+    uint64_t from = take(input), to = take(input), kind = take(input);
+    if (from % 2)
+        options->range = (struct replay_range){from % 4 == 1 ? REPLAY_RANGE_CALLS : REPLAY_RANGE_TIMES, from % 64,
+                                               to % 4 ? from % 64 + to : UINT64_MAX};
+    for (int row = 0; kind % 8 == 1 && row <= GA_ROW_COUNT; row++)
+        options->skips[row] = replay_class_of(row < GA_ROW_COUNT ? &ga_rows[row] : NULL) == kind / 8 % REPLAY_CLASSES;
+}
+
+static void check_parts(const struct replay_plan *plan)
+{
+    uint32_t calls = 0, prologue = 0;
+    for (uint32_t l = 0; l < plan->lane_count; l++) {
+        must(plan->lanes[l].first == calls, "lanes that do not follow one another");
+        calls += plan->lanes[l].count;
+        prologue += plan->lanes[l].prologue;
+        for (uint32_t i = 0; i < plan->lanes[l].count; i++)
+            must((plan->order[plan->lanes[l].first + i] < plan->prologue) == (i < plan->lanes[l].prologue), "no call of the prologue");
+    }
+    must(calls == plan->call_count && prologue == plan->prologue, "calls in no lane");
+    for (uint32_t o = 0; o < plan->object_count; o++) {
+        const struct replay_object *object = &plan->objects[o];
+        must(object->maker == REPLAY_NONE || object->maker < plan->call_count, "made by no call");
+        must(object->owner == REPLAY_NONE || object->owner < plan->object_count, "owned by nothing");
+        must(object->memory < plan->object_count, "of no memory");
+    }
+    for (uint32_t f = 0; f < plan->file_count; f++)
+        must(plan->files[f].object == REPLAY_NONE || plan->files[f].object < plan->object_count, "a file that is no object");
+}
+
 static void make_ready(const struct replay_plan *plan)
 {
     struct replay_requests requests = {0};
@@ -208,7 +240,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input input = {data, size};
     struct replay_plan plan;
-    struct replay_plan_options options = {.max_calls = CALLS, .order = take(&input) % 2 ? REPLAY_ORDER_MEMORY : REPLAY_ORDER_RESOURCE};
+    uint8_t asked = take(&input);
+    struct replay_plan_options options = {.max_calls = CALLS, .order = asked % 2 ? REPLAY_ORDER_MEMORY : REPLAY_ORDER_RESOURCE};
+    if (asked >= 128)
+        ask_part(&options, &input);
     uint64_t clock = 1;
     must(replay_plan_begin(&plan, &options) == 0, "no memory");
     for (int i = 0; i < CALLS && input.size; i++)
@@ -219,6 +254,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (replay_plan_finish(&plan, NULL) == 0) {
         for (uint32_t c = 0; c < plan.call_count; c++)
             check_call(&plan, c);
+        check_parts(&plan);
         make_ready(&plan);
     }
     replay_plan_release(&plan);
