@@ -70,8 +70,12 @@ static void judge(struct replay_outline *s, uint64_t max_bytes)
                  ga_bytes(s->plan->peak_bytes).text, ga_bytes(max_bytes).text);
     else if (!s->skips[REPLAY_ISSUED])
         snprintf(s->obstacle, sizeof s->obstacle, "none of its calls can be issued; most: %s", replay_skip_text(commonest(s)));
-    else if (binding->limit_count)
-        snprintf(s->obstacle, sizeof s->obstacle, "%s", binding->limits[0]);
+    for (int place = 0; !*s->obstacle && place < REPLAY_PLACES; place++) {
+        const struct replay_memory_use *use = &binding->memory[place];
+        if (use->known && use->peak_bytes > use->device_bytes)
+            snprintf(s->obstacle, sizeof s->obstacle, "needs %s of %s memory, the device has %s", ga_bytes(use->peak_bytes).text,
+                     replay_place_name((enum replay_place)place), ga_bytes(use->device_bytes).text);
+    }
 }
 
 int replay_outline_init(struct replay_outline *s, const char *trace, const struct replay_plan *plan,

@@ -89,7 +89,7 @@ static void print_verdict(const struct replay_outline *s, FILE *out)
                 ga_count(s->plan->call_count).text, ga_count(s->translated).text);
     replay_print_memory(&session->binding, out);
     for (uint32_t l = 0; l < session->binding.limit_count; l++)
-        fprintf(out, "  %s\n", session->binding.limits[l]);
+        fprintf(out, "  note: %s\n", session->binding.limits[l]);
 }
 
 void replay_outline_print(const struct replay_outline *s, FILE *out)

@@ -61,7 +61,15 @@ export GPUALLOC_FAKE_DRM_INTEGRATED=1
 note 'the recording has up to 1.06 MiB of local memory, and /dev/dri/card1 has none' $fake gpualloc replay i915
 note '/dev/dri/renderD129 cannot be asked for local memory: 1 create there goes to system memory' \
     $fake gpualloc replay amdgpu --device "$(render 1)"
+expect_status 1 $fake gpualloc plan i915 --device /dev/dri/card1
+expect_stdout 'would not run: needs 1.06 MiB of local memory, the device has 0 B'
 unset GPUALLOC_FAKE_DRM_INTEGRATED
+expect_status 0 $fake gpualloc plan i915 --device /dev/dri/card1
+expect_stdout 'would run'
+expect_status 0 $fake gpualloc plan i915 --device /dev/dri/card1 --json
+python3 -c 'import json, sys
+d = json.load(sys.stdin)["device"]
+assert d["would_run"] and d["memory"][0]["device_bytes"] == 64 << 20, d' <"$stdout" || fail "the plan's device"
 note '/dev/dri/renderD133 cannot be asked for local memory: 1 create there goes to coherent memory' \
     $fake gpualloc replay nouveau --device "$(render 5)"
 # blobs: a host that takes none
