@@ -228,12 +228,43 @@ static void what_does_not_fit_is_said(void **state)
     replay_plan_release(&plan);
 }
 
+/* A program's own memory is the replay's: as much of it, at the same offset in a page, and never the recorded address. */
+static void own_memory_is_supplied(void **state)
+{
+    (void)state;
+    enum { SIZE = 3 * 4096 };
+    const uint64_t recorded = 0x123456789000;
+    struct replay_plan plan;
+    struct replay_requests requests;
+    begin(&plan);
+    struct ga_drm_amdgpu_gem_userptr amdgpu = {.header = header_of((struct when){0, 10, 20}), .addr = recorded, .size = SIZE,
+                                           .handle = 1};
+    struct ga_drm_radeon_gem_userptr radeon = {.header = header_of((struct when){0, 30, 40}), .addr = recorded, .size = SIZE,
+                                           .handle = 2};
+    struct ga_drm_i915_gem_userptr i915 = {.header = header_of((struct when){0, 50, 60}), .user_ptr = recorded, .user_size = SIZE,
+                                           .handle = 3};
+    add_row(&plan, GA_ROW_drm_amdgpu_gem_userptr, &amdgpu.header, &amdgpu, NULL, 0, NULL);
+    add_row(&plan, GA_ROW_drm_radeon_gem_userptr, &radeon.header, &radeon, NULL, 0, NULL);
+    add_row(&plan, GA_ROW_drm_i915_gem_userptr, &i915.header, &i915, NULL, 0, NULL);
+    finish(&plan, &requests);
+    for (uint32_t c = 0; c < 3; c++) {
+        uint64_t address;
+        assert_int_equal(replay_requests_prepare(&requests, 0, &plan.calls[c]), REPLAY_ISSUED);
+        memcpy(&address, requests.scratch[0], sizeof address); /* the first member of each */
+        assert_true(address && address != recorded && address % 4096 == 0);
+        memset((void *)(uintptr_t)address, 1, SIZE);
+    }
+    replay_requests_release(&requests);
+    replay_plan_release(&plan);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(contexts_are_numbered_anew), cmocka_unit_test(bindings_of_threads_keep_their_order),
         cmocka_unit_test(waits_have_an_end),          cmocka_unit_test(amdgpu_places_are_read),
         cmocka_unit_test(what_is_said_is_understood), cmocka_unit_test(what_does_not_fit_is_said),
+        cmocka_unit_test(own_memory_is_supplied),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
