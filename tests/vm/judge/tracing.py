@@ -32,8 +32,13 @@ def issued(calls):
 
 
 def without_own_questions(calls):
-    """Those of a replay's recording that it does not ask for itself before it begins: how much memory the card has."""
-    return [call for call in calls if call["request"] != "RADEON_GEM_INFO"]
+    """Those of a replay's recording that it does not ask for itself before it begins: how much memory the card has, and, on a file of
+    its own, what virtio_gpu's host takes."""
+    files = {}
+    for call in calls:
+        files.setdefault((call["process"], call.get("file")), []).append(call["request"])
+    own = [file for file, requests in files.items() if requests == ["VIRTGPU_GETPARAM"] * 3][:1]
+    return [call for call in calls if call["request"] != "RADEON_GEM_INFO" and (call["process"], call.get("file")) not in own]
 
 
 def without_waits(calls):
