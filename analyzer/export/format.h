@@ -28,6 +28,8 @@ struct export_format {
     int (*after)(struct export *export, const struct ga_call *call);
     int (*end)(struct export *export, const struct ga_reader_totals *totals);
     void (*release)(struct export *export);
+    /* After the last pass: what is to be said on standard error. Optional. */
+    void (*done)(const struct export *export);
 };
 
 extern const struct export_format export_perfetto, export_jsonl, export_folded, export_svg;

@@ -160,10 +160,15 @@ static int on_end(struct export *export, const struct ga_reader_totals *totals)
         if (bytes)
             fprintf(export->file, "%" PRIu64 "\n", bytes);
     }
+    return 0;
+}
+
+static void on_done(const struct export *export)
+{
+    const struct stacks *stacks = export->state;
     if (stacks->unknown)
         fprintf(stderr, "gpualloc export: not in it, for their size is unknown: %s allocation%s\n", ga_count(stacks->unknown).text,
                 stacks->unknown == 1 ? "" : "s");
-    return 0;
 }
 
 static void on_release(struct export *export)
@@ -177,5 +182,6 @@ const struct export_format export_folded = {
     .born = on_born,
     .died = on_died,
     .end = on_end,
+    .done = on_done,
     .release = on_release,
 };

@@ -102,6 +102,8 @@ static int export_trace(struct run *run, struct ga_error *error)
         *error = damage;
     if (result < 0 && result != -EIO)
         return result;
+    if (run->format->done)
+        run->format->done(&run->export);
     int written = outfile_commit(&run->out, result ? NULL : error);
     return result ? result : written;
 }

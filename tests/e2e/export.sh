@@ -14,7 +14,8 @@ agree() { # TRACE
     for form in perfetto jsonl folded svg; do
         gpualloc export --format $form -o "$1.$form" "$1" 2>export.err || fail "$1 as $form: $(cat export.err)"
     done
-    gpualloc export --format folded --bytes made "$1" >made.folded 2>/dev/null
+    gpualloc export --format folded --bytes made "$1" >made.folded 2>export.err
+    [ "$(grep -c 'size is unknown' export.err)" -le 1 ] || fail "$1: said in each pass: $(cat export.err)"
     python3 "$SOURCE/tests/e2e/perfetto-check.py" "$1.perfetto" list.jsonl report.json || fail "$1: Perfetto's form"
     if command -v protoc >/dev/null; then
         protoc --decode=perfetto.protos.Trace --proto_path="$SOURCE/analyzer/export" perfetto.proto <"$1.perfetto" >decoded ||
