@@ -1,7 +1,7 @@
 /*
  * Plans from any calls: rows, members, lists and private data as the input says, few handles and times, so that generations and
  * threads meet in every order. Whatever comes: places lie in images, objects exist, a call waits only for earlier ones, and the
- * calls can be made ready in the order of their begin.
+ * calls can be made ready in the order of their begin. A model of memory takes them too, and never holds more than it has.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "replayer/requests.h"
+#include "replayer/sim/model.h"
 
 enum { CALLS = 200, LIST = 8, ELEMENTS = 4 };
 
@@ -235,11 +236,26 @@ static void make_ready(const struct replay_plan *plan)
     replay_requests_release(&requests);
 }
 
+static void model(const struct replay_plan *plan, uint8_t how)
+{
+    struct sim_script script;
+    struct sim_options options = {.vram = SIM_PAGE << how % 16, .gtt = how / 16 % 2 ? SIM_PAGE << how % 7 : 0,
+                                  .allocator = how / 32 % 2 ? SIM_MM : SIM_BUDDY, .costs = sim_costs_usual};
+    struct sim_outcome outcome;
+    if (sim_script_build(&script, plan, NULL) == 0 && sim_run(&script, &options, &outcome, NULL) == 0) {
+        must(outcome.peak[SIM_VRAM] <= options.vram, "more device memory in use than there is");
+        must(!options.gtt || outcome.peak[SIM_GTT] <= options.gtt, "more system memory in use than there is");
+        must(!sim_sufficed(&outcome) || outcome.peak[SIM_VRAM] == script.local_peak, "all fitted, and yet not all was there");
+    }
+    sim_script_release(&script);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input input = {data, size};
     struct replay_plan plan;
+    uint8_t how = size ? data[size - 1] : 0;
     uint8_t asked = take(&input);
     struct replay_plan_options options = {.max_calls = CALLS, .order = asked % 2 ? REPLAY_ORDER_MEMORY : REPLAY_ORDER_RESOURCE};
     if (asked >= 128)
@@ -256,6 +272,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             check_call(&plan, c);
         check_parts(&plan);
         make_ready(&plan);
+        model(&plan, how);
     }
     replay_plan_release(&plan);
     return 0;
