@@ -22,6 +22,7 @@ struct analysis_set {
     int (*blob)(void *user, uint64_t hash, const void **data, uint32_t *size);
     void *blob_user;
     struct ga_learnt *learnt;
+    bool learning; /* the set tells learnt; once it did, the analyses are told no more: there will be another pass */
     struct analysis_source source;
     struct surface_names names;
     struct analysis_findings findings;
@@ -60,6 +61,12 @@ const struct analysis *const *analysis_table(void)
         return 0;                                                                                                           \
     } while (0)
 
+/* Whether the figures will not be used: see analysis_set_create_learning. */
+static bool is_void(const struct analysis_set *set)
+{
+    return set->learning && ga_learnt_count(set->learnt);
+}
+
 static int tell_born(struct analysis_set *set, const struct ga_life *life, const struct ga_call *call)
 {
     EACH(set, born, life, call);
@@ -68,6 +75,8 @@ static int tell_born(struct analysis_set *set, const struct ga_life *life, const
 static int born(void *user, struct ga_life *life, const struct ga_call *call)
 {
     struct analysis_set *set = user;
+    if (is_void(set))
+        return 0;
     return set->place == BEFORE ? ga_map_set(&set->living, life->id, 0, (uintptr_t)life) : tell_born(set, life, call);
 }
 
@@ -79,6 +88,8 @@ static int tell_died(struct analysis_set *set, const struct ga_life *life, enum 
 static int died(void *user, struct ga_life *life, enum ga_life_end how, const struct ga_call *call)
 {
     struct analysis_set *set = user;
+    if (is_void(set))
+        return 0;
     if (set->place != BEFORE)
         return tell_died(set, life, how, call);
     ga_map_erase(&set->living, life->id, 0);
@@ -93,7 +104,7 @@ static int tell_used(struct analysis_set *set, const struct ga_life *life, const
 static int used(void *user, struct ga_life *life, const struct ga_call *call)
 {
     struct analysis_set *set = user;
-    return set->place == WITHIN ? tell_used(set, life, call) : 0;
+    return set->place == WITHIN && !is_void(set) ? tell_used(set, life, call) : 0;
 }
 
 static int tell_stranger(struct analysis_set *set, const struct ga_call *call, uint32_t handle)
@@ -113,18 +124,32 @@ static int blob(void *user, uint64_t hash, const void **data, uint32_t *size)
     return set->blob ? set->blob(set->blob_user, hash, data, size) : -ENOENT;
 }
 
+static int sized(void *user, struct ga_life *life, uint64_t size_before, enum ga_size_origin origin_before)
+{
+    struct analysis_set *set = user;
+    return ga_learnt_sized(set->learnt, life, size_before, origin_before);
+}
+
+static int named(void *user, struct ga_life *life, const char *name)
+{
+    struct analysis_set *set = user;
+    return ga_learnt_named(set->learnt, life, name);
+}
+
 static int known(void *user, uint64_t id, struct ga_known *out)
 {
     struct analysis_set *set = user;
     return ga_learnt_known(set->learnt, id, out);
 }
 
-int analysis_set_create(struct analysis_set **out, const struct analysis *const *analyses, size_t count,
-                        int (*blob_of)(void *user, uint64_t hash, const void **data, uint32_t *size), void *blob_user,
-                        struct ga_learnt *learnt)
+static int create(struct analysis_set **out, const struct analysis *const *analyses, size_t count,
+                  int (*blob_of)(void *user, uint64_t hash, const void **data, uint32_t *size), void *blob_user,
+                  struct ga_learnt *learnt, bool learning)
 {
-    static const struct ga_lives_ops ops = {
+    static const struct ga_lives_ops informed = {
         .born = born, .died = died, .used = used, .stranger = stranger, .known = known, .blob = blob};
+    static const struct ga_lives_ops learns = {
+        .born = born, .died = died, .used = used, .stranger = stranger, .sized = sized, .named = named, .blob = blob};
     struct analysis_set *set = calloc(1, sizeof *set + count * sizeof *set->states);
     if (!set)
         return -ENOMEM;
@@ -132,8 +157,9 @@ int analysis_set_create(struct analysis_set **out, const struct analysis *const 
     set->blob = blob_of;
     set->blob_user = blob_user;
     set->learnt = learnt;
+    set->learning = learning;
     set->place = WITHIN;
-    int result = ga_lives_create(&set->lives, &ops, set);
+    int result = ga_lives_create(&set->lives, learning ? &learns : &informed, set);
     set->source = (struct analysis_source){set->lives, &set->names, blob, set, INT64_MIN, INT64_MAX};
     while (result >= 0 && set->count < count) {
         set->states[set->count] = calloc(1, analyses[set->count]->state_size);
@@ -198,7 +224,7 @@ static int range_begins(struct analysis_set *set)
         return -ENOMEM;
     qsort(lives, count, sizeof *lives, by_id);
     set->place = WITHIN;
-    for (size_t i = 0; i < count && !result; i++)
+    for (size_t i = 0; i < count && !result && !is_void(set); i++)
         result = tell_born(set, lives[i], NULL);
     free(lives);
     return result ? result : tell_range_begins(set);
@@ -217,6 +243,20 @@ static int move_to(struct analysis_set *set, int64_t ns)
     return 0;
 }
 
+int analysis_set_create(struct analysis_set **set, const struct analysis *const *analyses, size_t count,
+                        int (*blob_of)(void *user, uint64_t hash, const void **data, uint32_t *size), void *blob_user,
+                        struct ga_learnt *learnt)
+{
+    return create(set, analyses, count, blob_of, blob_user, learnt, false);
+}
+
+int analysis_set_create_learning(struct analysis_set **set, const struct analysis *const *analyses, size_t count,
+                                 int (*blob_of)(void *user, uint64_t hash, const void **data, uint32_t *size), void *blob_user,
+                                 struct ga_learnt *learnt)
+{
+    return create(set, analyses, count, blob_of, blob_user, learnt, true);
+}
+
 static int tell_call(struct analysis_set *set, const struct ga_call *call)
 {
     EACH(set, call, call);
@@ -227,7 +267,7 @@ int analysis_set_call(struct analysis_set *set, const struct ga_call *call)
     int result = move_to(set, call->end_ns);
     if (!result && set->place != AFTER)
         result = ga_lives_call(set->lives, call);
-    return result < 0 || set->place != WITHIN ? result : tell_call(set, call);
+    return result < 0 || set->place != WITHIN || is_void(set) ? result : tell_call(set, call);
 }
 
 static int tell_event(struct analysis_set *set, const struct ga_row *row, const void *record, int64_t ns)
@@ -243,7 +283,7 @@ int analysis_set_event(struct analysis_set *set, const struct ga_row *row, const
         result = ga_lives_event(set->lives, row, record, ns);
     if (!result)
         result = surface_names_event(&set->names, row, record);
-    return result < 0 || set->place == AFTER ? result : tell_event(set, row, record, ns);
+    return result < 0 || set->place == AFTER || is_void(set) ? result : tell_event(set, row, record, ns);
 }
 
 static int tell_finish(struct analysis_set *set, const struct analysis_trace *trace)

@@ -91,6 +91,11 @@ struct analysis_set;
 int analysis_set_create(struct analysis_set **set, const struct analysis *const *analyses, size_t count,
                         int (*blob)(void *user, uint64_t hash, const void **data, uint32_t *size), void *blob_user,
                         struct ga_learnt *learnt);
+/* The same for a first pass: nothing is known, and the set tells learnt what is learnt after births. Once ga_learnt_count is not 0 the
+   figures are not to be used: make another set and feed it once more. */
+int analysis_set_create_learning(struct analysis_set **set, const struct analysis *const *analyses, size_t count,
+                                 int (*blob)(void *user, uint64_t hash, const void **data, uint32_t *size), void *blob_user,
+                                 struct ga_learnt *learnt);
 /* Before the first event: analyses what happened from from_ns to to_ns (epoch, exclusive; INT64_MIN and INT64_MAX: no limit), by the
    end of a call. What was made before it and lives on is told as born at its beginning (then range_begins); what lives at its end is as
    alive at the end of the trace. */

@@ -25,9 +25,11 @@ static struct group *group_new(struct groups *groups, struct group_key key)
 
 static struct group *group_get(struct groups *groups, struct group_key key)
 {
+    if (groups->last && groups->last->key.a == key.a && groups->last->key.b == key.b && !groups->last->others)
+        return groups->last;
     uint64_t *place = ga_map_get(&groups->index, key.a, key.b);
     if (place)
-        return (struct group *)(uintptr_t)*place;
+        return groups->last = (struct group *)(uintptr_t)*place;
     if (groups->others)
         return groups->others;
     struct group *group = group_new(groups, key);

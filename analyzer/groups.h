@@ -39,14 +39,14 @@ struct group {
 };
 
 /* Surfaces are named by addresses, which a program can use up without end: beyond this many keys the rest is one group. */
-enum { GROUPS_MAX = 1 << 18 };
+enum { GROUPS_MAX = 1 << 14 };
 
 /* Of zeros: empty. */
 struct groups {
     struct ga_map index; /* key to struct group */
     struct group **list;
     size_t count, room;
-    struct group *others;
+    struct group *others, *last; /* last: the one asked for before, often asked for again */
 };
 
 /* An analysis calls these from its own born and died, with the keys of the life and of its memory's maker. */

@@ -40,12 +40,15 @@ int owners_call(void *user, const struct ga_call *call)
     struct owners *owners = user;
     const struct ga_call_header *header = call->header;
     struct group_key key = key_of(owners, header->process, header->thread);
-    uint64_t *place = ga_map_get(&owners->index, key.a, key.b);
-    if (!place && owners->count >= GROUPS_MAX)
+    bool again = owners->count && owners->list[owners->last].key.a == key.a && owners->list[owners->last].key.b == key.b;
+    uint64_t *place = again ? NULL : ga_map_get(&owners->index, key.a, key.b);
+    if (!again && !place && owners->count >= GROUPS_MAX)
         return 0;
-    if (!place && owner_new(owners, key, header) < 0)
+    if (!again && !place && owner_new(owners, key, header) < 0)
         return -ENOMEM;
-    struct owner *owner = &owners->list[place ? *place - 1 : owners->count - 1];
+    if (!again)
+        owners->last = place ? *place - 1 : owners->count - 1;
+    struct owner *owner = &owners->list[owners->last];
     owner->calls++;
     owner->failed += call->failed;
     owner->time_ns += header->end > header->begin ? header->end - header->begin : 0;

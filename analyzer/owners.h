@@ -16,7 +16,7 @@ struct owners {
         uint64_t calls, failed, time_ns;
         uint32_t pid, tid;
     } * list;
-    size_t count, room;
+    size_t count, room, last; /* last: the one asked for before, often asked for again */
 };
 
 int owners_start_threads(void *user, const struct analysis_source *source);

@@ -16,16 +16,14 @@ static int on_call(void *user, const struct ga_call *call)
 {
     struct analysis_run *run = user;
     set_range(run);
-    int result = run->learning ? ga_learnt_call(run->learnt, call) : 0;
-    return result < 0 ? result : analysis_set_call(run->set, call);
+    return analysis_set_call(run->set, call);
 }
 
 static int on_event(void *user, const struct ga_row *row, const void *record, int64_t ns)
 {
     struct analysis_run *run = user;
     set_range(run);
-    int result = run->learning ? ga_learnt_event(run->learnt, row, record, ns) : 0;
-    return result < 0 ? result : analysis_set_event(run->set, row, record, ns);
+    return analysis_set_event(run->set, row, record, ns);
 }
 
 static int on_blob(void *user, uint64_t hash, const void **data, uint32_t *size)
@@ -51,7 +49,8 @@ static int pass(struct analysis_run *run, const char *path, const struct analysi
     int result = ga_reader_open(&run->reader, path, error);
     if (result < 0)
         return result;
-    result = analysis_set_create(&run->set, analyses, count, on_blob, run, run->learning ? NULL : run->learnt);
+    result = (run->learning ? analysis_set_create_learning : analysis_set_create)(&run->set, analyses, count, on_blob, run,
+                                                                                  run->learnt);
     if (result < 0)
         return ga_error_errno(error, -result, "%s", path);
     result = ga_reader_run(run->reader, &ops, run, error);

@@ -45,6 +45,7 @@ struct state {
     struct ga_map index; /* (row, size class) to the place in classes, plus 1 */
     struct class *classes;
     size_t class_count, room;
+    size_t last[GA_ROW_COUNT]; /* place of the class asked for before, often asked for again */
     struct slow slowest[SLOWEST]; /* slowest first */
     size_t slow_count;
 };
@@ -124,9 +125,12 @@ static void note_uses(struct state *state, const struct ga_call *call)
 
 static struct class *class_get(struct state *state, uint32_t row, struct group_key size)
 {
+    struct class *last = state->class_count ? &state->classes[state->last[row]] : NULL;
+    if (last && last->row == row && last->size.a == size.a && last->size.b == size.b)
+        return last;
     uint64_t low = size.b ? size.b : size.a, *place = ga_map_get(&state->index, row, low);
     if (place)
-        return &state->classes[*place - 1];
+        return &state->classes[state->last[row] = *place - 1];
     if (ga_array_room(&state->classes, &state->room, state->class_count + 1, sizeof *state->classes) < 0)
         return NULL;
     state->classes[state->class_count++] = (struct class){.row = row, .size = size};

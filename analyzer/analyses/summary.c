@@ -36,6 +36,8 @@ struct state {
     struct told *told;
     size_t process_count, file_count, told_count;
     struct ga_map threads;
+    uint64_t last_process; /* of the call before */
+    uint32_t last_thread;
     uint64_t calls, failed, strangers, used;
     struct ga_reader_totals totals;
     const char *incomplete;
@@ -58,7 +60,12 @@ static int call(void *user, const struct ga_call *call)
     struct state *state = user;
     state->calls++;
     state->failed += call->failed;
-    return ga_map_set(&state->threads, call->header->process, call->header->thread, 1);
+    const struct ga_call_header *header = call->header;
+    if (state->calls > 1 && state->last_process == header->process && state->last_thread == header->thread)
+        return 0;
+    state->last_process = header->process;
+    state->last_thread = header->thread;
+    return ga_map_set(&state->threads, header->process, header->thread, 1);
 }
 
 static int add_process(struct state *state, const struct ga_gpualloc_process *event)

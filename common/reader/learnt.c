@@ -65,7 +65,7 @@ static int change(struct ga_learnt *learnt, const struct ga_life *life, const ui
     return 0;
 }
 
-static int sized(void *user, struct ga_life *life, uint64_t size_before, enum ga_size_origin origin_before)
+int ga_learnt_sized(void *user, struct ga_life *life, uint64_t size_before, enum ga_size_origin origin_before)
 {
     (void)size_before, (void)origin_before;
     return change(user, life, NULL);
@@ -97,7 +97,7 @@ static int name_place(struct ga_learnt *learnt, const char *name, uint32_t *out)
     return ga_map_set(&learnt->name_index, hash, 0, count);
 }
 
-static int named(void *user, struct ga_life *life, const char *name)
+int ga_learnt_named(void *user, struct ga_life *life, const char *name)
 {
     struct ga_learnt *learnt = user;
     uint32_t place;
@@ -108,7 +108,7 @@ static int named(void *user, struct ga_life *life, const char *name)
 int ga_learnt_create(struct ga_learnt **out, int (*blob_of)(void *user, uint64_t hash, const void **data, uint32_t *size),
                      void *blob_user)
 {
-    static const struct ga_lives_ops ops = {.sized = sized, .named = named, .blob = blob};
+    static const struct ga_lives_ops ops = {.sized = ga_learnt_sized, .named = ga_learnt_named, .blob = blob};
     struct ga_learnt *learnt = calloc(1, sizeof *learnt);
     if (!learnt)
         return -ENOMEM;

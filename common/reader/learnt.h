@@ -15,9 +15,13 @@ struct ga_learnt;
 /* blob, blob_user: as in struct ga_lives_ops, may be null. 0 or -ENOMEM. */
 int ga_learnt_create(struct ga_learnt **learnt, int (*blob)(void *user, uint64_t hash, const void **data, uint32_t *size),
                      void *blob_user);
-/* Feed every call and event of a reader, in the order they come. 0 or a negative errno (of the temporary file, or -ENOMEM). */
+/* Either feed every call and event of a reader, in the order they come; or let lives that somebody else feeds tell it: as `sized` and
+   `named` of struct ga_lives_ops (user: the struct ga_learnt), which has no `known` then. 0 or a negative
+   errno (of the temporary file, or -ENOMEM). */
 int ga_learnt_call(struct ga_learnt *learnt, const struct ga_call *call);
 int ga_learnt_event(struct ga_learnt *learnt, const struct ga_row *row, const void *record, int64_t ns);
+int ga_learnt_sized(void *learnt, struct ga_life *life, uint64_t size_before, enum ga_size_origin origin_before);
+int ga_learnt_named(void *learnt, struct ga_life *life, const char *name);
 /* How often something was learnt after a birth; 0: nothing would be different in a second pass. */
 uint64_t ga_learnt_count(const struct ga_learnt *learnt);
 /* As ga_lives_ops.known, for the next pass; user is the struct ga_learnt, null: nothing is known. Names are equal when their pointers

@@ -14,7 +14,7 @@
 #define EPOCH_OFFSET 1700000000000000000 /* ns: the trace's clock starts in November 2023 */
 
 struct settings {
-    uint64_t calls, processes, threads, cpus, elements, private_data, distinct, live, leak, seed, gap, packet, compact;
+    uint64_t calls, processes, threads, cpus, elements, private_data, distinct, surfaces, live, leak, seed, gap, packet, compact;
     uint64_t lose_calls, lose_elements, lose_blobs, discard, inversions, cut, cross;
 };
 
@@ -26,6 +26,7 @@ static struct settings settings = {
     .elements = 2,
     .private_data = 64,
     .distinct = 100,
+    .surfaces = 50,
     .live = 64,
     .gap = 5000,
 };
@@ -42,6 +43,7 @@ static const struct {
     {"elements", "d3dkmt: allocations of one call, at most", &settings.elements},
     {"private-data", "d3dkmt: bytes of private data of each allocation", &settings.private_data},
     {"distinct", "different contents of private data", &settings.distinct},
+    {"surfaces", "d3dkmt: different surfaces", &settings.surfaces},
     {"live", "objects that a thread holds, about", &settings.live},
     {"leak", "objects that each thread leaves", &settings.leak},
     {"gap", "ns between calls, on average", &settings.gap},
@@ -200,7 +202,7 @@ static void d3dkmt_create(struct world *world, struct thread *thread)
     uint64_t limit = settings.elements < 16 ? settings.elements : 16;
     *object =
         (struct object){.resource = handle_take(thread->process, false), .count = 1 + (uint32_t)random_below(world, limit)};
-    uint64_t surface = 0x1000 + random_below(world, 50) * 0x40; /* before the header, which is random, too */
+    uint64_t surface = 0x1000 + random_below(world, settings.surfaces) * 0x40; /* before the header, which is random, too */
     struct ga_d3dkmt_create_allocation record = {
         .header = header_make(world, thread, GA_ROW_d3dkmt_create_allocation),
         .hDevice = 0x40000040,

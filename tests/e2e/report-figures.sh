@@ -19,11 +19,11 @@ made() { # NAME OPTIONS…: also against what make-trace says that it made
     assert_match "made=$(figure "['summary']['memory']['made']") " "$said" "$name: allocations made"
 }
 
-made d3dkmt --interface=d3dkmt --calls=6000 --processes=2 --threads=3 --cpus=3 --leak=3
-made d3dkmt_inverted --interface=d3dkmt --calls=6000 --threads=3 --cpus=2 --inversions=30 --leak=2
+made d3dkmt --interface=d3dkmt --calls=3000 --processes=2 --threads=3 --cpus=3 --leak=3
+made d3dkmt_inverted --interface=d3dkmt --calls=3000 --threads=3 --cpus=2 --inversions=30 --leak=2
 [ "$(figure "['summary']['memory']['ends']['lost']['count']")" = 0 ] || fail "an inversion was taken for a lost destroy"
 [ "$(figure "['summary']['frees_of_unseen']")" = 0 ] || fail "an inversion was taken for a stranger"
-made virtio_gpu --interface=virtio_gpu --calls=6000 --threads=3 --cpus=2 --inversions=30 --leak=2
+made virtio_gpu --interface=virtio_gpu --calls=3000 --threads=3 --cpus=2 --inversions=30 --leak=2
 made dumb --interface=dumb --calls=3000 --inversions=30
 [ "$(figure "['summary']['memory']['ends']['lost']['count']")" = 0 ] || fail "an inversion was taken for a lost destroy"
 
@@ -36,7 +36,7 @@ assert_eq 2 "$(figure "['summary']['memory']['lower_bounds']")" "lower bounds"
 assert_eq 1 "$(figure "['summary']['memory']['unknown_size']")" "unknown sizes"
 assert_eq None "$(figure "['size'][3]['peak_bytes']")" "bytes of the unknown are not 0"
 
-for scenario in annotations d3dkmt d3dkmt-life drm report-generations holder; do
+for scenario in annotations d3dkmt d3dkmt-life drm report-days report-empty report-generations report-processes holder; do
     make-trace --scenario="$SOURCE/tests/golden/$scenario.scenario" "$scenario"
     recompute "$scenario"
 done
