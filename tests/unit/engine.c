@@ -278,7 +278,7 @@ static void what_does_not_come_in_time_is_left_out(void **state)
     struct replay_session session;
     struct ga_error error;
     assert_int_equal(replay_session_open(&session, &stuck, &(struct replay_target){0}, &plan, &error), 0);
-    session.settings.patience_ns = 30000000;
+    session.settings.patience_ns = 1000000000;
     struct replay_run run;
     session.settings.keep_samples = true;
     assert_int_equal(replay_run_init(&run, &session), 0);
