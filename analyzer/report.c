@@ -55,9 +55,8 @@ static int parse_range(struct analysis_run *run, struct ga_error *error)
 }
 
 /* A damaged trace (-EIO) is reported as far as it goes, and is a failure all the same. */
-static int report(struct analysis_run *run, const char *path, struct ga_error *error)
+static int report(struct analysis_run *run, const char *path, const struct analysis **chosen, struct ga_error *error)
 {
-    const struct analysis *chosen[PAGE_ANALYSES_MAX];
     struct page_options options = {stdout, top, as_json, in_colour()};
     int read = analysis_run(run, path, chosen, page_choose(chosen, &by, by != NULL), error);
     if (read < 0 && read != -EIO)
@@ -72,12 +71,13 @@ static int run_report(int argc, char **argv)
 {
     (void)argc;
     struct ga_error error = {""};
+    const struct analysis *chosen[PAGE_ANALYSES_MAX]; /* as long as the run */
     struct analysis_run run = {.from_ns = INT64_MIN, .to_ns = INT64_MAX};
     if (parse_range(&run, &error)) {
         ga_error_print("report", &error);
         return GA_EXIT_USAGE;
     }
-    int result = report(&run, argv[0], &error);
+    int result = report(&run, argv[0], chosen, &error);
     analysis_run_end(&run);
     if (result < 0)
         ga_error_print("report", &error);
