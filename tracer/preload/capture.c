@@ -167,8 +167,10 @@ static void end_read(struct capture_call *call, const char *out, bool failed)
             continue;
         uint64_t from = ga_load(call->in.bytes + step->offset, 8, false), size = shape_count(step, call->in.bytes, call->size);
         uint64_t *hash = (uint64_t *)(record + step->out);
+        if (step->in == GA_NONE && ga_row_is_drm(call->shape->row)) /* D3DKMT's come whole, as the program sees them */
+            size = shape_result_size(step, call->in.bytes, out, call->size);
         if (step->in == GA_NONE)
-            reads_blob(call, from, shape_result_size(step, call->in.bytes, out, call->size), hash);
+            reads_blob(call, from, size, hash);
         else
             reads_blob_after(call, from, size, ga_load(record + step->in, 8, false), hash);
     }
