@@ -153,8 +153,8 @@ static int on_mremap(const struct change *change)
     const struct ga_drm_mremap *record = change->call->record;
     uint64_t process = record->header.process, addr = (uint64_t)record->header.ret;
     size_t place = place_of(change->mappings, process, record->old_address);
-    const struct ga_mapping_piece *piece = &change->mappings->pieces[place];
-    bool known = place < change->mappings->count && piece->process == process && piece->addr <= record->old_address;
+    const struct ga_mapping_piece *piece = place < change->mappings->count ? &change->mappings->pieces[place] : NULL;
+    bool known = piece && piece->process == process && piece->addr <= record->old_address;
     struct ga_mapping moved = known ? *piece->mapping : (struct ga_mapping){0};
     if (!fits(addr, record->new_size) || !fits(record->old_address, record->old_size))
         return 0;
