@@ -80,7 +80,7 @@ void sites_release(struct sites *sites)
 struct site_text site_text(const struct site *site, const struct surface_names *names)
 {
     struct site_text out;
-    const char *cut, *many = site->other_surfaces ? " and others" : "";
+    const char *cut, *many = site->other_surfaces ? " …" : "";
     if (site->others)
         snprintf(out.text, sizeof out.text, "all other places");
     else if (ga_row_is_d3dkmt(site->row))

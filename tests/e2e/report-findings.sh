@@ -26,7 +26,7 @@ PY
 recorded all --all
 assert_eq "churn,fragmentation,leak,slow call" "$(kinds all planted)" "findings of everything planted"
 head -10 all.page >top
-grep -Eq '^  leak: 20 of 384 KiB \(7.50 MiB in all\).*surface 0x1ea00 and others, thread [0-9]+; .*--by leaks' top ||
+grep -Eq '^  leak: 20 of 384 KiB \(7.50 MiB in all\).*surface 0x1ea00 …, thread [0-9]+; .*--by leaks' top ||
     fail "leak: $(cat top)"
 grep -Eq '^  churn: [0-9]+ × 128 KiB .*surface 0xc4a00, thread [0-9]+; .*--by churn' top || fail "churn: $(cat top)"
 grep -Eq '^  fragmentation: 7.75 MiB .* 31 holes, largest 256 KiB.*surface 0xb16[0-9a-f]+, thread [0-9]+; .*--by va' top ||
