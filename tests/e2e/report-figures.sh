@@ -37,8 +37,8 @@ assert_eq 1 "$(figure "['summary']['memory']['unknown_size']")" "unknown sizes"
 assert_eq None "$(figure "['size'][3]['peak_bytes']")" "bytes of the unknown are not 0"
 
 for scenario in annotations d3dkmt d3dkmt-life drm report-days report-empty report-generations report-processes holder; do
-    make-trace --scenario="$SOURCE/tests/golden/$scenario.scenario" "$scenario"
-    recompute "$scenario"
+    make-trace --scenario="$SOURCE/tests/golden/$scenario.scenario" "golden-$scenario"
+    recompute "golden-$scenario"
 done
 
 # Loss is in the report, with its warning, and the figures are still those of list.
@@ -74,11 +74,11 @@ assert_eq "$((in_use * 1024))" "$(figure "['summary']['memory']['peak_bytes']")"
 assert_eq 1 "$(figure "['summary']['memory']['ends']['with_owner']['count']")" "what the scene forgets ends with its device"
 assert_eq 0 "$(figure "['summary']['memory']['at_end']")" "nothing is left"
 
-# What the page says, and that it fits a terminal: 100 columns, no escape sequences in a file.
+# What the page says, and that it fits a terminal: 120 columns, no escape sequences in a file.
 gpualloc report scene >page
 python3 -c "import sys; sys.exit(any(len(line.rstrip('\n')) > 120 or '\033' in line for line in open('page')))" ||
     fail "the page is too wide or coloured: $(cat page)"
-for heading in Trace Program Memory Freed Loss Next Calls Devices 'Size classes' Surfaces 'Never freed'; do
+for heading in Findings Trace Program Memory Freed Loss Next 'Live bytes' Leaks Churn Calls 'Size classes' Surfaces 'Never freed'; do
     grep -q "^$heading" page || fail "no '$heading' on the page: $(cat page)"
 done
 gpualloc report --by size --top 2 scene >page
