@@ -331,6 +331,20 @@ int json_add(json_object *object, const char *name, json_object *member)
     return -ENOMEM;
 }
 
+json_object *json_list(const void *list, size_t count, size_t size, int (*fill)(const void *element, json_object *object))
+{
+    json_object *array = json_object_new_array();
+    int failed = !array;
+    for (size_t i = 0; i < count && !failed; i++) {
+        json_object *object = json_object_new_object();
+        failed = !object || json_object_array_add(array, object) || fill((const char *)list + i * size, object);
+    }
+    if (!failed)
+        return array;
+    json_object_put(array);
+    return NULL;
+}
+
 int json_add_uint(json_object *object, const char *name, uint64_t value)
 {
     json_object *member = json_object_new_uint64(value);

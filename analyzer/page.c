@@ -2,9 +2,17 @@
 #include "page.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { SCHEMA_VERSION = 1, TOP = 8, TOP_OF_ONE = 30 };
+
+bool page_in_colour(void)
+{
+    const char *no_colour = getenv("NO_COLOR"), *terminal = getenv("TERM");
+    return isatty(STDOUT_FILENO) && !(no_colour && *no_colour) && !(terminal && strcmp(terminal, "dumb") == 0);
+}
 
 static bool is_named(const char *name, const char *const *names, size_t count)
 {

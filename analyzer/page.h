@@ -19,6 +19,9 @@ struct page_options {
    for none. How many. Names that there are none of are passed over. */
 size_t page_choose(const struct analysis **chosen, const char *const *names, size_t count);
 
+/* Whether standard output is a terminal that wants colours (NO_COLOR). */
+bool page_in_colour(void);
+
 /* Prints a set that has been finished. 0, -ENOMEM, or -EIO when the file could not be written. */
 int page_print(const struct analysis_set *set, const struct analysis_trace *trace, const struct page_options *options);
 

@@ -19,12 +19,6 @@ static const char *const by_choices[] = {
 #undef ANALYSIS
     NULL};
 
-static bool in_colour(void)
-{
-    const char *no_colour = getenv("NO_COLOR"), *terminal = getenv("TERM");
-    return isatty(STDOUT_FILENO) && !(no_colour && *no_colour) && !(terminal && strcmp(terminal, "dumb") == 0);
-}
-
 /* "1.5s", "200ms", "30us", "5ns", "2m": ns from the trace's start. */
 static int parse_time(const char *option, const char *text, int64_t *out, struct ga_error *error)
 {
@@ -57,7 +51,7 @@ static int parse_range(struct analysis_run *run, struct ga_error *error)
 /* A damaged trace (-EIO) is reported as far as it goes, and is a failure all the same. */
 static int report(struct analysis_run *run, const char *path, const struct analysis **chosen, struct ga_error *error)
 {
-    struct page_options options = {stdout, top, as_json, in_colour()};
+    struct page_options options = {stdout, top, as_json, page_in_colour()};
     int read = analysis_run(run, path, chosen, page_choose(chosen, &by, by != NULL), error);
     if (read < 0 && read != -EIO)
         return read;

@@ -118,8 +118,9 @@ static void text(const void *user, const struct analysis_output *out)
     table_print(table, out->file);
 }
 
-static int entry_json(const struct entry *entry, json_object *object)
+static int entry_json(const void *element, json_object *object)
 {
+    const struct entry *entry = element;
     bool known = entry->origin != GA_SIZE_UNKNOWN, d3dkmt = ga_row_is_d3dkmt(entry->row);
     char event[96];
     snprintf(event, sizeof event, "%s:%s", entry->row->provider, entry->row->event);
@@ -140,16 +141,7 @@ static int entry_json(const struct entry *entry, json_object *object)
 static json_object *json(const void *user)
 {
     const struct state *state = user;
-    json_object *array = json_object_new_array();
-    int failed = !array;
-    for (size_t i = 0; i < state->count && !failed; i++) {
-        json_object *object = json_object_new_object();
-        failed = !object || json_object_array_add(array, object) || entry_json(&state->entries[i], object);
-    }
-    if (!failed)
-        return array;
-    json_object_put(array);
-    return NULL;
+    return json_list(state->entries, state->count, sizeof *state->entries, entry_json);
 }
 
 static void release(void *user)

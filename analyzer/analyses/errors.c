@@ -96,8 +96,9 @@ static void text(const void *user, const struct analysis_output *out)
         fputs("  thread, number: of the first\n", out->file);
 }
 
-static int failure_json(const struct failure *failure, json_object *object)
+static int failure_json(const void *element, json_object *object)
 {
+    const struct failure *failure = element;
     char event[96];
     snprintf(event, sizeof event, "%s:%s", failure->row->provider, failure->row->event);
     return json_add_string(object, "event", event) ||
@@ -112,16 +113,7 @@ static int failure_json(const struct failure *failure, json_object *object)
 static json_object *json(const void *user)
 {
     const struct state *state = user;
-    json_object *array = json_object_new_array();
-    int failed = !array;
-    for (size_t i = 0; i < state->count && !failed; i++) {
-        json_object *object = json_object_new_object();
-        failed = !object || json_object_array_add(array, object) || failure_json(&state->list[i], object);
-    }
-    if (!failed)
-        return array;
-    json_object_put(array);
-    return NULL;
+    return json_list(state->list, state->count, sizeof *state->list, failure_json);
 }
 
 static void release(void *user)

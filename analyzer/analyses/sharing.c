@@ -107,8 +107,9 @@ static void text(const void *user, const struct analysis_output *out)
     table_print(table, out->file);
 }
 
-static int edge_json(const struct edge *edge, json_object *object)
+static int edge_json(const void *element, json_object *object)
 {
+    const struct edge *edge = element;
     char event[96];
     snprintf(event, sizeof event, "%s:%s", edge->row->provider, edge->row->event);
     if (json_add_string(object, "event", event))
@@ -123,16 +124,7 @@ static int edge_json(const struct edge *edge, json_object *object)
 static json_object *json(const void *user)
 {
     const struct state *state = user;
-    json_object *array = json_object_new_array();
-    int failed = !array;
-    for (size_t i = 0; i < state->count && !failed; i++) {
-        json_object *object = json_object_new_object();
-        failed = !object || json_object_array_add(array, object) || edge_json(&state->list[i], object);
-    }
-    if (!failed)
-        return array;
-    json_object_put(array);
-    return NULL;
+    return json_list(state->list, state->count, sizeof *state->list, edge_json);
 }
 
 static void release(void *user)

@@ -229,8 +229,9 @@ static int add_ranges(json_object *object, const char *name, const struct ranges
            json_add_uint(member, "largest_hole", state->largest_hole);
 }
 
-static int space_json(const struct space *space, json_object *object)
+static int space_json(const void *element, json_object *object)
 {
+    const struct space *space = element;
     return json_add_id(object, "process", space->process) || json_add_uint(object, "pid", space->pid) ||
            json_add_uint(object, "taken", space->takings) || json_add_uint(object, "freed", space->frees) ||
            json_add_uint(object, "used_again", space->again) || json_add_uint(object, "used_again_bytes", space->again_bytes) ||
@@ -246,16 +247,7 @@ static int space_json(const struct space *space, json_object *object)
 static json_object *json(const void *user)
 {
     const struct state *state = user;
-    json_object *array = json_object_new_array();
-    int failed = !array;
-    for (size_t i = 0; i < state->count && !failed; i++) {
-        json_object *object = json_object_new_object();
-        failed = !object || json_object_array_add(array, object) || space_json(&state->spaces[i], object);
-    }
-    if (!failed)
-        return array;
-    json_object_put(array);
-    return NULL;
+    return json_list(state->spaces, state->count, sizeof *state->spaces, space_json);
 }
 
 static void release(void *user)

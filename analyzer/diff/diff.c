@@ -392,12 +392,6 @@ static int read_trace(const char *path, json_object **out, struct ga_error *erro
     return result ? result : read;
 }
 
-static bool in_colour(void)
-{
-    const char *no_colour = getenv("NO_COLOR"), *terminal = getenv("TERM");
-    return isatty(STDOUT_FILENO) && !(no_colour && *no_colour) && !(terminal && strcmp(terminal, "dumb") == 0);
-}
-
 static int run_diff(int argc, char **argv)
 {
     (void)argc;
@@ -414,7 +408,7 @@ static int run_diff(int argc, char **argv)
     result = traces[0] && traces[1] ? note_unnamed(traces) : -EINVAL;
     for (size_t i = 0; i < SECTIONS && !result; i++)
         result = compare_section(&sections[i], traces);
-    struct analysis_output out = {.file = stdout, .colour = in_colour(), .top = top ? top : TOP};
+    struct analysis_output out = {.file = stdout, .colour = page_in_colour(), .top = top ? top : TOP};
     if (!result && as_json)
         result = print_json(traces);
     else if (!result)
