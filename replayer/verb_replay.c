@@ -143,6 +143,14 @@ static void progress_end(void)
         fputs("\r\033[K", stderr);
 }
 
+/* Whether anything was asked that only an issued call can have. */
+static bool asks_of_runs(void)
+{
+    return asked.device || asked.softgpu || asked.dry_run || asked.warmup || asked.runs > 1 || asked.loops > 1 || asked.lanes ||
+           asked.cpus || asked.state || asked.issue_log || asked.fidelity || asked.max_time > 0 || strcmp(asked.speed, "asap") ||
+           strcmp(asked.populate, "none");
+}
+
 /* What 'gpualloc plan' says. */
 static int dry_run(const struct replay_session *session, const char *trace, struct ga_error *error)
 {
@@ -491,8 +499,9 @@ static int run(int argc, char **argv)
         fputs("gpualloc replay: --vram, --gtt and --allocator are of a model's memory: they go with --backend sim\n", stderr);
         return GA_EXIT_USAGE;
     }
-    if (model && (asked.device || asked.dry_run || asked.warmup || asked.runs > 1)) {
-        fputs("gpualloc replay: --backend sim issues nothing: --device, --dry-run, --warmup and --runs do not go with it\n", stderr);
+    if (model && asks_of_runs()) {
+        fputs("gpualloc replay: --backend sim issues nothing: options of devices and runs (--device, --dry-run, --runs, --speed, "
+              "--populate, …) do not go with it\n", stderr);
         return GA_EXIT_USAGE;
     }
     if (asked.softgpu && ga_launch_reexec(GA_LAUNCH_SOFTGPU, &error) < 0) {
