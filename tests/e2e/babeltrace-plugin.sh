@@ -61,6 +61,8 @@ lttng enable-event --userspace 'gpualloc:*,d3dkmt:*,drm:*' >>lttng.log
 lttng start >>lttng.log
 bt -i lttng-live "net://127.0.0.1:$live/host/$(hostname)/live" -c sink.gpualloc.report -p 'format="json"' >live.json 2>live.err &
 viewer=$!
+watched() { babeltrace2 -i lttng-live "net://127.0.0.1:$live" 2>&1 | tee sessions.txt | grep -q ' 1 client'; }
+wait_until 100 watched
 gpualloc run --softgpu -- d3dkmt_scene >/dev/null
 sleep 1
 lttng destroy >>lttng.log
