@@ -345,6 +345,13 @@ json_object *json_list(const void *list, size_t count, size_t size, int (*fill)(
     return NULL;
 }
 
+int json_add_list(json_object *object, const char *name, const void *list, size_t count, size_t size,
+                  int (*fill)(const void *element, json_object *object))
+{
+    json_object *array = json_list(list, count, size, fill);
+    return array ? json_add(object, name, array) : -ENOMEM;
+}
+
 int json_add_uint(json_object *object, const char *name, uint64_t value)
 {
     json_object *member = json_object_new_uint64(value);

@@ -97,6 +97,9 @@ void analysis_heading(const struct analysis_output *out, const char *format, ...
 int json_add(json_object *object, const char *name, json_object *member);
 /* An array of objects, one an element of a list: fill adds the members. Null when memory ran out. */
 json_object *json_list(const void *list, size_t count, size_t size, int (*fill)(const void *element, json_object *object));
+/* The same as a member of an object. 0, or -ENOMEM. */
+int json_add_list(json_object *object, const char *name, const void *list, size_t count, size_t size,
+                  int (*fill)(const void *element, json_object *object));
 int json_add_uint(json_object *object, const char *name, uint64_t value);
 /* An id (process instance, file) as list writes it: 16 hexadecimal digits in a string. */
 int json_add_id(json_object *object, const char *name, uint64_t id);

@@ -222,8 +222,9 @@ static void text(const void *user, const struct analysis_output *out)
         fprintf(out->file, "  %s references are to data that is missing\n", ga_count(state->missing).text);
 }
 
-static int kind_json(const struct kind *kind, json_object *object)
+static int kind_json(const void *element, json_object *object)
 {
+    const struct kind *kind = element;
     char path[96], event[96];
     json_object *runs = json_object_new_array();
     path_of(kind, path, sizeof path);
@@ -242,16 +243,13 @@ static int kind_json(const struct kind *kind, json_object *object)
 static json_object *json(const void *user)
 {
     const struct state *state = user;
-    json_object *object = json_object_new_object(), *kinds = json_object_new_array();
+    json_object *object = json_object_new_object();
     uint64_t saved = state->bytes > state->distinct_bytes ? state->bytes - state->distinct_bytes : 0;
-    int failed = json_add(object, "members", kinds) || !kinds || json_add_uint(object, "references", state->references) ||
+    int failed = !object || json_add_list(object, "members", state->kinds, state->kind_count, sizeof *state->kinds, kind_json) ||
+                 json_add_uint(object, "references", state->references) ||
                  json_add_uint(object, "bytes", state->bytes) || json_add_uint(object, "missing", state->missing) ||
                  json_add_uint(object, "distinct", state->distinct) || json_add_uint(object, "distinct_bytes", state->distinct_bytes) ||
                  json_add_uint(object, "saved_bytes", saved);
-    for (size_t i = 0; i < state->kind_count && !failed; i++) {
-        json_object *entry = json_object_new_object();
-        failed = !entry || json_object_array_add(kinds, entry) || kind_json(&state->kinds[i], entry);
-    }
     if (!failed)
         return object;
     json_object_put(object);

@@ -162,25 +162,21 @@ static void text(const void *user, const struct analysis_output *out)
     fputs("  time: in the calls that a pool would save, if it keeps as many as \"pool\" says\n", out->file);
 }
 
+static int churn_json(const void *element, json_object *object)
+{
+    const struct churn *churn = *(void *const *)element;
+    bool unknown = churn->site.origin == GA_SIZE_UNKNOWN;
+    return site_json(&churn->site, object) ||
+           json_add_uint(object, "made", churn->made) || json_add_uint(object, "short_lived", churn->short_lived) ||
+           json_add_uint(object, "made_again", churn->again) ||
+           (unknown ? json_add(object, "bytes", NULL) : json_add_uint(object, "bytes", bytes_of(churn))) ||
+           json_add_uint(object, "time_ns", churn->time_ns) || json_add_uint(object, "pool", churn->pool_most);
+}
+
 static json_object *json(const void *user)
 {
     const struct state *state = user;
-    json_object *array = json_object_new_array();
-    int failed = !array;
-    for (size_t i = 0; i < state->shown && !failed; i++) {
-        const struct churn *churn = state->sites.list[i];
-        bool unknown = churn->site.origin == GA_SIZE_UNKNOWN;
-        json_object *object = json_object_new_object();
-        failed = !object || json_object_array_add(array, object) || site_json(&churn->site, object) ||
-                 json_add_uint(object, "made", churn->made) || json_add_uint(object, "short_lived", churn->short_lived) ||
-                 json_add_uint(object, "made_again", churn->again) ||
-                 (unknown ? json_add(object, "bytes", NULL) : json_add_uint(object, "bytes", bytes_of(churn))) ||
-                 json_add_uint(object, "time_ns", churn->time_ns) || json_add_uint(object, "pool", churn->pool_most);
-    }
-    if (!failed)
-        return array;
-    json_object_put(array);
-    return NULL;
+    return json_list(state->sites.list, state->shown, sizeof *state->sites.list, churn_json);
 }
 
 static void release(void *user)

@@ -316,8 +316,9 @@ static int event_json(const struct ga_row *row, json_object *object)
     return json_add_string(object, "event", event);
 }
 
-static int class_json(const struct class *class, json_object *object)
+static int class_json(const void *element, json_object *object)
 {
+    const struct class *class = element;
     json_object *durations = json_object_new_object();
     bool sized = class->size.b != NO_SIZE;
     return json_add(object, "duration_ns", durations) || !durations || event_json(&ga_rows[class->row], object) ||
@@ -329,8 +330,9 @@ static int class_json(const struct class *class, json_object *object)
            json_add_uint(durations, "max", class->durations.max);
 }
 
-static int slow_json(const struct slow *slow, json_object *object)
+static int slow_json(const void *element, json_object *object)
 {
+    const struct slow *slow = element;
     const struct about *about = &slow->about;
     return json_add_uint(object, "duration_ns", slow->duration) || event_json(slow->row, object) ||
            json_add_id(object, "process", about->process) || json_add_uint(object, "pid", slow->pid) ||
@@ -345,16 +347,10 @@ static int slow_json(const struct slow *slow, json_object *object)
 static json_object *json(const void *user)
 {
     const struct state *state = user;
-    json_object *object = json_object_new_object(), *kinds = json_object_new_array(), *slowest = json_object_new_array();
-    int failed = json_add(object, "by_kind_and_size", kinds) || json_add(object, "slowest", slowest) || !kinds || !slowest;
-    for (size_t i = 0; i < state->class_count && !failed; i++) {
-        json_object *entry = json_object_new_object();
-        failed = !entry || json_object_array_add(kinds, entry) || class_json(&state->classes[i], entry);
-    }
-    for (size_t i = 0; i < state->slow_count && !failed; i++) {
-        json_object *entry = json_object_new_object();
-        failed = !entry || json_object_array_add(slowest, entry) || slow_json(&state->slowest[i], entry);
-    }
+    json_object *object = json_object_new_object();
+    int failed = !object ||
+                 json_add_list(object, "by_kind_and_size", state->classes, state->class_count, sizeof *state->classes, class_json) ||
+                 json_add_list(object, "slowest", state->slowest, state->slow_count, sizeof *state->slowest, slow_json);
     if (!failed)
         return object;
     json_object_put(object);

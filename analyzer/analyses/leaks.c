@@ -194,28 +194,24 @@ static void text(const void *user, const struct analysis_output *out)
         fprintf(out->file, "  next: gpualloc list %s, and look for the last call in that thread\n", out->trace->path);
 }
 
+static int leak_json(const void *element, json_object *object)
+{
+    const struct leak *leak = *(void *const *)element;
+    return site_json(&leak->site, object) ||
+           json_add(object, "leak", json_object_new_boolean(is_leak(leak))) ||
+           json_add(object, "grows", json_object_new_boolean(leak->grows)) ||
+           json_add(object, "freed_elsewhere", json_object_new_boolean(leak->freed_elsewhere)) ||
+           json_add_uint(object, "made", leak->made) || json_add_uint(object, "freed", leak->freed) ||
+           json_add_uint(object, "never_freed", leak->kept) || json_add_uint(object, "never_freed_bytes", leak->kept_bytes) ||
+           json_add(object, "first_ts", json_object_new_int64(leak->first_ns)) ||
+           json_add(object, "last_ts", json_object_new_int64(leak->last_ns)) ||
+           json_add_uint(object, "first_call", leak->first_call) || json_add_uint(object, "last_call", leak->last_call);
+}
+
 static json_object *json(const void *user)
 {
     const struct state *state = user;
-    json_object *array = json_object_new_array();
-    int failed = !array;
-    for (size_t i = 0; i < state->shown && !failed; i++) {
-        const struct leak *leak = state->sites.list[i];
-        json_object *object = json_object_new_object();
-        failed = !object || json_object_array_add(array, object) || site_json(&leak->site, object) ||
-                 json_add(object, "leak", json_object_new_boolean(is_leak(leak))) ||
-                 json_add(object, "grows", json_object_new_boolean(leak->grows)) ||
-                 json_add(object, "freed_elsewhere", json_object_new_boolean(leak->freed_elsewhere)) ||
-                 json_add_uint(object, "made", leak->made) || json_add_uint(object, "freed", leak->freed) ||
-                 json_add_uint(object, "never_freed", leak->kept) || json_add_uint(object, "never_freed_bytes", leak->kept_bytes) ||
-                 json_add(object, "first_ts", json_object_new_int64(leak->first_ns)) ||
-                 json_add(object, "last_ts", json_object_new_int64(leak->last_ns)) ||
-                 json_add_uint(object, "first_call", leak->first_call) || json_add_uint(object, "last_call", leak->last_call);
-    }
-    if (!failed)
-        return array;
-    json_object_put(array);
-    return NULL;
+    return json_list(state->sites.list, state->shown, sizeof *state->sites.list, leak_json);
 }
 
 static void release(void *user)

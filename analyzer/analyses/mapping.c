@@ -120,8 +120,9 @@ static void text(const void *user, const struct analysis_output *out)
     table_print(table, out->file);
 }
 
-static int left_json(const struct left *left, json_object *object)
+static int left_json(const void *element, json_object *object)
 {
+    const struct left *left = element;
     const struct ga_mapping *mapping = &left->mapping;
     return json_add_string(object, "name", left->device) || json_add_uint(object, "device", mapping->device) ||
            json_add_id(object, "file", mapping->file) || json_add_id(object, "process", mapping->process) ||
@@ -135,14 +136,11 @@ static int left_json(const struct left *left, json_object *object)
 static json_object *json(const void *user)
 {
     const struct state *state = user;
-    json_object *object = json_object_new_object(), *array = json_object_new_array();
-    int failed = !object || json_add(object, "left", array) || !array || json_add_uint(object, "made", state->made) ||
+    json_object *object = json_object_new_object();
+    int failed = !object || json_add_list(object, "left", state->left, state->left_count, sizeof *state->left, left_json) ||
+                 json_add_uint(object, "made", state->made) ||
                  json_add_uint(object, "ended", state->ended) || json_add_uint(object, "peak_bytes", state->peak_bytes) ||
                  json_add_uint(object, "at_end", state->left_count) || json_add_uint(object, "at_end_bytes", state->bytes);
-    for (size_t i = 0; i < state->left_count && !failed; i++) {
-        json_object *entry = json_object_new_object();
-        failed = !entry || json_object_array_add(array, entry) || left_json(&state->left[i], entry);
-    }
     if (!failed)
         return object;
     json_object_put(object);

@@ -202,8 +202,9 @@ static void text(const void *user, const struct analysis_output *out)
         fputs("  until it was usable: see --by calls\n", out->file);
 }
 
-static int budget_json(const struct budget *budget, json_object *object)
+static int budget_json(const void *element, json_object *object)
 {
+    const struct budget *budget = element;
     return json_add_id(object, "process", budget->process) || json_add_uint(object, "pid", budget->pid) ||
            json_add_uint(object, "hAdapter", budget->adapter) || json_add_uint(object, "MemorySegmentGroup", budget->group) ||
            json_add_uint(object, "queries", budget->queries) || json_add_uint(object, "over_budget", budget->over) ||
@@ -214,17 +215,15 @@ static int budget_json(const struct budget *budget, json_object *object)
 static json_object *json(const void *user)
 {
     const struct state *state = user;
-    json_object *object = json_object_new_object(), *budgets = json_object_new_array();
-    int failed = json_add(object, "budgets", budgets) || !budgets || json_add_uint(object, "make_resident_calls", state->makes) ||
+    json_object *object = json_object_new_object();
+    int failed = !object ||
+                 json_add_list(object, "budgets", state->budgets, state->budget_count, sizeof *state->budgets, budget_json) ||
+                 json_add_uint(object, "make_resident_calls", state->makes) ||
                  json_add_uint(object, "made_resident", state->made) || json_add_uint(object, "evict_calls", state->evicts) ||
                  json_add_uint(object, "evicted", state->evicted) || json_add_uint(object, "peak_bytes", state->peak_bytes) ||
                  json_add(object, "peak_ts", state->peak_bytes ? json_object_new_int64(state->peak_ns) : NULL) ||
                  json_add_uint(object, "at_end", state->resident) || json_add_uint(object, "at_end_bytes", state->bytes) ||
                  json_add_uint(object, "to_trim_most", state->to_trim_most);
-    for (size_t i = 0; i < state->budget_count && !failed; i++) {
-        json_object *entry = json_object_new_object();
-        failed = !entry || json_object_array_add(budgets, entry) || budget_json(&state->budgets[i], entry);
-    }
     if (!failed)
         return object;
     json_object_put(object);
