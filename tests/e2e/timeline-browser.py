@@ -81,8 +81,10 @@ class Browser:
         self.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
         self.events, begin = [], time.monotonic()
         self.send("Page.navigate", url="file://" + os.path.abspath(path))
+        while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
+            self.events.append(self.message())
         while not self.value("!!(window.timeline && window.timeline.ready)"):
-            check(time.monotonic() - begin < LIMIT_SECONDS, f"{path} is not drawn: {self.value('document.body.innerText')[:300]}")
+            check(time.monotonic() - begin < LIMIT_SECONDS, f"{path} is not drawn in {LIMIT_SECONDS} s")
             time.sleep(0.05)
         return time.monotonic() - begin
 

@@ -178,7 +178,7 @@ enum { SOCKET = 100 }; /* a role's socket to this program */
 
 static int role_opener(void)
 {
-    struct device device;
+    struct device device = {0};
     int nt_handle = receive_descriptor(SOCKET);
     if (open_device(&device) != 0)
         return 2;
@@ -191,8 +191,8 @@ static int role_opener(void)
 
 static int role_creator(void)
 {
-    struct device device;
-    D3DKMT_HANDLE resource;
+    struct device device = {0};
+    D3DKMT_HANDLE resource = 0;
     if (open_device(&device) != 0 || make_resource(&device, &resource) != 0)
         return 2;
     int nt_handle = share(&device, resource);
@@ -202,7 +202,7 @@ static int role_creator(void)
 /* Answers each value that the fence is brought to with the next. */
 static int role_player(void)
 {
-    struct device device;
+    struct device device = {0};
     struct D3DKMT_OPENSYNCOBJECTFROMNTHANDLE2 args = {.hNtHandle = (uint64_t)receive_descriptor(SOCKET)};
     if (open_device(&device) != 0)
         return 2;
@@ -258,8 +258,8 @@ static void expect_end(pid_t child, int expected)
 static void a_resource_goes_through_a_socket(void **state)
 {
     (void)state;
-    struct device device;
-    D3DKMT_HANDLE resource;
+    struct device device = {0};
+    D3DKMT_HANDLE resource = 0;
     int end;
     assert_int_equal(open_device(&device), 0);
     assert_int_equal(make_resource(&device, &resource), 0);
@@ -281,8 +281,8 @@ static void a_resource_goes_through_a_socket(void **state)
 static void a_descriptor_outlives_its_creator(void **state)
 {
     (void)state;
-    struct device device;
-    D3DKMT_HANDLE resource;
+    struct device device = {0};
+    D3DKMT_HANDLE resource = 0;
     int end;
     assert_int_equal(open_device(&device), 0);
     pid_t child = start_role("creator", &end);
@@ -301,14 +301,14 @@ static void a_descriptor_outlives_its_creator(void **state)
 static void a_forked_child_opens_what_it_inherited(void **state)
 {
     (void)state;
-    struct device device;
-    D3DKMT_HANDLE resource;
+    struct device device = {0};
+    D3DKMT_HANDLE resource = 0;
     assert_int_equal(open_device(&device), 0);
     assert_int_equal(make_resource(&device, &resource), 0);
     int nt_handle = share(&device, resource);
     pid_t child = fork();
     if (child == 0) {
-        struct device own;
+        struct device own = {0};
         /* The parent's descriptor of the device is another process's; a new one is the child's. */
         bool refused = open_resource(&device, nt_handle, NULL) == -1 && errno == ENOTTY;
         _exit(refused && open_device(&own) == 0 && open_resource(&own, nt_handle, NULL) == 0 ? 0 : 1);
@@ -321,7 +321,7 @@ static void a_forked_child_opens_what_it_inherited(void **state)
 static void a_descriptor_of_something_else_is_einval(void **state)
 {
     (void)state;
-    struct device device;
+    struct device device = {0};
     int ends[2];
     assert_int_equal(open_device(&device), 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
@@ -338,8 +338,8 @@ static void a_descriptor_of_something_else_is_einval(void **state)
 static void processes_wake_each_other(void **state)
 {
     (void)state;
-    struct device device;
-    D3DKMT_HANDLE fence;
+    struct device device = {0};
+    D3DKMT_HANDLE fence = 0;
     const volatile uint64_t *value;
     int end;
     assert_int_equal(open_device(&device), 0);
@@ -361,8 +361,8 @@ static void processes_wake_each_other(void **state)
 static void an_event_comes_from_another_process(void **state)
 {
     (void)state;
-    struct device device;
-    D3DKMT_HANDLE fence;
+    struct device device = {0};
+    D3DKMT_HANDLE fence = 0;
     const volatile uint64_t *value;
     int end, event = eventfd(0, EFD_CLOEXEC);
     assert_int_equal(open_device(&device), 0);
@@ -410,7 +410,7 @@ static void start_alarms(int flags)
 static void a_sleep_ends_at_signals_as_system_calls_do(void **state)
 {
     (void)state;
-    struct device device;
+    struct device device = {0};
     const volatile uint64_t *value;
 #ifdef __SANITIZE_THREAD__
     skip(); /* the thread sanitizer puts signals off, as the library's sleep is no system call that it knows */

@@ -39,8 +39,21 @@ ask_kernel() {
     shared_memory >"$folder/shmem"
 }
 
-# shared_memory: bytes of it, but for files: those of GEM objects, mostly. The kernel sums up what each processor counted first.
+# shared_memory: bytes of it, but for files: those of GEM objects, mostly. The session daemon frees its buffers, which are files,
+# some time after record has ended: while it does, files and sum do not fit each other. So it is read until it stays the same.
 shared_memory() {
+    local last='' now
+    for _ in {1..100}; do
+        now=$(shared_memory_now)
+        [ "$now" != "$last" ] || break
+        last=$now
+        sleep 0.1
+    done
+    echo "$now"
+}
+
+# The kernel sums up what each processor counted first.
+shared_memory_now() {
     cat /proc/sys/vm/stat_refresh >/dev/null
     { stat -f -c '%b %f %S' / /run /dev/shm; grep ^Shmem: /proc/meminfo; } |
         awk '$1 == "Shmem:" {print $2 * 1024 - files} {files += ($1 - $2) * $3}'
