@@ -4,6 +4,7 @@
 
 #include "replayer/backend.h"
 #include "replayer/objects.h"
+#include "replayer/placement.h"
 
 /* Drivers that a virtual machine has (tests/vm). Every driver with a table has a fake device (tests/fake/drivers). */
 static const char *const in_machines[] = {"virtio_gpu", "radeon", "qxl", NULL};
@@ -39,7 +40,7 @@ static const char *replayed(const struct ga_row *row)
         return "not yet";
     if (!*row->driver || has_backend(row->driver))
         return "as recorded";
-    return row->effect.kind == GA_EFFECT_CREATE || row->effect.kind == GA_EFFECT_MAP ? "as a dumb buffer" : "not yet";
+    return row->effect.kind == GA_EFFECT_CREATE || row->effect.kind == GA_EFFECT_MAP ? "translated" : "not yet";
 }
 
 /* The members, those of elements in braces behind the array's name. */
@@ -72,14 +73,31 @@ static void print_driver(const char *driver)
     }
 }
 
+/* The drivers in whose own creates another driver's are issued. */
+static void print_dialects(void)
+{
+    const char *before = "";
+    for (const struct replay_backend *const *backend = replay_backends; *backend; backend++)
+        for (const char *const *driver = (*backend)->drivers; driver && *driver; driver++)
+            if (replay_dialect_of(*driver)) {
+                printf("%s%s", before, *driver);
+                before = ", ";
+            }
+    puts(".");
+}
+
 int main(void)
 {
     puts("# DRM drivers\n\n"
          "Generated from `common/schema/drivers/*.def` and the replay backends; do not edit. What members mean:\n"
          "[events.md](events.md). Requests that are not listed are counted by driver and number, and named by `gpualloc info`.\n\n"
-         "Replayed: *as recorded* on the same driver; *as a dumb buffer* where the driver has no backend; *not yet*: skipped, and\n"
-         "counted as such. Tested on: *fake*, a device of tests/fake that rejects what the kernel rejects; *VM*, the kernel's driver\n"
-         "in a virtual machine; no driver has been tested on hardware.");
+         "Replayed: *as recorded* on the same driver. On a device of another driver creates and their maps are issued as dumb\n"
+         "buffers, or translated to that driver's own by size and placement class, if it is one of these:");
+    print_dialects();
+    puts("*Translated* alone: the recorded driver has no backend. *Not yet*: skipped, and counted as such. See\n"
+         "[replay.md](replay.md#modes).\n\n"
+         "Tested on: *fake*, a device of tests/fake that rejects what the kernel rejects; *VM*, the kernel's driver in a virtual\n"
+         "machine; no driver has been tested on hardware.");
     const char *driver = NULL;
     for (const struct ga_row *row = ga_rows; row < ga_rows + GA_ROW_COUNT; row++) {
         if (!ga_row_is_drm(row) || (driver && strcmp(driver, row->driver) == 0))
