@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,103 +15,14 @@
 #include "replayer/devices.h"
 #include "replayer/issue_log.h"
 #include "replayer/plan_outline.h"
+#include "replayer/replay_asked.h"
 #include "replayer/result.h"
 #include "replayer/settle.h"
 #include "replayer/verbs.h"
 
-static const char *const orders[] = {"memory", "resource", NULL};
-static const char *const allocators[] = {"buddy", "mm", NULL};
-static const char *const translations[] = {
-    [REPLAY_TRANSLATE_AUTO] = "auto", [REPLAY_TRANSLATE_VERBATIM] = "verbatim", [REPLAY_TRANSLATE_STANDARD] = "standard", NULL};
-static const char *const populates[] = {[REPLAY_POPULATE_NONE] = "none", [REPLAY_POPULATE_TOUCH] = "touch",
-                                        [REPLAY_POPULATE_SUBMIT] = "submit", NULL};
-static const char *const states[] = {"warm", "cold", NULL};
-
 enum { SETTLE_MS = 2000 /* between runs, at most */ };
 
-static struct {
-    const char *device, *backend, *json, *order, *translate, *populate, *range, *speed, *cpus, *state, *issue_log, *fidelity;
-    uint64_t runs, warmup, max_bytes, max_calls, loops, lanes;
-    double max_time, patience;
-    struct ga_option_list skips;
-    bool softgpu, accept_loss, dry_run, no_cache, verbose;
-    const char *vram, *allocator; /* of a model's memory, with gtt */
-    uint64_t gtt;
-} asked = {.order = "memory", .translate = "auto", .populate = "none", .runs = 1, .max_calls = 20000000, .speed = "asap", .loops = 1,
-           .patience = REPLAY_PATIENCE_NS / 1e9};
-
-/* What the texts among them mean. */
-static struct {
-    double speed, fidelity;
-    uint16_t cpus[CPU_SETSIZE];
-    uint32_t cpu_count;
-} parsed;
-
-static const struct ga_option options[] = {
-    {.name = "device", .letter = 'd', .kind = GA_OPTION_STRING, .argument = "NODE", .value = &asked.device,
-     .help = "device node: /dev/dri/cardN, /dev/dri/renderDN, /dev/dxg (default: one that suits the trace)"},
-    {.name = "backend", .kind = GA_OPTION_STRING, .argument = "NAME", .value = &asked.backend,
-     .help = "issue the calls through this backend instead of the device's own; 'gpualloc devices' lists them"},
-    {.name = "softgpu", .kind = GA_OPTION_FLAG, .value = &asked.softgpu, .help = "replay on a /dev/dxg made of software"},
-    {.name = "runs", .letter = 'n', .kind = GA_OPTION_COUNT, .argument = "N", .value = &asked.runs,
-     .help = "runs that are measured (default: 1; a comparison wants 5 or more)"},
-    {.name = "warmup", .kind = GA_OPTION_COUNT, .argument = "N", .value = &asked.warmup,
-     .help = "runs before them that are not (default: 0)"},
-    {.name = "loops", .kind = GA_OPTION_COUNT, .argument = "N", .value = &asked.loops,
-     .help = "passes over the trace in each run; what one leaves is freed before the next, untimed (default: 1)"},
-    {.name = "speed", .kind = GA_OPTION_STRING, .argument = "HOW", .value = &asked.speed,
-     .help = "asap: as fast as possible (default); real: each call when it was issued in the recording; Nx: N times as fast"},
-    {.name = "lanes", .kind = GA_OPTION_COUNT, .argument = "N", .value = &asked.lanes,
-     .help = "threads that issue; 1 issues all calls in the recorded order (default: one a recorded thread)"},
-    {.name = "cpu-mask", .kind = GA_OPTION_STRING, .argument = "LIST", .value = &asked.cpus,
-     .help = "pin the threads to these CPUs in turn: 0-3,8"},
-    {.name = "state", .kind = GA_OPTION_CHOICE, .argument = "HOW", .value = &asked.state, .choices = states,
-     .help = "warm: a run that is not measured first; cold: the device is opened anew for each run, and the kernel's caches are "
-             "dropped (as root); results of different states are never compared"},
-    {.name = "require-fidelity", .kind = GA_OPTION_STRING, .argument = "X", .value = &asked.fidelity,
-     .help = "0 to 1, or N%: a result below it is not called a benchmark, and the exit status is 6"},
-    {.name = "issue-log", .kind = GA_OPTION_STRING, .argument = "FILE", .value = &asked.issue_log,
-     .help = "write when each call of each run was issued, as JSON lines"},
-    {.name = "json", .kind = GA_OPTION_STRING, .argument = "FILE", .value = &asked.json,
-     .help = "write the result for 'gpualloc compare'; - is standard output, instead of the table"},
-    {.name = "order", .kind = GA_OPTION_CHOICE, .argument = "HOW", .value = &asked.order, .choices = orders,
-     .help = "what a create waits for besides the objects that it names: memory: frees recorded before it; resource: nothing"},
-    {.name = "translate", .kind = GA_OPTION_CHOICE, .argument = "HOW", .value = &asked.translate, .choices = translations,
-     .help = "on /dev/dxg: verbatim: private data as recorded; standard: standard allocations of the size that was learnt; auto: "
-             "standard when the trace is of another driver"},
-    {.name = "populate", .kind = GA_OPTION_CHOICE, .argument = "HOW", .value = &asked.populate, .choices = populates,
-     .help = "on DRM devices: bring in a buffer's pages after its creation, timed as a call of its own: touch: a byte to each page; "
-             "submit: by an empty batch, or touch where the driver has no safe one; none (default)"},
-    {.name = "range", .kind = GA_OPTION_STRING, .argument = "FROM..TO", .value = &asked.range,
-     .help = "a part of the trace: calls as 'gpualloc list' prints them (100..200), or times since the first (1.5s..2s); what is alive "
-             "when it begins is made before, untimed"},
-    {.name = "skip", .kind = GA_OPTION_LIST, .argument = "KIND", .value = &asked.skips,
-     .help = "leave calls out, and what names what they make: create, destroy, map, share, wait, submit, other, or a call's name; "
-             "may be given again"},
-    {.name = "no-cache", .kind = GA_OPTION_FLAG, .value = &asked.no_cache,
-     .help = "compile the trace even if its plan was kept, and keep none"},
-    {.name = "accept-loss", .kind = GA_OPTION_FLAG, .value = &asked.accept_loss, .help = "replay a trace that lost events"},
-    {.name = "max-bytes", .kind = GA_OPTION_SIZE, .argument = "SIZE", .value = &asked.max_bytes,
-     .help = "refuse a trace with more bytes alive at once (default: three quarters of the machine's memory)"},
-    {.name = "max-calls", .kind = GA_OPTION_COUNT, .argument = "N", .value = &asked.max_calls,
-     .help = "refuse a trace with more calls (default: 20000000)"},
-    {.name = "max-time", .kind = GA_OPTION_NUMBER, .argument = "SECONDS", .value = &asked.max_time,
-     .help = "end the replay after that time, with the results so far (default: no limit)"},
-    {.name = "patience", .kind = GA_OPTION_NUMBER, .argument = "SECONDS", .value = &asked.patience,
-     .help = "interrupt a call that takes so much longer than in the recording (default: 10)"},
-    {.name = "dry-run", .kind = GA_OPTION_FLAG, .value = &asked.dry_run,
-     .help = "say what would be issued, and issue nothing"},
-    {.name = "vram", .kind = GA_OPTION_STRING, .argument = "SIZE", .value = &asked.vram,
-     .help = "--backend sim: device memory of the model (default: 8G); search: the smallest that evicts nothing"},
-    {.name = "gtt", .kind = GA_OPTION_SIZE, .argument = "SIZE", .value = &asked.gtt,
-     .help = "--backend sim: system memory that the GPU reaches (default: no limit)"},
-    {.name = "allocator", .kind = GA_OPTION_CHOICE, .argument = "WHICH", .value = &asked.allocator, .choices = allocators,
-     .help = "--backend sim: the kernel's allocator of device memory that is modelled (default: buddy)"},
-    {.name = "verbose", .letter = 'v', .kind = GA_OPTION_FLAG, .value = &asked.verbose,
-     .help = "--vram search: tell of each size that is tried"},
-    {0},
-};
-
+static const struct replay_asked *const asked = &replay_asked;
 static atomic_bool stop;
 static volatile sig_atomic_t stop_signal;
 
@@ -143,22 +53,14 @@ static void progress_end(void)
         fputs("\r\033[K", stderr);
 }
 
-/* Whether anything was asked that only an issued call can have. */
-static bool asks_of_runs(void)
-{
-    return asked.device || asked.softgpu || asked.dry_run || asked.warmup || asked.runs > 1 || asked.loops > 1 || asked.lanes ||
-           asked.cpus || asked.state || asked.issue_log || asked.fidelity || asked.max_time > 0 || strcmp(asked.speed, "asap") ||
-           strcmp(asked.populate, "none");
-}
-
 /* What 'gpualloc plan' says. */
 static int dry_run(const struct replay_session *session, const char *trace, struct ga_error *error)
 {
     static struct replay_outline outline;
     int result = replay_outline_init(&outline, trace, session->plan, session, 0, error);
-    if (result == 0 && asked.json)
-        result = replay_outline_write(&outline, asked.json, error);
-    if (result == 0 && !(asked.json && strcmp(asked.json, "-") == 0))
+    if (result == 0 && asked->json)
+        result = replay_outline_write(&outline, asked->json, error);
+    if (result == 0 && !(asked->json && strcmp(asked->json, "-") == 0))
         replay_outline_print(&outline, stdout);
     replay_outline_release(&outline);
     return result;
@@ -207,7 +109,7 @@ static int set_state(struct replay *replay, uint64_t number, struct ga_error *er
 {
     if (number && replay->statistics.run_count)
         replay->statistics.runs[replay->statistics.run_count - 1].left_bytes = replay_settle_wait(&replay->settle, SETTLE_MS, &stop);
-    if (!asked.state || strcmp(asked.state, "cold") != 0)
+    if (!asked->state || strcmp(asked->state, "cold") != 0)
         return 0;
     int result = number ? replay_session_reopen(&replay->session, &replay->choice.target, error) : 0;
     replay->report.caches_dropped = drop_caches();
@@ -232,9 +134,10 @@ static int measure_run(struct replay *replay, uint64_t number, struct ga_error *
 static int measure(struct replay *replay, struct ga_error *error)
 {
     struct replay_session *session = &replay->session;
-    if (asked.runs > REPLAY_RESULT_RUNS_MAX || replay_statistics_init(&replay->statistics, &session->kinds, (uint32_t)asked.runs) < 0 ||
+    if (asked->runs > REPLAY_RESULT_RUNS_MAX ||
+        replay_statistics_init(&replay->statistics, &session->kinds, (uint32_t)asked->runs) < 0 ||
         replay_run_init(&replay->run, session) < 0)
-        return ga_error_errno(error, ENOMEM, "%ju runs", (uintmax_t)asked.runs);
+        return ga_error_errno(error, ENOMEM, "%ju runs", (uintmax_t)asked->runs);
     int result = 0;
     replay_plan_populate(session->plan);
     replay->report.clock_cost_ns = replay_clock_cost_ns();
@@ -244,8 +147,8 @@ static int measure(struct replay *replay, struct ga_error *error)
         progress(i + 1, replay->report.warmup, "warm-up run");
         result = replay_session_run(session, &replay->run, &stop, error);
     }
-    for (uint64_t i = 0; result == 0 && i < asked.runs; i++) {
-        progress(i + 1, asked.runs, "run");
+    for (uint64_t i = 0; result == 0 && i < asked->runs; i++) {
+        progress(i + 1, asked->runs, "run");
         result = measure_run(replay, i, error);
     }
     progress_end();
@@ -258,17 +161,17 @@ static int measure(struct replay *replay, struct ga_error *error)
 /* Results so far are results: an early end is said in them. */
 static int write_results(const struct replay *replay, struct ga_error *error)
 {
-    int result = asked.json ? replay_result_write(&replay->report, asked.json, error) : 0;
-    if (!(asked.json && strcmp(asked.json, "-") == 0))
+    int result = asked->json ? replay_result_write(&replay->report, asked->json, error) : 0;
+    if (!(asked->json && strcmp(asked->json, "-") == 0))
         replay_result_print(&replay->report, stdout);
     return result;
 }
 
 static int check_files(struct replay *replay, struct ga_error *error)
 {
-    int result = asked.json ? replay_can_write_file(asked.json, error) : 0;
-    if (result == 0 && asked.issue_log && !(replay->issue_log = fopen(asked.issue_log, "we")))
-        result = ga_error_errno(error, errno, "--issue-log %s", asked.issue_log);
+    int result = asked->json ? replay_can_write_file(asked->json, error) : 0;
+    if (result == 0 && asked->issue_log && !(replay->issue_log = fopen(asked->issue_log, "we")))
+        result = ga_error_errno(error, errno, "--issue-log %s", asked->issue_log);
     return result;
 }
 
@@ -277,18 +180,18 @@ static void set_settings(struct replay *replay, const char *trace)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     struct replay_settings *settings = &replay->session.settings;
-    settings->speed = parsed.speed;
-    settings->threads = (uint32_t)(asked.lanes > UINT32_MAX ? UINT32_MAX : asked.lanes);
-    settings->loops = asked.loops;
-    settings->cpus = parsed.cpus;
-    settings->cpu_count = parsed.cpu_count;
-    settings->patience_ns = (int64_t)(asked.patience * 1e9);
-    settings->end_ns = asked.max_time > 0 ? now.tv_sec * INT64_C(1000000000) + now.tv_nsec + (int64_t)(asked.max_time * 1e9) : 0;
-    settings->keep_samples = asked.issue_log != NULL;
-    uint64_t warmup = asked.warmup ? asked.warmup : asked.state && strcmp(asked.state, "warm") == 0;
+    settings->speed = asked->meant.speed;
+    settings->threads = (uint32_t)(asked->lanes > UINT32_MAX ? UINT32_MAX : asked->lanes);
+    settings->loops = asked->loops;
+    settings->cpus = asked->meant.cpus;
+    settings->cpu_count = asked->meant.cpu_count;
+    settings->patience_ns = (int64_t)(asked->patience * 1e9);
+    settings->end_ns = asked->max_time > 0 ? now.tv_sec * INT64_C(1000000000) + now.tv_nsec + (int64_t)(asked->max_time * 1e9) : 0;
+    settings->keep_samples = asked->issue_log != NULL;
+    uint64_t warmup = asked->warmup ? asked->warmup : asked->state && strcmp(asked->state, "warm") == 0;
     replay->report = (struct replay_report){
-        .trace = trace, .session = &replay->session, .statistics = &replay->statistics, .warmup = warmup, .speed = asked.speed,
-        .state = asked.state ? asked.state : warmup ? "warm" : "as found", .engine_ns = NAN, .require = parsed.fidelity,
+        .trace = trace, .session = &replay->session, .statistics = &replay->statistics, .warmup = warmup, .speed = asked->speed,
+        .state = asked->state ? asked->state : warmup ? "warm" : "as found", .engine_ns = NAN, .require = asked->meant.fidelity,
         .end = REPLAY_END_ERROR};
 }
 
@@ -299,7 +202,7 @@ static int replay_on(struct replay *replay, const char *trace, struct ga_error *
     int result = check_any(session, error);
     for (uint32_t l = 0; l < session->binding.limit_count; l++)
         fprintf(stderr, "gpualloc replay: note: %s\n", session->binding.limits[l]);
-    if (result == 0 && asked.dry_run)
+    if (result == 0 && asked->dry_run)
         return dry_run(session, trace, error);
     if (result == 0)
         result = check_files(replay, error);
@@ -318,9 +221,9 @@ static int replay_on(struct replay *replay, const char *trace, struct ga_error *
 /* The model works through the plan by itself: it has no runs. */
 static int ask_model(const struct replay_backend *backend, const struct replay_plan *plan, const char *trace, struct ga_error *error)
 {
-    const struct replay_question question = {.trace = trace, .vram = asked.vram, .gtt = asked.gtt, .allocator = asked.allocator,
-                                             .json = asked.json, .verbose = asked.verbose};
-    int result = asked.json ? replay_can_write_file(asked.json, error) : 0;
+    const struct replay_question question = {.trace = trace, .vram = asked->vram, .gtt = asked->gtt,
+                                             .allocator = asked->allocator, .json = asked->json, .verbose = asked->verbose};
+    int result = asked->json ? replay_can_write_file(asked->json, error) : 0;
     return result < 0 ? result : backend->model(plan, &question, error);
 }
 
@@ -348,34 +251,34 @@ static int status_of(const struct replay *replay)
         stuck += replay->statistics.runs[r].counts.outcomes[REPLAY_SKIP_STUCK];
     }
     double fidelity = replay_report_fidelity(&replay->report);
-    if (fidelity < parsed.fidelity)
+    if (fidelity < asked->meant.fidelity)
         fprintf(stderr, "gpualloc replay: fidelity %.4f is below the %.4f asked for: this is no benchmark of the recording\n", fidelity,
-                parsed.fidelity);
+                asked->meant.fidelity);
     else if (stuck)
         fprintf(stderr, "gpualloc replay: %ju calls had not come back in time and were interrupted\n", (uintmax_t)stuck);
     else if (exhausted)
         fprintf(stderr, "gpualloc replay: the device had no memory for %ju creates; the results are of the others\n",
                 (uintmax_t)exhausted);
-    return fidelity < parsed.fidelity ? GA_EXIT_UNFAITHFUL : stuck ? GA_EXIT_HUNG : exhausted ? GA_EXIT_EXHAUSTED : GA_EXIT_OK;
+    return fidelity < asked->meant.fidelity ? GA_EXIT_UNFAITHFUL : stuck ? GA_EXIT_HUNG : exhausted ? GA_EXIT_EXHAUSTED : GA_EXIT_OK;
 }
 
 /* The exit status. */
 static int replay_trace(const char *trace, struct ga_error *error)
 {
     static struct replay replay; /* of large parts */
-    const struct replay_backend *model = asked.backend ? replay_backend_find(asked.backend) : NULL;
+    const struct replay_backend *model = asked->backend ? replay_backend_find(asked->backend) : NULL;
     model = model && model->model ? model : NULL;
     struct replay_plan plan = {0};
     struct replay_plan_options limits = {
-        .no_cache = asked.no_cache,
-        .max_calls = asked.max_calls,
-        .max_bytes = asked.max_bytes || model ? asked.max_bytes
+        .no_cache = asked->no_cache,
+        .max_calls = asked->max_calls,
+        .max_bytes = asked->max_bytes || model ? asked->max_bytes
                      : (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGE_SIZE) / 4 * 3,
-        .order = strcmp(asked.order, "resource") == 0 ? REPLAY_ORDER_RESOURCE : REPLAY_ORDER_MEMORY,
+        .order = strcmp(asked->order, "resource") == 0 ? REPLAY_ORDER_RESOURCE : REPLAY_ORDER_MEMORY,
     };
-    int result = replay_plan_ask(&limits, asked.range, asked.skips.items, asked.skips.count, error);
+    int result = replay_plan_ask(&limits, asked->range, asked->skips.items, asked->skips.count, error);
     if (result == 0)
-        result = replay_plan_load(&plan, trace, &limits, asked.accept_loss, error);
+        result = replay_plan_load(&plan, trace, &limits, asked->accept_loss, error);
     if (result == 0 && model) {
         result = ask_model(model, &plan, trace, error);
         replay_plan_release(&plan);
@@ -384,18 +287,16 @@ static int replay_trace(const char *trace, struct ga_error *error)
         return result < 0 ? GA_EXIT_FAILURE : GA_EXIT_OK;
     }
     if (result == 0)
-        result = replay_choose(&plan, asked.device, asked.backend, asked.softgpu, &replay.choice, error);
+        result = replay_choose(&plan, asked->device, asked->backend, asked->softgpu, &replay.choice, error);
     if (result == 0) {
-        while (strcmp(translations[replay.choice.target.translate], asked.translate) != 0)
-            replay.choice.target.translate++;
-        while (strcmp(populates[replay.choice.target.populate], asked.populate) != 0)
-            replay.choice.target.populate++;
+        replay.choice.target.translate = asked->meant.translate;
+        replay.choice.target.populate = asked->meant.populate;
         catch_signals();
         result = replay_session_open(&replay.session, replay.choice.backend, &replay.choice.target, &plan, error);
     }
     if (result == 0)
         result = replay_on(&replay, trace, error);
-    int status = result < 0 ? status_of_end(&replay) : asked.dry_run ? GA_EXIT_OK : status_of(&replay);
+    int status = result < 0 ? status_of_end(&replay) : asked->dry_run ? GA_EXIT_OK : status_of(&replay);
     if (replay.issue_log)
         fclose(replay.issue_log);
     if (replay.session.abandoned) { /* a thread is still in the kernel, with our memory */
@@ -412,99 +313,13 @@ static int replay_trace(const char *trace, struct ga_error *error)
     return result == -ENODATA ? GA_EXIT_LOSSY : status;
 }
 
-static bool parse_speed(const char *text)
-{
-    char *end;
-    if (strcmp(text, "asap") == 0)
-        return true;
-    parsed.speed = strcmp(text, "real") == 0 ? 1 : strtod(text, &end);
-    bool valid = strcmp(text, "real") == 0 || (end != text && strcmp(end, "x") == 0);
-    return valid && parsed.speed >= 1e-6 && parsed.speed <= 1e6;
-}
-
-/* "0-3,8" */
-static bool parse_cpus(const char *text)
-{
-    for (const char *at = text;; at++) {
-        char *end;
-        unsigned long first = strtoul(at, &end, 10), last = first;
-        if (end == at)
-            return false;
-        if (*end == '-') {
-            at = end + 1;
-            last = strtoul(at, &end, 10);
-            if (end == at)
-                return false;
-        }
-        if (last < first || last >= CPU_SETSIZE || parsed.cpu_count + (last - first + 1) > CPU_SETSIZE)
-            return false;
-        for (unsigned long cpu = first; cpu <= last; cpu++)
-            parsed.cpus[parsed.cpu_count++] = (uint16_t)cpu;
-        if (*end != ',')
-            return !*end;
-        at = end;
-    }
-}
-
-static bool parse_fidelity(const char *text)
-{
-    char *end;
-    parsed.fidelity = strtod(text, &end);
-    if (strcmp(end, "%") == 0)
-        parsed.fidelity /= 100;
-    return end != text && (!*end || strcmp(end, "%") == 0) && parsed.fidelity >= 0 && parsed.fidelity <= 1;
-}
-
-/* What is wrong with the options, or null. */
-static const char *check_options(void)
-{
-    bool cold = asked.state && strcmp(asked.state, "cold") == 0;
-    if (!asked.runs || !asked.loops)
-        return "--runs and --loops cannot be 0; --dry-run issues nothing";
-    if (asked.softgpu && (asked.device || (asked.backend && strcmp(asked.backend, "dxg") != 0)))
-        return "--softgpu is a device of its own; leave --device and --backend away";
-    if (!parse_speed(asked.speed))
-        return "--speed is asap, real or a number and x: 2x is twice as fast";
-    if (asked.cpus && !parse_cpus(asked.cpus))
-        return "--cpu-mask is a list of CPUs: 0-3,8";
-    if (asked.fidelity && !parse_fidelity(asked.fidelity))
-        return "--require-fidelity is from 0 to 1, or from 0% to 100%";
-    if (!(asked.max_time >= 0 && asked.max_time < 1e9) || !(asked.patience > 0 && asked.patience < 1e9))
-        return "--max-time and --patience are seconds, and not negative";
-    if (cold && (asked.warmup || asked.loops > 1))
-        return "--state cold has no warm-up, and one loop: what follows would find the device warm";
-    if (asked.issue_log && asked.loops > 1)
-        return "--issue-log is of whole runs: leave --loops away, and say --runs";
-    return NULL;
-}
-
 static int run(int argc, char **argv)
 {
     (void)argc;
     struct ga_error error = {""};
-    const char *wrong = check_options();
-    if (wrong) {
-        fprintf(stderr, "gpualloc replay: %s\n", wrong);
+    if (!replay_asked_check())
         return GA_EXIT_USAGE;
-    }
-    if (asked.backend && !replay_backend_find(asked.backend)) {
-        fprintf(stderr, "gpualloc replay: unknown backend %s; there are:", asked.backend);
-        for (const struct replay_backend *const *backend = replay_backends; *backend; backend++)
-            fprintf(stderr, " %s", (*backend)->name);
-        fputc('\n', stderr);
-        return GA_EXIT_USAGE;
-    }
-    bool model = asked.backend && replay_backend_find(asked.backend)->model;
-    if (!model && (asked.vram || asked.gtt || asked.allocator)) {
-        fputs("gpualloc replay: --vram, --gtt and --allocator are of a model's memory: they go with --backend sim\n", stderr);
-        return GA_EXIT_USAGE;
-    }
-    if (model && asks_of_runs()) {
-        fputs("gpualloc replay: --backend sim issues nothing: options of devices and runs (--device, --dry-run, --runs, --speed, "
-              "--populate, …) do not go with it\n", stderr);
-        return GA_EXIT_USAGE;
-    }
-    if (asked.softgpu && ga_launch_reexec(GA_LAUNCH_SOFTGPU, &error) < 0) {
+    if (asked->softgpu && ga_launch_reexec(GA_LAUNCH_SOFTGPU, &error) < 0) {
         ga_error_print("replay", &error);
         return GA_EXIT_FAILURE;
     }
@@ -523,7 +338,7 @@ const struct ga_verb verb_replay = {
         "Exit status: 4: a lossy trace is refused; 6: fidelity is below --require-fidelity; 7: the device was removed; 8: it had\n"
         "no memory for what the recording's device had; 9: a call did not come back in time; 10: --max-time was over; 128 + the\n"
         "signal after SIGINT, SIGTERM or SIGHUP.",
-    .options = options,
+    .options = replay_asked_options,
     .min_args = 1,
     .max_args = 1,
     .run = run,

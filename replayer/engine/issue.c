@@ -1,0 +1,204 @@
+/* The timed part: see issue.h. */
+#include "replayer/engine/issue.h"
+
+#include <errno.h>
+
+#include "replayer/engine/fences.h"
+#include "replayer/engine/order.h"
+
+enum {
+    AHEAD_NS = 60 * 1000, /* a lane that sleeps until a call's time is up so much before, and spins */
+    GONE = 3,             /* calls in a row that fail with ENODEV, but not in the recording: the device was removed */
+};
+
+static uint32_t status_of(const struct replay_call *call, const struct replay_outcome *outcome)
+{
+    struct ga_call_header header = {.ret = outcome->ret, .error = outcome->error, .layer = GA_LAYER_IOCTL};
+    const struct ga_row *row = replay_row(call);
+    return row && ga_row_is_d3dkmt(row) ? ga_call_status(&header) : 0;
+}
+
+/* The device had no memory left for what the call makes. */
+static bool exhausted(const struct replay_call *call, const struct replay_outcome *outcome)
+{
+    return replay_call_creates(call) && outcome->failed && (outcome->error == ENOMEM || outcome->error == ENOSPC);
+}
+
+/* The ways in which a call that failed, here or in the recording, may differ from it. */
+static bool judge_failure(struct replay_lane_state *lane, const struct replay_call *call, const struct replay_outcome *outcome)
+{
+    struct replay_counts *counts = lane->counting;
+    bool lost = outcome->failed && !call->failed && outcome->error == ENODEV;
+    lane->gone = lost ? lane->gone + 1 : 0;
+    if (lane->gone == GONE)
+        engine_halt(lane->run, REPLAY_END_REMOVED);
+    counts->exhausted += exhausted(call, outcome);
+    if (outcome->failed != call->failed) {
+        ++*(outcome->failed ? &counts->failed : &counts->succeeded);
+        return true;
+    }
+    const struct ga_row *row = replay_row(call);
+    bool other = row && (ga_row_is_d3dkmt(row) ? status_of(call, outcome) != call->status : outcome->error != call->error);
+    counts->otherwise += other;
+    return other;
+}
+
+/* Whether it differs from the recording. */
+static inline bool judge(struct replay_lane_state *lane, const struct replay_call *call, const struct replay_outcome *outcome)
+{
+    if (__builtin_expect(outcome->failed | call->failed, false))
+        return judge_failure(lane, call, outcome);
+    lane->gone = 0;
+    return false;
+}
+
+/* When the call is due; 0: at once. */
+static inline int64_t due_ns(const struct engine *run, const struct replay_call *call)
+{
+    return run->per_speed > 0 && run->timed ? run->timed_ns + (int64_t)((double)call->begin_ns * run->per_speed) : 0;
+}
+
+/* Sleeps until shortly before. Fences are looked at meanwhile; a signal (the wake of a stop) ends a sleep. */
+static void sleep_until(struct replay_lane_state *lane, int64_t due)
+{
+    for (int64_t now; (now = engine_now_ns()) < due - AHEAD_NS && !engine_stopped(lane->run);) {
+        engine_watch_fences(lane);
+        int64_t until = lane->outstanding_count && now + ENGINE_NAP_NS < due - AHEAD_NS ? now + ENGINE_NAP_NS : due - AHEAD_NS;
+        struct timespec time = {.tv_sec = until / 1000000000, .tv_nsec = until % 1000000000};
+        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL);
+    }
+}
+
+static void note_sample(struct replay_sample *sample, const struct replay_call *call, const struct replay_outcome *outcome,
+                        int64_t begin, uint64_t latency, bool differs)
+{
+    *sample = (struct replay_sample){.begin_ns = begin, .latency_ns = latency, .error = outcome->error,
+                                     .status = status_of(call, outcome), .failed = outcome->failed,
+                                     .remapped = outcome->remapped, .differs = differs};
+}
+
+/* The pages of what the call made: a step of its own, whose time is a kind's of its own. */
+static void populate(struct replay_lane_state *lane, uint32_t number, const struct replay_call *call)
+{
+    const struct replay_session *session = lane->run->session;
+    int64_t begin = engine_now_ns();
+    enum replay_populate how = session->backend->populate(session->device, call->lane, call);
+    int64_t took = engine_now_ns() - begin;
+    session->backend->settle(session->device, call->lane);
+    lane->counting->populated[how]++;
+    if (!lane->run->timed)
+        return;
+    if (how == REPLAY_POPULATE_TOUCH || how == REPLAY_POPULATE_SUBMIT)
+        replay_latencies_add(lane->by_kind[session->kinds.populate_of[number]], took > 0 ? (uint64_t)took : 0);
+}
+
+/* After the call, not timed. */
+static inline void account(struct replay_lane_state *lane, const struct replay_step *step, const struct replay_call *call,
+                           struct replay_outcome *outcome, int64_t begin, int64_t end)
+{
+    struct engine *run = lane->run;
+    uint32_t number = step->number;
+    uint64_t latency = end > begin ? (uint64_t)(end - begin) : 0;
+    bool differs = judge(lane, call, outcome);
+    lane->counting->outcomes[REPLAY_ISSUED]++;
+    lane->counting->remapped += outcome->remapped;
+    if (!differs && !outcome->remapped && run->timed)
+        replay_latencies_add(lane->by_kind[step->kind], latency);
+    if (call->dependency_count | call->fence_count)
+        engine_check_order(lane, call, begin - run->start_ns);
+    int64_t bytes = step->bytes;
+    if (__builtin_expect(outcome->bytes != 0, false))
+        bytes = bytes < 0 ? -(int64_t)outcome->bytes : (int64_t)outcome->bytes;
+    replay_curve_add(&lane->curve, end - run->start_ns, outcome->failed ? 0 : bytes);
+    if (run->out->samples)
+        note_sample(&run->out->samples[number], call, outcome, begin - run->start_ns, latency, differs);
+    if (run->session->populate && !outcome->failed && replay_call_creates(call))
+        populate(lane, number, call);
+    if (call->paging) {
+        struct replay_paging *paging = engine_paging(run, number);
+        paging->begin_ns = begin - run->start_ns;
+        atomic_store_explicit(&paging->fenced, !outcome->failed, memory_order_release);
+        engine_note_paging(lane, number);
+    }
+}
+
+static inline enum replay_skip issue(struct replay_lane_state *lane, const struct replay_step *step, const struct replay_call *call)
+{
+    struct engine *run = lane->run;
+    const struct replay_backend *backend = run->session->backend;
+    struct replay_device *device = run->session->device;
+    int64_t due = due_ns(run, call);
+    if (due)
+        sleep_until(lane, due);
+    enum replay_skip skip = backend->prepare ? backend->prepare(device, call->lane, call) : REPLAY_ISSUED;
+    if (skip != REPLAY_ISSUED)
+        return skip;
+    struct replay_outcome outcome = {.give_up = &lane->give_up};
+    if (atomic_load_explicit(&lane->give_up, memory_order_relaxed)) /* meant for a call that came back meanwhile */
+        atomic_store(&lane->give_up, false);
+    atomic_store_explicit(&lane->issued, step->number, memory_order_relaxed);
+    int64_t begin = engine_now_ns();
+    while (begin < due && !engine_stopped(run))
+        begin = engine_now_ns();
+    atomic_store_explicit(&lane->issued_ns, begin, memory_order_release);
+    backend->issue(device, call->lane, call, &outcome);
+    int64_t end = engine_now_ns();
+    atomic_store_explicit(&lane->issued_ns, 0, memory_order_release);
+    if (__builtin_expect(atomic_load_explicit(&lane->give_up, memory_order_relaxed), false)) {
+        atomic_store(&lane->give_up, false);
+        if (outcome.failed && outcome.error == EINTR)
+            return engine_stopped(run) ? REPLAY_SKIP_STOPPED : REPLAY_SKIP_STUCK;
+    }
+    if (backend->finish)
+        backend->finish(device, call->lane, call, &outcome);
+    lane->last_ns = end - run->start_ns;
+    if (due)
+        replay_latencies_add(lane->lateness, (uint64_t)(begin > due ? begin - due : due - begin));
+    account(lane, step, call, &outcome, begin, end);
+    return REPLAY_ISSUED;
+}
+
+static void skip_call(struct replay_lane_state *lane, uint32_t number, enum replay_skip skip)
+{
+    struct replay_sample *samples = lane->run->out->samples;
+    lane->counting->outcomes[skip]++;
+    replay_curve_add(&lane->curve, lane->last_ns, 0);
+    if (samples)
+        samples[number] = (struct replay_sample){.begin_ns = lane->last_ns, .skip = (uint8_t)skip};
+}
+
+/* 0 in ends: nobody has to wait for a call that was not issued. */
+static inline int64_t run_call(struct replay_lane_state *lane, const struct replay_step *step)
+{
+    struct engine *run = lane->run;
+    const struct replay_call *call = &run->session->plan->calls[step->number];
+    enum replay_skip skip;
+    if (engine_stopped(run) || (call->dependency_count && !engine_wait_for_all(lane, call)))
+        skip = REPLAY_SKIP_STOPPED;
+    else if (!(skip = step->skip) && call->fence_count)
+        skip = engine_wait_for_fences(lane, call);
+    if (lane->outstanding_count)
+        engine_watch_fences(lane);
+    if (skip == REPLAY_ISSUED)
+        skip = issue(lane, step, call);
+    if (skip != REPLAY_ISSUED)
+        skip_call(lane, step->number, skip);
+    return skip == REPLAY_ISSUED ? lane->last_ns : 0;
+}
+
+void engine_run_pass(struct replay_lane_state *lane)
+{
+    const struct replay_run *out = lane->run->out;
+    const struct replay_worker *worker = &out->schedule.workers[lane->number];
+    const struct replay_step *steps = out->steps + worker->first;
+    uint32_t end_place = lane->run->timed ? worker->count : lane->prologue;
+    int64_t begin = engine_now_ns();
+    for (uint32_t i = lane->next; i < end_place; i++) {
+        int64_t end = run_call(lane, &steps[i]);
+        if (out->ends)
+            atomic_store_explicit(&out->ends[worker->first + i], end, memory_order_relaxed);
+        engine_publish(lane, i + 1, steps[i].watched);
+    }
+    lane->next = end_place;
+    lane->busy_ns += lane->run->timed ? (uint64_t)(engine_now_ns() - begin) : 0;
+}

@@ -1,0 +1,159 @@
+/* Lanes as threads: see lanes.h. */
+#include "replayer/engine/lanes.h"
+
+#include <linux/futex.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "replayer/engine/fences.h"
+#include "replayer/engine/issue.h"
+
+enum {
+    LEAD_NS = 2 * 1000000, /* lanes are told so much before the start, so that the first calls are not late */
+    WAKE_SIGNAL = SIGURG,  /* interrupts a call that does not come back; ignored by default, so that a late one harms nobody */
+};
+
+/* All lanes start at once. False: there is no further pass. */
+static bool pass_gate(struct engine *run, uint64_t time)
+{
+    pthread_mutex_lock(&run->mutex);
+    run->waiting++;
+    pthread_cond_broadcast(&run->changed);
+    while (run->opened < time && !run->go_home)
+        pthread_cond_wait(&run->changed, &run->mutex);
+    bool go = !run->go_home;
+    pthread_mutex_unlock(&run->mutex);
+    return go;
+}
+
+/* Once all so many are at the gate. */
+static void open_gate(struct engine *run, uint32_t lanes, bool timed, bool go)
+{
+    pthread_mutex_lock(&run->mutex);
+    while (run->waiting < lanes)
+        pthread_cond_wait(&run->changed, &run->mutex);
+    run->waiting = 0;
+    run->go_home = !go;
+    run->opened++;
+    run->timed = timed;
+    run->timed_ns = engine_now_ns() + (run->per_speed > 0 && timed ? LEAD_NS : 0);
+    if (!timed || !run->session->plan->prologue)
+        run->start_ns = run->timed_ns;
+    pthread_cond_broadcast(&run->changed);
+    pthread_mutex_unlock(&run->mutex);
+}
+
+/* The end of a lane's pass: no more is waiting for a turn on this thread. */
+static void end_pass(struct replay_lane_state *lane)
+{
+    for (uint32_t i = 0; i < lane->outstanding_count; i++)
+        if (engine_wait_for_fence(lane, lane->outstanding[i]))
+            engine_note_resident(lane->run, lane->outstanding[i]);
+    if (atomic_fetch_sub(&lane->run->running, 1) == 1)
+        syscall(SYS_futex, &lane->run->running, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+}
+
+static void *lane_main(void *argument)
+{
+    struct replay_lane_state *lane = argument;
+    struct engine *run = lane->run;
+    if (run->per_speed > 0)
+        prctl(PR_SET_TIMERSLACK, 1ul); /* ns; else a sleep may be 50 µs longer */
+    for (uint64_t time = 1; pass_gate(run, time); time++) {
+        lane->counting = run->timed ? &lane->counts : &lane->aside;
+        engine_run_pass(lane);
+        end_pass(lane);
+    }
+    return NULL;
+}
+
+static int pin(pthread_attr_t *attributes, const struct replay_settings *settings, uint32_t lane)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (!settings->cpu_count)
+        return 0;
+    CPU_SET(settings->cpus[lane % settings->cpu_count], &set);
+    return pthread_attr_setaffinity_np(attributes, sizeof set, &set);
+}
+
+static void on_wake(int number) { (void)number; }
+
+int engine_start_lanes(struct engine *run, uint32_t *started)
+{
+    struct sigaction wake = {.sa_handler = on_wake};
+    sigaction(WAKE_SIGNAL, &wake, &run->before);
+    pthread_mutex_init(&run->mutex, NULL);
+    pthread_cond_init(&run->changed, NULL);
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, 256 * 1024);
+    int result = 0;
+    for (*started = 0; result == 0 && *started < run->out->schedule.worker_count; *started += result == 0) {
+        struct replay_lane_state *lane = &run->lanes[*started];
+        lane->run = run;
+        result = pin(&attributes, &run->session->settings, *started);
+        if (result == 0)
+            result = pthread_create(&lane->thread, &attributes, lane_main, lane);
+    }
+    pthread_attr_destroy(&attributes);
+    return -result;
+}
+
+/* Interrupts calls that do not come back: all of them once the run is stopped, else those that patience is at its end with. False:
+   one has not come back although it was interrupted again and again. */
+static bool wake_lanes(struct engine *run, uint32_t lanes)
+{
+    int64_t now = engine_now_ns(), patience = run->session->settings.patience_ns;
+    bool alive = true;
+    for (uint32_t l = 0; l < lanes; l++) {
+        struct replay_lane_state *lane = &run->lanes[l];
+        int64_t since = atomic_load_explicit(&lane->issued_ns, memory_order_acquire);
+        const struct replay_call *call = &run->session->plan->calls[atomic_load_explicit(&lane->issued, memory_order_relaxed)];
+        int64_t allowed = patience + (since ? call->end_ns - call->begin_ns : 0);
+        if (!engine_stopped(run) && (!since || now - since < allowed))
+            continue;
+        if (since) /* without, it sleeps until a call's time */
+            atomic_store(&lane->give_up, true);
+        alive &= !since || now - since < 2 * allowed;
+        pthread_kill(lane->thread, WAKE_SIGNAL);
+    }
+    return alive;
+}
+
+/* Until all have ended the pass. False: a lane is in a call that does not come back, and never will be waited for again. */
+static bool wait_for_lanes(struct engine *run, uint32_t lanes)
+{
+    int64_t end_ns = run->session->settings.end_ns;
+    for (uint32_t running; (running = atomic_load(&run->running));) {
+        struct timespec limit = {.tv_nsec = ENGINE_SLEEP_NS};
+        syscall(SYS_futex, &run->running, FUTEX_WAIT_PRIVATE, running, &limit, NULL, 0);
+        if (end_ns && engine_now_ns() >= end_ns)
+            engine_halt(run, REPLAY_END_TIME);
+        if (!wake_lanes(run, lanes) && atomic_load(&run->running)) {
+            atomic_store(&run->halt, REPLAY_END_HUNG);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool engine_run_phase(struct engine *run, uint32_t lanes, bool timed)
+{
+    atomic_store(&run->running, lanes);
+    open_gate(run, lanes, timed, true);
+    return wait_for_lanes(run, lanes);
+}
+
+void engine_end_lanes(struct engine *run, uint32_t started)
+{
+    open_gate(run, started, false, false);
+    for (uint32_t l = 0; l < started; l++)
+        pthread_join(run->lanes[l].thread, NULL);
+    pthread_cond_destroy(&run->changed);
+    pthread_mutex_destroy(&run->mutex);
+    sigaction(WAKE_SIGNAL, &run->before, NULL);
+}
