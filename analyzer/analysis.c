@@ -7,6 +7,7 @@
 
 #include "analyzer/findings.h"
 #include "base/array.h"
+#include "deferred.h"
 #include "groups.h"
 #include "surfaces.h"
 #include "table.h"
@@ -375,7 +376,7 @@ void analysis_set_text(const struct analysis_set *set, const struct analysis_out
         text_more(set, out);
 }
 
-int analysis_set_json(const struct analysis_set *set, json_object *object)
+int analysis_set_json_deferred(const struct analysis_set *set, json_object *object)
 {
     json_object *found = findings_json(&set->findings);
     if (!found || json_add(object, "findings", found))
@@ -388,6 +389,12 @@ int analysis_set_json(const struct analysis_set *set, json_object *object)
         }
     }
     return 0;
+}
+
+int analysis_set_json(const struct analysis_set *set, json_object *object)
+{
+    int result = analysis_set_json_deferred(set, object);
+    return result < 0 ? result : deferred_make(object);
 }
 
 void analysis_set_destroy(struct analysis_set *set)

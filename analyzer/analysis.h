@@ -77,7 +77,7 @@ struct analysis {
     int (*find)(const void *state, struct analysis_findings *findings);
     /* Prints nothing where there is nothing to say. */
     void (*text)(const void *state, const struct analysis_output *out);
-    /* A new object, or null when memory ran out. */
+    /* A new object or array, or null when memory ran out. Its lists may be deferred. */
     json_object *(*json)(const void *state);
     void (*release)(void *state);
 };
@@ -106,9 +106,11 @@ int analysis_set_event(struct analysis_set *set, const struct ga_row *row, const
 int analysis_set_finish(struct analysis_set *set, const struct analysis_trace *trace);
 size_t analysis_set_count(const struct analysis_set *set);
 /* After finish. text: with a blank line between analyses; when the set has all analyses that there are, the findings first and without
-   those on_request. json: adds the findings, and a member for each analysis. */
+   those on_request. json: adds the findings, and a member for each analysis; 0 or -ENOMEM. deferred: the lists in it are made while it
+   is written (analyzer/deferred.h), before the set is destroyed. */
 void analysis_set_text(const struct analysis_set *set, const struct analysis_output *out);
 int analysis_set_json(const struct analysis_set *set, json_object *object);
+int analysis_set_json_deferred(const struct analysis_set *set, json_object *object);
 /* Null is fine. */
 void analysis_set_destroy(struct analysis_set *set);
 

@@ -9,6 +9,7 @@
 
 #include "base/array.h"
 #include "base/utf8.h"
+#include "deferred.h"
 #include "table.h"
 
 static struct group *group_new(struct groups *groups, struct group_key key)
@@ -331,18 +332,22 @@ int json_add(json_object *object, const char *name, json_object *member)
     return -ENOMEM;
 }
 
+struct list {
+    const char *elements;
+    size_t size;
+    int (*fill)(const void *element, json_object *object);
+};
+
+static int list_element(const void *context, size_t i, json_object *object)
+{
+    const struct list *list = context;
+    return list->fill(list->elements + i * list->size, object);
+}
+
 json_object *json_list(const void *list, size_t count, size_t size, int (*fill)(const void *element, json_object *object))
 {
-    json_object *array = json_object_new_array();
-    int failed = !array;
-    for (size_t i = 0; i < count && !failed; i++) {
-        json_object *object = json_object_new_object();
-        failed = !object || json_object_array_add(array, object) || fill((const char *)list + i * size, object);
-    }
-    if (!failed)
-        return array;
-    json_object_put(array);
-    return NULL;
+    struct list elements = {list, size, fill};
+    return deferred_list(&elements, sizeof elements, count, list_element);
 }
 
 int json_add_list(json_object *object, const char *name, const void *list, size_t count, size_t size,
@@ -440,19 +445,27 @@ int group_json(const struct group *group, json_object *object)
     return failed ? -ENOMEM : 0;
 }
 
+int groups_element_json(const struct groups *groups, const struct groups_view *view, const void *user, size_t i, json_object *object)
+{
+    const struct group *group = groups->list[i];
+    int failed = group->others ? json_add(object, "others", json_object_new_boolean(true)) : view->json(user, group, object);
+    return failed ? failed : group_json(group, object);
+}
+
+struct shown {
+    const struct groups *groups;
+    const struct groups_view *view;
+    const void *user;
+};
+
+static int shown_element(const void *context, size_t i, json_object *object)
+{
+    const struct shown *shown = context;
+    return groups_element_json(shown->groups, shown->view, shown->user, i, object);
+}
+
 json_object *groups_json(const struct groups *groups, const struct groups_view *view, const void *user)
 {
-    json_object *array = json_object_new_array_ext((int)groups->count);
-    int failed = !array;
-    for (size_t i = 0; i < groups->count && !failed; i++) {
-        json_object *object = json_object_new_object();
-        failed = !object || json_object_array_add(array, object) ||
-                 (groups->list[i]->others ? json_add(object, "others", json_object_new_boolean(true))
-                                          : view->json(user, groups->list[i], object)) ||
-                 group_json(groups->list[i], object);
-    }
-    if (!failed)
-        return array;
-    json_object_put(array);
-    return NULL;
+    struct shown shown = {groups, view, user};
+    return deferred_list(&shown, sizeof shown, groups->count, shown_element);
 }

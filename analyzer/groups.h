@@ -86,7 +86,9 @@ struct groups_view {
 };
 void groups_text(const struct groups *groups, const struct groups_view *view, const void *user,
                  const struct analysis_output *out);
-/* An array of objects, one a group. */
+/* The members of one group, its name included. 0, or -ENOMEM. */
+int groups_element_json(const struct groups *groups, const struct groups_view *view, const void *user, size_t i, json_object *object);
+/* An array of objects, one a group; deferred (analyzer/deferred.h), as all lists of the report. */
 json_object *groups_json(const struct groups *groups, const struct groups_view *view, const void *user);
 /* The members of one group that are its figures; 0, or -ENOMEM. */
 int group_json(const struct group *group, json_object *object);
@@ -95,7 +97,7 @@ int group_json(const struct group *group, json_object *object);
 void analysis_heading(const struct analysis_output *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Adds a member; frees it when that fails. 0, or -ENOMEM. */
 int json_add(json_object *object, const char *name, json_object *member);
-/* An array of objects, one an element of a list: fill adds the members. Null when memory ran out. */
+/* A deferred array of objects, one an element of a list: fill adds the members. The list is borrowed. Null when memory ran out. */
 json_object *json_list(const void *list, size_t count, size_t size, int (*fill)(const void *element, json_object *object));
 /* The same as a member of an object. 0, or -ENOMEM. */
 int json_add_list(json_object *object, const char *name, const void *list, size_t count, size_t size,

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "deferred.h"
+
 enum { SCHEMA_VERSION = 1, TOP = 8, TOP_OF_ONE = 30 };
 
 bool page_in_colour(void)
@@ -37,13 +39,11 @@ static int print_json(const struct analysis_set *set, const struct analysis_trac
     int result = -ENOMEM;
     if (object && json_object_object_add(object, "schema_version", json_object_new_int(SCHEMA_VERSION)) == 0 &&
         json_object_object_add(object, "trace", json_object_new_string(trace->path)) == 0)
-        result = analysis_set_json(set, object);
-    const char *text = result < 0 ? NULL : json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY |
-                                                                                      JSON_C_TO_STRING_NOSLASHESCAPE);
-    if (text)
-        fprintf(file, "%s\n", text);
+        result = analysis_set_json_deferred(set, object);
+    if (result >= 0)
+        result = deferred_write(object, file);
     json_object_put(object);
-    return text ? 0 : -ENOMEM;
+    return result;
 }
 
 int page_print(const struct analysis_set *set, const struct analysis_trace *trace, const struct page_options *options)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/deferred.h"
 #include "analyzer/groups.h"
 #include "analyzer/table.h"
 #include "base/array.h"
@@ -304,15 +305,23 @@ static int entry_json(size_t dimension, const struct entry *entry, json_object *
     return failed || json_add_uint(object, "hPrivateRuntimeResourceHandle", entry->key.a);
 }
 
+/* Of one dimension. */
+struct alive {
+    const struct entry *list;
+    size_t dimension;
+};
+
+static int alive_json(const void *context, size_t i, json_object *object)
+{
+    const struct alive *alive = context;
+    return entry_json(alive->dimension, &alive->list[i], object);
+}
+
 static int add_dimension(const struct state *state, size_t dimension, const char *name, json_object *object)
 {
-    json_object *array = json_object_new_array();
-    int failed = json_add(object, name, array) || !array;
-    for (size_t i = 0; i < state->dimensions[dimension].count && !failed; i++) {
-        json_object *entry = json_object_new_object();
-        failed = !entry || json_object_array_add(array, entry) || entry_json(dimension, &state->dimensions[dimension].list[i], entry);
-    }
-    return failed;
+    struct alive alive = {state->dimensions[dimension].list, dimension};
+    json_object *array = deferred_list(&alive, sizeof alive, state->dimensions[dimension].count, alive_json);
+    return array ? json_add(object, name, array) : -ENOMEM;
 }
 
 static int add_curve(const struct state *state, json_object *object)

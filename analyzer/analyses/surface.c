@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/deferred.h"
 #include "analyzer/surfaces.h"
 
 struct state {
@@ -119,19 +120,18 @@ static void text(const void *user, const struct analysis_output *out)
 }
 
 /* One array: those of D3DKMT, then the named buffers. */
+static int element_json(const void *context, size_t i, json_object *object)
+{
+    const struct state *state = *(const struct state *const *)context;
+    size_t surfaces = state->surfaces.count;
+    return i < surfaces ? groups_element_json(&state->surfaces, &surface_view, state, i, object)
+                        : groups_element_json(&state->buffers, &buffer_view, state, i - surfaces, object);
+}
+
 static json_object *json(const void *user)
 {
     const struct state *state = user;
-    json_object *all = groups_json(&state->surfaces, &surface_view, state);
-    json_object *buffers = groups_json(&state->buffers, &buffer_view, state);
-    int failed = !all || !buffers;
-    for (size_t i = 0; !failed && i < json_object_array_length(buffers); i++)
-        failed = json_object_array_add(all, json_object_get(json_object_array_get_idx(buffers, i)));
-    json_object_put(buffers);
-    if (!failed)
-        return all;
-    json_object_put(all);
-    return NULL;
+    return deferred_list(&state, sizeof state, state->surfaces.count + state->buffers.count, element_json);
 }
 
 static void release(void *user)
