@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "analyzer/deferred.h"
 #include "analyzer/labels.h"
 #include "analyzer/table.h"
 #include "base/array.h"
@@ -37,7 +38,7 @@ struct holder {
     struct figure parts[PARTS];
 };
 
-/* A buffer that a holder has handles of. */
+/* A holder's handles of a buffer. */
 struct hold {
     struct holder *holder;
     uint32_t handles;
@@ -45,6 +46,7 @@ struct hold {
     bool counted[PARTS]; /* among the figure's buffers */
 };
 
+/* Kept of buffers that have, or had, more than one handle, or were exported. All others are lone: exclusive, or imported. */
 struct buffer {
     const struct ga_memory *memory;
     uint64_t handles;
@@ -55,7 +57,7 @@ struct buffer {
 struct state {
     struct labels labels;
     struct ga_map index;    /* (id, kind and interface) to struct holder */
-    struct ga_map buffers;  /* (struct ga_memory, 0) to struct buffer */
+    struct ga_map buffers;  /* (id of the maker, 0) to struct buffer */
     struct holder **list;
     size_t count, room;
 };
@@ -101,13 +103,17 @@ static struct holder *holder_get(struct state *state, enum kind kind, const stru
     return state->list[state->count++] = holder;
 }
 
-static struct buffer *buffer_get(struct state *state, const struct ga_memory *memory)
+/* Null: a lone one. */
+static struct buffer *buffer_find(const struct state *state, const struct ga_memory *memory)
 {
-    uint64_t *place = ga_map_get(&state->buffers, (uintptr_t)memory, 0);
-    if (place)
-        return (struct buffer *)(uintptr_t)*place;
+    uint64_t *place = state->buffers.count ? ga_map_get(&state->buffers, memory->maker->id, 0) : NULL;
+    return place ? (struct buffer *)(uintptr_t)*place : NULL;
+}
+
+static struct buffer *buffer_new(struct state *state, const struct ga_memory *memory)
+{
     struct buffer *buffer = calloc(1, sizeof *buffer);
-    if (!buffer || ga_map_set(&state->buffers, (uintptr_t)memory, 0, (uintptr_t)buffer) < 0) {
+    if (!buffer || ga_map_set(&state->buffers, memory->maker->id, 0, (uintptr_t)buffer) < 0) {
         free(buffer);
         return NULL;
     }
@@ -190,21 +196,67 @@ static void update(struct buffer *buffer, int64_t ns)
     buffer->count = kept;
 }
 
-static int born(void *user, const struct ga_life *life, const struct ga_call *call)
+/* One more handle of a buffer, or (-1) one less: how many its holders have then. */
+static int count_handle(struct state *state, struct buffer *buffer, const struct ga_life *life, int by)
 {
-    (void)call;
-    struct state *state = user;
-    struct buffer *buffer = buffer_get(state, life->memory);
-    if (!buffer)
-        return -ENOMEM;
     for (enum kind kind = 0; kind < KINDS; kind++) {
         struct holder *holder = holder_get(state, kind, life);
         struct hold *hold = holder ? hold_get(buffer, holder) : NULL;
         if (!hold)
             return -ENOMEM;
-        hold->handles++;
+        hold->handles += (uint32_t)by;
     }
-    buffer->handles++;
+    buffer->handles += (uint64_t)(int64_t)by;
+    return 0;
+}
+
+/* A lone buffer comes (true) or goes, with its only handle: all its holders are the maker's. */
+static int lone_change(struct state *state, const struct ga_life *life, bool comes)
+{
+    enum part part = life->imported ? IMPORTED : EXCLUSIVE;
+    for (enum kind kind = 0; kind < KINDS; kind++) {
+        struct hold hold = {.holder = holder_get(state, kind, life)};
+        if (!hold.holder)
+            return -ENOMEM;
+        if (comes) {
+            enter(&hold, TOTAL, life->memory, life->born_ns);
+            enter(&hold, part, life->memory, life->born_ns);
+        } else {
+            leave(&hold, part, life->memory);
+            leave(&hold, TOTAL, life->memory);
+        }
+    }
+    return 0;
+}
+
+/* What is kept of a buffer; one that was lone until now is put in as it was. Null: out of memory. */
+static struct buffer *buffer_get(struct state *state, const struct ga_memory *memory)
+{
+    const struct ga_life *maker = memory->maker;
+    struct buffer *buffer = buffer_find(state, memory);
+    if (buffer)
+        return buffer;
+    buffer = buffer_new(state, memory);
+    if (!buffer || count_handle(state, buffer, maker, 1) < 0)
+        return NULL;
+    for (size_t i = 0; i < buffer->count; i++) {
+        struct hold *hold = &buffer->holds[i];
+        hold->part = maker->imported ? IMPORTED : EXCLUSIVE;
+        hold->counted[TOTAL] = hold->counted[hold->part] = true;
+    }
+    return buffer;
+}
+
+static int born(void *user, const struct ga_life *life, const struct ga_call *call)
+{
+    (void)call;
+    struct state *state = user;
+    bool first = life->memory->maker == life;
+    if (first && (life->imported || !life->memory->exported))
+        return lone_change(state, life, true);
+    struct buffer *buffer = first ? buffer_new(state, life->memory) : buffer_get(state, life->memory);
+    if (!buffer || count_handle(state, buffer, life, 1) < 0)
+        return -ENOMEM;
     update(buffer, life->born_ns);
     return 0;
 }
@@ -212,10 +264,12 @@ static int born(void *user, const struct ga_life *life, const struct ga_call *ca
 static int used(void *user, const struct ga_life *life, const struct ga_call *call)
 {
     struct state *state = user;
-    uint64_t *place = call->row->effect.kind == GA_EFFECT_EXPORT
-                          ? ga_map_get(&state->buffers, (uintptr_t)life->memory, 0) : NULL;
-    if (place)
-        update((struct buffer *)(uintptr_t)*place, call->end_ns);
+    if (call->row->effect.kind != GA_EFFECT_EXPORT)
+        return 0;
+    struct buffer *buffer = buffer_get(state, life->memory);
+    if (!buffer)
+        return -ENOMEM;
+    update(buffer, call->end_ns);
     return 0;
 }
 
@@ -223,22 +277,17 @@ static int died(void *user, const struct ga_life *life, enum ga_life_end how, co
 {
     (void)call;
     struct state *state = user;
-    uint64_t *place = ga_map_get(&state->buffers, (uintptr_t)life->memory, 0);
-    struct buffer *buffer = place ? (struct buffer *)(uintptr_t)*place : NULL;
-    if (how == GA_END_NOT || !buffer)
+    if (how == GA_END_NOT)
         return 0; /* it is there at the end */
-    for (enum kind kind = 0; kind < KINDS; kind++) {
-        struct holder *holder = holder_get(state, kind, life);
-        struct hold *hold = holder ? hold_get(buffer, holder) : NULL;
-        if (!hold)
-            return -ENOMEM;
-        hold->handles--;
-    }
-    buffer->handles--;
+    struct buffer *buffer = buffer_find(state, life->memory);
+    if (!buffer)
+        return lone_change(state, life, false);
+    if (count_handle(state, buffer, life, -1) < 0)
+        return -ENOMEM;
     update(buffer, life->died_ns);
     if (buffer->handles)
         return 0;
-    ga_map_erase(&state->buffers, (uintptr_t)life->memory, 0);
+    ga_map_erase(&state->buffers, life->memory->maker->id, 0);
     free(buffer->holds);
     free(buffer);
     return 0;
@@ -344,19 +393,16 @@ static int holder_json(const struct holder *holder, const struct labels *labels,
     return failed;
 }
 
+static int element_json(const void *context, size_t i, json_object *object)
+{
+    const struct state *state = *(const struct state *const *)context;
+    return holder_json(state->list[i], &state->labels, object);
+}
+
 static json_object *json(const void *user)
 {
     const struct state *state = user;
-    json_object *array = json_object_new_array_ext((int)state->count);
-    int failed = !array;
-    for (size_t i = 0; i < state->count && !failed; i++) {
-        json_object *object = json_object_new_object();
-        failed = !object || json_object_array_add(array, object) || holder_json(state->list[i], &state->labels, object);
-    }
-    if (!failed)
-        return array;
-    json_object_put(array);
-    return NULL;
+    return deferred_list(&state, sizeof state, state->count, element_json);
 }
 
 static void release(void *user)
