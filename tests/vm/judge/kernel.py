@@ -65,6 +65,11 @@ def objects_made(path):
     return made, len(alive)
 
 
+def devices_of_objects(path):
+    """Of each such object the device, as an address of the kernel's."""
+    return re.findall(r"\bmade: .*device=(0x[0-9a-f]+)", Path(path).read_text())
+
+
 def object_size(call):
     """Bytes of the GEM object that a request makes, from its members; None when it makes none."""
     size = call.get("size_out", call.get("size"))

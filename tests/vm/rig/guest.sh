@@ -59,9 +59,10 @@ shared_memory_now() {
         awk '$1 == "Shmem:" {print $2 * 1024 - files} {files += ($1 - $2) * $3}'
 }
 
-# watch_kernel: from now on the kernel notes each GEM object that it makes and frees, with its size, whoever asked for it.
+# watch_kernel: from now on the kernel notes each GEM object that it makes and frees, with its size and (a made one) its device,
+# whoever asked for it.
 watch_kernel() {
-    echo 'p:gem/made drm_gem_private_object_init size=%dx object=%si' >>"$debug/tracing/kprobe_events"
+    echo 'p:gem/made drm_gem_private_object_init device=%di size=%dx object=%si' >>"$debug/tracing/kprobe_events"
     echo 'p:gem/freed drm_gem_object_release object=%di' >>"$debug/tracing/kprobe_events"
     echo 1 >"$debug/tracing/events/gem/enable"
 }
