@@ -496,16 +496,19 @@ static int warn_of_spoilers(struct comparison *c, const char *side, const struct
 
 static int warn_of_answers(struct comparison *c, const char *side, const struct compare_side *results)
 {
-    double issued = 0, differs = 0, violations = 0;
+    double issued = 0, differs = 0, violations = 0, exhausted = 0;
     for (uint32_t r = 0; r < results->count; r++) {
         issued += results->results[r].issued;
         differs += results->results[r].differs;
         violations += results->results[r].violations;
+        exhausted += results->results[r].exhausted;
     }
     int result = violations > 0 ? warn(c, "%s: %.0f calls began before what they depend on", side, violations) : 0;
     if (result == 0 && differs > 0.01 * issued)
         result = warn(c, "%s: %.1f%% of the calls were answered otherwise than recorded, and are in no figure", side,
                       100 * differs / issued);
+    if (result == 0 && exhausted > 0)
+        result = warn(c, "%s: the device had no memory for %.0f creates: the figures are of the others", side, exhausted);
     return result;
 }
 

@@ -65,7 +65,7 @@ struct replay_result {
     struct replay_result_kind *kinds;
     double *wall_ns; /* one a run */
     uint32_t kind_count, run_count; /* whole runs: others are left out */
-    double issued, differs, violations; /* calls, of all runs */
+    double issued, differs, violations, exhausted; /* calls, of all runs; exhausted: creates for which there was no memory */
     struct replay_fact *facts;
     uint32_t fact_count;
 };

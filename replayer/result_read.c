@@ -122,6 +122,7 @@ static int parse_run(struct replay_result *result, uint32_t r, struct json_objec
     result->issued += fmax(0, number(run, "issued"));
     result->differs += fmax(0, number(run, "differs"));
     result->violations += fmax(0, number(run, "order_violations"));
+    result->exhausted += fmax(0, number(run, "out_of_memory"));
     return 0;
 }
 

@@ -21,6 +21,15 @@ expect_status 0 gpualloc bench T --device softgpu --device null -n 1
 expect_stdout 'no verdict: .* 1 and 1 runs are too few'
 [ -z "$(ls "$TMPDIR")" ] || fail "temporary files stayed: $(ls "$TMPDIR")"
 
+# A device without memory for a create does the others, which are compared, and that is said; one that fails otherwise ends it.
+export GPUALLOC_SOFTGPU_FAULTS=CreateAllocation2:2:0xC0000017
+expect_status 0 gpualloc bench T --device softgpu -n 2 --warmup 0 --threshold 100000
+expect_stdout '^base: the device had no memory for 2 creates: the figures are of the others$'
+expect_stdout '^geomean .*[(]n=2[+]2[)]$'
+GPUALLOC_SOFTGPU_FAULTS=CreateAllocation2:2:remove expect_status 1 gpualloc bench T --device softgpu -n 1 --warmup 0
+expect_stderr 'run 1 on softgpu: .* was removed'
+unset GPUALLOC_SOFTGPU_FAULTS
+
 bad() { # STATUS REGEX COMMAND…
     local status=$1 regex=$2; shift 2
     expect_status "$status" "$@"

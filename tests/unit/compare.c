@@ -234,6 +234,18 @@ static void outliers_drift_and_modes_are_named(void **state)
 }
 
 /* Each warning at its limit: one value makes it, the value beside it does not. */
+static void a_side_without_memory_is_named(void **state)
+{
+    (void)state;
+    struct pair pair;
+    compare_made(&pair, &(struct made){.create = base_values, .runs = 5},
+                 &(struct made){.create = base_values, .runs = 5, .exhausted = 3}, &usual);
+    assert_int_equal(pair.c.verdict, COMPARE_SAME);
+    assert_true(warned(&pair.c, "new: the device had no memory for 15 creates"));
+    assert_false(warned(&pair.c, "base: the device had no memory"));
+    done(&pair);
+}
+
 static void warnings_have_their_limits(void **state)
 {
     (void)state;
@@ -341,6 +353,7 @@ int main(void)
         cmocka_unit_test(files_of_a_side_are_one_sample_in_the_order_of_time),
         cmocka_unit_test(differences_and_what_spoils_are_named),
         cmocka_unit_test(outliers_drift_and_modes_are_named),
+        cmocka_unit_test(a_side_without_memory_is_named),
         cmocka_unit_test(warnings_have_their_limits),
         cmocka_unit_test(false_alarms_are_at_most_one_in_twenty),
         cmocka_unit_test(what_is_planted_is_found_and_named),

@@ -25,7 +25,7 @@ struct made {
     const char *mode, *plan, *kernel, *boot, *time, *system; /* system: more members, with a comma before each */
     const double *create;
     double (*more)[RUNS]; /* kinds "kind0", …, instead of create and destroy */
-    uint32_t kinds, runs;
+    uint32_t kinds, runs, exhausted; /* exhausted: creates without memory, in each run */
 };
 
 static inline struct replay_result result_of(const struct made *made)
@@ -39,7 +39,8 @@ static inline struct replay_result result_of(const struct made *made)
             made->mode ? made->mode : "verbatim", made->plan ? made->plan : "1", made->kernel ? made->kernel : "6.1",
             made->boot ? made->boot : "b", made->time ? made->time : "", made->system ? made->system : "");
     for (uint32_t r = 0; r < made->runs; r++) {
-        fprintf(out, "%s{\"wall_ns\": %u, \"issued\": 10, \"differs\": 0, \"kinds\": [", r ? "," : "", 1000 + r % 3);
+        fprintf(out, "%s{\"wall_ns\": %u, \"issued\": 10, \"differs\": 0, \"out_of_memory\": %u, \"kinds\": [", r ? "," : "",
+                1000 + r % 3, made->exhausted);
         for (uint32_t k = 0; k < made->kinds; k++)
             fprintf(out, "%s{\"kind\": \"kind%u\", \"size_class\": 4096, \"p50_ns\": %f}", k ? "," : "", k, made->more[k][r]);
         if (!made->kinds)
