@@ -11,6 +11,7 @@
 #   assert_eq EXPECTED ACTUAL WHAT            texts are equal
 #   assert_match REGEX TEXT WHAT              bash's extended regular expression is found in the text
 #   expect_status N COMMAND…                  runs it; its output is then in $stdout and $stderr (files)
+#   within MS COMMAND…                        expect_status 0, in that many milliseconds once in five times
 #   expect_stdout REGEX; expect_stderr REGEX  of the last expect_status
 #   expect_one_line_stderr                    of the last expect_status: one line, no more, no less
 #   wait_until SECONDS COMMAND…               until it succeeds, or the test fails
@@ -48,6 +49,17 @@ expect_status() {
     [ "$status" = "$expected" ] && return
     sed 's/^/  stdout: /' "$stdout" >&2; sed 's/^/  stderr: /' "$stderr" >&2
     fail "exit status $status, expected $expected: $*"
+}
+# A busy machine is slow now and then; what waits for something that does not come is so each time.
+within() {
+    local ms=$1 begin took; shift
+    for _ in 1 2 3 4 5; do
+        begin=$(date +%s%N)
+        expect_status 0 "$@"
+        took=$((($(date +%s%N) - begin) / 1000000))
+        [ $took -ge "$ms" ] || return 0
+    done
+    fail "five times not within $ms ms (at last $took): $*"
 }
 expect_stdout() { grep -Eq -- "$1" "$stdout" || fail "nothing in stdout matches '$1': $(cat "$stdout")"; }
 expect_stderr() { grep -Eq -- "$1" "$stderr" || fail "nothing in stderr matches '$1': $(cat "$stderr")"; }

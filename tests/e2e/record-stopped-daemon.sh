@@ -12,10 +12,7 @@ expect_one_line_stderr
 [ $((SECONDS - start)) -le 9 ] || fail "record took $((SECONDS - start)) s"
 [ ! -e T ] || fail "output of a recording that never began"
 
-begin=$(date +%s%N)
-expect_status 0 gpualloc run -- true
-took=$((($(date +%s%N) - begin) / 1000000))
-[ $took -lt 2500 ] || fail "run took $took ms with a stopped session daemon"
+within 2500 gpualloc run -- true
 
 kill -CONT "$daemon"
 start=$SECONDS
