@@ -134,8 +134,9 @@ static void device_text(const struct labels *labels, const struct ga_life *life,
 {
     const uint64_t *driver = ga_map_get(&labels->drivers, life->process, 0);
     const char *name = driver ? labels_text(labels, (uint32_t)*driver) : "dxg";
-    if (ga_row_is_drm(life->row) && life->file)
-        snprintf(text, size, "%s %s", *life->file->driver ? life->file->driver : "drm", basename(life->file->path));
+    const struct ga_file_info *file = ga_life_file(life);
+    if (file)
+        snprintf(text, size, "%s %s", *file->driver ? file->driver : "drm", basename(file->path));
     else if (ga_row_is_drm(life->row))
         snprintf(text, size, "DRM node %u:%u", major(life->device), minor(life->device));
     else if (!life->device)
@@ -159,7 +160,7 @@ int labels_device(struct labels *labels, const struct ga_life *life, uint32_t *l
 int labels_surface_name(struct labels *labels, const struct ga_life *life, uint32_t *label)
 {
     if (!ga_row_is_d3dkmt(life->row))
-        return labels_get(labels, life->name, label);
+        return labels_get(labels, ga_life_name(life), label);
     const uint64_t *place = ga_map_get(&labels->surfaces, life->surface, life->process);
     *label = place ? (uint32_t)*place : 0;
     return 0;

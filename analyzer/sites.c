@@ -48,7 +48,7 @@ void *sites_get(struct sites *sites, const struct ga_life *life)
                           .pid = life->pid,
                           .row = life->row,
                           .origin = life->origin,
-                          .file = life->file,
+                          .file = ga_life_file(life),
                           .others = sites->count > SITES_MAX};
     if (site->others)
         return sites->others = site;
@@ -57,8 +57,8 @@ void *sites_get(struct sites *sites, const struct ga_life *life)
 
 void site_surface(struct site *site, const struct ga_life *life)
 {
-    if (life->name && !*site->name)
-        snprintf(site->name, sizeof site->name, "%s", life->name);
+    if (ga_life_name(life) && !*site->name)
+        snprintf(site->name, sizeof site->name, "%s", ga_life_name(life));
     if (!life->surface || life->surface == site->surface)
         return;
     if (site->surface)

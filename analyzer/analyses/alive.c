@@ -9,17 +9,8 @@
 #include "analyzer/table.h"
 #include "base/array.h"
 
-struct entry {
-    uint64_t process, surface, size, device, create_call;
-    int64_t born_ns;
-    uint32_t pid, tid, handle, resource, owner;
-    enum ga_size_origin origin;
-    bool imported;
-    const struct ga_row *row;
-};
-
 struct state {
-    struct entry *entries;
+    const struct ga_life **lives; /* which can be read as long as there are lives */
     size_t count, room, imported;
     int64_t first_ns;
 };
@@ -31,29 +22,16 @@ static int died(void *user, const struct ga_life *life, enum ga_life_end how, co
     if (how != GA_END_NOT)
         return 0;
     state->imported += life->imported;
-    if (ga_array_room(&state->entries, &state->room, state->count + 1, sizeof *state->entries) < 0)
+    if (ga_array_room(&state->lives, &state->room, state->count + 1, sizeof *state->lives) < 0)
         return -ENOMEM;
-    state->entries[state->count++] = (struct entry){.process = life->process,
-                                                    .surface = life->surface,
-                                                    .size = life->size,
-                                                    .device = life->device,
-                                                    .create_call = life->create_call,
-                                                    .born_ns = life->born_ns,
-                                                    .pid = life->pid,
-                                                    .tid = life->tid,
-                                                    .handle = life->handle,
-                                                    .resource = life->resource,
-                                                    .owner = life->owner,
-                                                    .origin = life->origin,
-                                                    .imported = life->imported,
-                                                    .row = life->row};
+    state->lives[state->count++] = life;
     return 0;
 }
 
 /* Known sizes first, largest first; then the oldest first. */
 static int by_size(const void *a, const void *b)
 {
-    const struct entry *x = a, *y = b;
+    const struct ga_life *x = *(const struct ga_life *const *)a, *y = *(const struct ga_life *const *)b;
     bool x_known = x->origin != GA_SIZE_UNKNOWN, y_known = y->origin != GA_SIZE_UNKNOWN;
     if (x_known != y_known)
         return x_known ? -1 : 1;
@@ -69,26 +47,26 @@ static int finish(void *user, const struct analysis_trace *trace)
     struct state *state = user;
     state->first_ns = trace->totals->first_ns;
     if (state->count)
-        qsort(state->entries, state->count, sizeof *state->entries, by_size);
+        qsort(state->lives, state->count, sizeof *state->lives, by_size);
     return 0;
 }
 
-static void text_entry(struct table *table, const struct state *state, const struct entry *entry)
+static void text_life(struct table *table, const struct state *state, const struct ga_life *life)
 {
     static const char *const origins[GA_SIZE_ORIGINS] = {
         [GA_SIZE_UNKNOWN] = "-",         [GA_SIZE_REQUESTED] = "request",     [GA_SIZE_RETURNED] = "driver",
         [GA_SIZE_COMPUTED] = "product",  [GA_SIZE_STANDARD] = "standard",     [GA_SIZE_DECODED] = "private data",
         [GA_SIZE_IMPORTED] = "exporter", [GA_SIZE_LOCKED] = "lock",           [GA_SIZE_MAPPED] = "GPU mapping"};
-    bool d3dkmt = ga_row_is_d3dkmt(entry->row);
-    table_cell(table, d3dkmt ? "0x%" PRIx32 : "%" PRIu32, entry->handle);
-    table_cell(table, "%s", group_bytes(entry->size, 1, entry->origin == GA_SIZE_UNKNOWN, ga_size_is_bound(entry->origin)).text);
-    table_cell(table, "%s", origins[entry->origin]);
-    table_cell(table, "+%s", ga_duration((double)(entry->born_ns - state->first_ns)).text);
-    table_cell(table, "%s", entry->row->request);
-    table_cell(table, "%" PRIu32, entry->tid);
-    table_cell(table, "%" PRIu64, entry->create_call);
-    if (entry->surface)
-        table_cell(table, "0x%" PRIx64, entry->surface);
+    bool d3dkmt = ga_row_is_d3dkmt(life->row);
+    table_cell(table, d3dkmt ? "0x%" PRIx32 : "%" PRIu32, life->handle);
+    table_cell(table, "%s", group_bytes(life->size, 1, life->origin == GA_SIZE_UNKNOWN, ga_size_is_bound(life->origin)).text);
+    table_cell(table, "%s", origins[life->origin]);
+    table_cell(table, "+%s", ga_duration((double)(life->born_ns - state->first_ns)).text);
+    table_cell(table, "%s", life->row->request);
+    table_cell(table, "%" PRIu32, life->tid);
+    table_cell(table, "%" PRIu64, life->create_call);
+    if (life->surface)
+        table_cell(table, "0x%" PRIx64, life->surface);
     else
         table_cell(table, "%s", "");
 }
@@ -114,40 +92,40 @@ static void text(const void *user, const struct analysis_output *out)
         analysis_heading(out, "Never freed, alive at the end: %s%s", ga_count(state->count).text, imported);
     struct table *table = table_create(columns);
     for (size_t i = 0; i < shown; i++)
-        text_entry(table, state, &state->entries[i]);
+        text_life(table, state, state->lives[i]);
     table_print(table, out->file);
 }
 
-static int entry_json(const void *element, json_object *object)
+static int life_json(const void *element, json_object *object)
 {
-    const struct entry *entry = element;
-    bool known = entry->origin != GA_SIZE_UNKNOWN, d3dkmt = ga_row_is_d3dkmt(entry->row);
+    const struct ga_life *life = *(const struct ga_life *const *)element;
+    bool known = life->origin != GA_SIZE_UNKNOWN, d3dkmt = ga_row_is_d3dkmt(life->row);
     char event[96];
-    snprintf(event, sizeof event, "%s:%s", entry->row->provider, entry->row->event);
-    int failed = json_add_uint(object, "handle", entry->handle) || json_add_id(object, "process", entry->process) ||
-                 json_add_uint(object, "pid", entry->pid) || json_add_uint(object, "tid", entry->tid) ||
-                 json_add_string(object, "event", event) || json_add_uint(object, "call", entry->create_call) ||
-                 json_add(object, "ts", json_object_new_int64(entry->born_ns)) ||
-                 (known ? json_add_uint(object, "size", entry->size) : json_add(object, "size", NULL)) ||
-                 json_add_string(object, "size_origin", ga_size_origin_name(entry->origin)) ||
-                 json_add(object, "imported", json_object_new_boolean(entry->imported)) ||
-                 json_add_uint(object, d3dkmt ? "adapter_luid" : "device", entry->device);
+    snprintf(event, sizeof event, "%s:%s", life->row->provider, life->row->event);
+    int failed = json_add_uint(object, "handle", life->handle) || json_add_id(object, "process", life->process) ||
+                 json_add_uint(object, "pid", life->pid) || json_add_uint(object, "tid", life->tid) ||
+                 json_add_string(object, "event", event) || json_add_uint(object, "call", life->create_call) ||
+                 json_add(object, "ts", json_object_new_int64(life->born_ns)) ||
+                 (known ? json_add_uint(object, "size", life->size) : json_add(object, "size", NULL)) ||
+                 json_add_string(object, "size_origin", ga_size_origin_name(life->origin)) ||
+                 json_add(object, "imported", json_object_new_boolean(life->imported)) ||
+                 json_add_uint(object, d3dkmt ? "adapter_luid" : "device", life->device);
     if (!failed && d3dkmt)
-        failed = json_add_uint(object, "hDevice", entry->owner) || json_add_uint(object, "hResource", entry->resource) ||
-                 json_add_uint(object, "hPrivateRuntimeResourceHandle", entry->surface);
+        failed = json_add_uint(object, "hDevice", life->owner) || json_add_uint(object, "hResource", life->resource) ||
+                 json_add_uint(object, "hPrivateRuntimeResourceHandle", life->surface);
     return failed;
 }
 
 static json_object *json(const void *user)
 {
     const struct state *state = user;
-    return json_list(state->entries, state->count, sizeof *state->entries, entry_json);
+    return json_list(state->lives, state->count, sizeof *state->lives, life_json);
 }
 
 static void release(void *user)
 {
     struct state *state = user;
-    free(state->entries);
+    free(state->lives);
 }
 
 const struct analysis analysis_alive = {

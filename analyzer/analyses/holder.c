@@ -135,7 +135,7 @@ static struct hold *hold_get(struct buffer *buffer, struct holder *holder)
 static void enter(struct hold *hold, enum part part, const struct ga_memory *memory, int64_t ns)
 {
     struct figure *figure = &hold->holder->parts[part];
-    bool unknown = memory->origin == GA_SIZE_UNKNOWN, bound = ga_size_is_bound(memory->origin);
+    bool unknown = memory->maker->origin == GA_SIZE_UNKNOWN, bound = ga_size_is_bound(memory->maker->origin);
     if (!hold->counted[part]) {
         hold->counted[part] = true;
         figure->buffers++;
@@ -145,7 +145,7 @@ static void enter(struct hold *hold, enum part part, const struct ga_memory *mem
     figure->now++;
     figure->now_unknown += unknown;
     figure->now_bounds += bound;
-    figure->bytes += unknown ? 0 : memory->size;
+    figure->bytes += unknown ? 0 : memory->maker->size;
     if (figure->bytes > figure->peak_bytes) {
         figure->peak_bytes = figure->bytes;
         figure->peak_ns = ns;
@@ -156,9 +156,9 @@ static void leave(struct hold *hold, enum part part, const struct ga_memory *mem
 {
     struct figure *figure = &hold->holder->parts[part];
     figure->now--;
-    figure->now_unknown -= memory->origin == GA_SIZE_UNKNOWN;
-    figure->now_bounds -= ga_size_is_bound(memory->origin);
-    figure->bytes -= memory->origin == GA_SIZE_UNKNOWN ? 0 : memory->size;
+    figure->now_unknown -= memory->maker->origin == GA_SIZE_UNKNOWN;
+    figure->now_bounds -= ga_size_is_bound(memory->maker->origin);
+    figure->bytes -= memory->maker->origin == GA_SIZE_UNKNOWN ? 0 : memory->maker->size;
 }
 
 static enum part part_of(const struct buffer *buffer, const struct hold *hold)

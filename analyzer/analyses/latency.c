@@ -66,7 +66,7 @@ static void note(struct state *state, const struct ga_life *life, const struct g
     if (!about->count++) {
         about->handle = life->handle;
         about->surface = life->surface;
-        about->name = life->name;
+        about->name = ga_life_name(life);
     }
     about->bytes += life->origin == GA_SIZE_UNKNOWN ? 0 : life->size;
     about->unknown += life->origin == GA_SIZE_UNKNOWN;

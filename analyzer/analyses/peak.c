@@ -124,7 +124,7 @@ static struct group_key key_of(const struct ga_life *life, size_t dimension)
     case SURFACES:
         return (struct group_key){life->surface, life->process};
     case NAMES:
-        return (struct group_key){(uintptr_t)life->name, life->process}; /* equal names are at the same address */
+        return (struct group_key){(uintptr_t)ga_life_name(life), life->process}; /* equal names are at the same address */
     case SIZES:
         return group_size_class(life->size, life->origin != GA_SIZE_UNKNOWN);
     default:

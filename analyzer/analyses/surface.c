@@ -28,8 +28,8 @@ static int start(void *user, const struct analysis_source *source)
 static struct groups *groups_of(struct state *state, const struct ga_life *life, struct group_key *key)
 {
     bool d3dkmt = ga_row_is_d3dkmt(life->row);
-    *key = (struct group_key){d3dkmt ? life->surface : (uintptr_t)life->name, life->process};
-    return d3dkmt ? &state->surfaces : life->name ? &state->buffers : NULL;
+    *key = (struct group_key){d3dkmt ? life->surface : (uintptr_t)ga_life_name(life), life->process};
+    return d3dkmt ? &state->surfaces : ga_life_name(life) ? &state->buffers : NULL;
 }
 
 static int born(void *user, const struct ga_life *life, const struct ga_call *call)

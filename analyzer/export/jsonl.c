@@ -108,11 +108,11 @@ static void put_identity(struct writer *writer, const struct ga_life *life)
         put_unsigned(writer, "adapter_luid", life->device);
     } else {
         put_unsigned(writer, "handle", life->handle);
-        put_id(writer, "file", life->scope);
+        put_id(writer, "file", ga_life_scope(life));
         put_unsigned(writer, "device", life->device);
     }
-    if (life->dma_buf)
-        put_unsigned(writer, "dma_buf", life->dma_buf);
+    if (life->drm && life->drm->dma_buf)
+        put_unsigned(writer, "dma_buf", life->drm->dma_buf);
 }
 
 static void put_size(struct writer *writer, const struct ga_life *life)

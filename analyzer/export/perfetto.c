@@ -286,7 +286,8 @@ static int size_counter(struct state *state, const struct ga_life *life, uint64_
 static int surface_counter(struct state *state, const struct ga_life *life, uint64_t *uuid)
 {
     bool d3dkmt = ga_row_is_d3dkmt(life->row);
-    const uint64_t key[] = {d3dkmt, life->surface, d3dkmt || !life->name ? 0 : XXH3_64bits(life->name, strlen(life->name))};
+    const char *given = ga_life_name(life);
+    const uint64_t key[] = {d3dkmt, life->surface, given ? XXH3_64bits(given, strlen(given)) : 0};
     *uuid = track_uuid(TRACK_SURFACE, life->process, XXH3_64bits(key, sizeof key));
     if (counter_find(state, *uuid))
         return 0;

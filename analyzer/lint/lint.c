@@ -477,7 +477,7 @@ static int on_died(void *user, struct ga_life *life, enum ga_life_end how, const
     life->user = NULL;
     if (how == GA_END_NOT || how == GA_END_LOST || result < 0)
         return result;
-    struct lint_dead dead = make_dead(life->scope, lint_what_life(life), how, life->died_ns, call);
+    struct lint_dead dead = make_dead(ga_life_scope(life), lint_what_life(life), how, life->died_ns, call);
     return bury(lint, &dead);
 }
 

@@ -198,7 +198,8 @@ static int named(void *user, struct ga_life *life, const char *name)
 
 static const char *interface_of(const struct ga_life *life)
 {
-    return ga_row_is_d3dkmt(life->row) ? "d3dkmt" : life->file && *life->file->driver ? life->file->driver : "drm";
+    const struct ga_file_info *file = ga_life_file(life);
+    return ga_row_is_d3dkmt(life->row) ? "d3dkmt" : file && *file->driver ? file->driver : "drm";
 }
 
 /* In the order of the table. */

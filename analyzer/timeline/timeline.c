@@ -204,7 +204,7 @@ static int write_row(struct timeline *timeline, const struct ga_life *life, enum
     DIFFERENCE(timeline, resource, life->resource);
     DIFFERENCE(timeline, surface, surface);
     PUT(timeline, device, device);
-    PUT(timeline, dma_buf, life->dma_buf);
+    PUT(timeline, dma_buf, life->drm ? life->drm->dma_buf : 0);
     if (!with_call && how != GA_END_NOT)
         SIGNED(timeline, died, died_ns - timeline->origin_ns);
     if (kept & gone) {

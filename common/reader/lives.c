@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/map.h"
 #include "reader/decoders.h"
 #include "reader/objects.h"
 
@@ -37,6 +38,7 @@ struct ga_lives {
     struct ga_map past;    /* (dma-buf inode, 0): bytes */
     uint64_t past_inodes[PAST_SIZES];
     size_t past_count;
+    bool finishing;          /* what ends now is kept until all is destroyed */
     int64_t epoch_offset_ns; /* from the trace's clock to the epoch */
 };
 
@@ -72,6 +74,7 @@ int ga_lives_create(struct ga_lives **lives, const struct ga_lives_ops *ops, voi
         return -ENOMEM;
     (*lives)->ops = *ops;
     (*lives)->user = user;
+    objects_init(&(*lives)->objects, !ops->opened && !ops->closed);
     return 0;
 }
 
@@ -96,8 +99,14 @@ static struct object *find(const struct ga_lives *lives, enum object_kind kind, 
 {
     struct object *object = objects_at(&lives->objects, kind, scope, handle, ns);
     while (object && object->kind != kind)
-        object = object->older;
+        object = object_at(&lives->objects, object->older);
     return object;
+}
+
+/* The object whose memory an allocation is. */
+static struct object *maker_of(const struct object *object)
+{
+    return object_of(object->life.memory->maker);
 }
 
 struct ga_life *ga_lives_find_at(const struct ga_lives *lives, uint64_t scope, uint32_t handle, int64_t begin_ns)
@@ -123,19 +132,24 @@ struct ga_life *ga_lives_find(const struct ga_lives *lives, uint64_t scope, uint
 
 static void memory_forget_name(struct ga_lives *lives, struct object *maker, unsigned which)
 {
-    struct object_name *name = &maker->names[which];
-    uint64_t *place = name->a ? ga_map_get(&lives->names, name->a, name->b) : NULL;
+    struct object_rare *rare = object_rare(&lives->objects, maker);
+    struct object_name name = rare ? rare->names[which] : (struct object_name){0};
+    uint64_t *place = name.a ? ga_map_get(&lives->names, name.a, name.b) : NULL;
     if (place && *place == (uintptr_t)maker)
-        ga_map_erase(&lives->names, name->a, name->b);
-    *name = (struct object_name){0};
+        ga_map_erase(&lives->names, name.a, name.b);
+    if (rare)
+        rare->names[which] = (struct object_name){0};
 }
 
 static int memory_set_name(struct ga_lives *lives, struct object *maker, unsigned which, struct object_name name)
 {
-    if (!name.a || (maker->names[which].a == name.a && maker->names[which].b == name.b))
+    struct object_rare *rare = name.a ? object_rare_get(&lives->objects, maker) : NULL;
+    if (!rare)
+        return name.a ? -ENOMEM : 0;
+    if (rare->names[which].a == name.a && rare->names[which].b == name.b)
         return 0;
     memory_forget_name(lives, maker, which);
-    maker->names[which] = name;
+    rare->names[which] = name;
     return ga_map_set(&lives->names, name.a, name.b, (uintptr_t)maker);
 }
 
@@ -171,21 +185,24 @@ static int past_remember(struct ga_lives *lives, uint64_t inode, uint64_t size)
 /* Frees a dead object that is nobody's maker any more, and its maker after the last handle. */
 static int memory_release(struct ga_lives *lives, struct object *object)
 {
-    struct object *maker = object->maker;
+    struct object *maker = maker_of(object);
+    const struct object_rare *rare = object_rare(&lives->objects, maker);
     int result = 0;
+    if (lives->finishing)
+        return 0;
     if (maker != object)
-        free(object);
+        objects_free(&lives->objects, object);
     else if (maker->memory.handles)
         objects_keep(&lives->objects, maker);
     if (maker->memory.handles)
         return 0;
     if (maker != object)
         objects_unkeep(&lives->objects, maker);
-    if (maker->names[0].a && maker->memory.origin != GA_SIZE_UNKNOWN)
-        result = past_remember(lives, maker->names[0].a, maker->memory.size);
+    if (rare && rare->names[0].a && maker->life.origin != GA_SIZE_UNKNOWN)
+        result = past_remember(lives, rare->names[0].a, maker->life.size);
     memory_forget_name(lives, maker, 0);
     memory_forget_name(lives, maker, 1);
-    free(maker);
+    objects_free(&lives->objects, maker);
     return result;
 }
 
@@ -196,10 +213,10 @@ static int end_allocation(struct ga_lives *lives, struct object *object, enum ga
 {
     if (how == GA_END_NOT && object->waiting) {
         how = GA_END_LOST;
-        ns = object->given_ns;
+        ns = object_rare(&lives->objects, object)->given_ns;
     }
     object->life.died_ns = ns > object->life.born_ns ? ns : object->life.born_ns;
-    object->maker->memory.handles--;
+    maker_of(object)->memory.handles--;
     objects_remove(&lives->objects, object);
     int result = lives->ops.died ? lives->ops.died(lives->user, &object->life, how, call) : 0;
     int released = memory_release(lives, object);
@@ -210,14 +227,15 @@ static int end_allocation(struct ga_lives *lives, struct object *object, enum ga
 static int end_shown(struct ga_lives *lives, struct object *object, enum ga_life_end how, int64_t ns, const struct ga_call *call)
 {
     struct ga_object *shown = &object->shown;
-    if (how == GA_END_NOT && object->waiting) {
-        how = GA_END_LOST;
-        ns = object->given_ns;
-    }
-    shown->died_ns = ns > shown->born_ns ? ns : shown->born_ns;
+    int result = 0;
     objects_remove(&lives->objects, object);
-    int result = (shown->row || shown->user) && lives->ops.closed ? lives->ops.closed(lives->user, shown, how, call) : 0;
-    free(object);
+    if (lives->ops.closed && (shown->row || shown->user)) {
+        bool lost = how == GA_END_NOT && object->waiting;
+        ns = lost ? object_rare(&lives->objects, object)->given_ns : ns;
+        shown->died_ns = ns > shown->born_ns ? ns : shown->born_ns;
+        result = lives->ops.closed(lives->user, shown, lost ? GA_END_LOST : how, call);
+    }
+    objects_free(&lives->objects, object);
     return result;
 }
 
@@ -228,8 +246,8 @@ static int end_tree(struct ga_lives *lives, struct object *object, enum ga_life_
     if (object->kind == OBJECT_ALLOCATION)
         return end_allocation(lives, object, self, ns, call);
     int result = 0;
-    while (object->owned) {
-        int one = end_tree(lives, object->owned, owned, owned, ns, call);
+    for (struct object *child; (child = object_at(&lives->objects, object->owned));) {
+        int one = end_tree(lives, child, owned, owned, ns, call);
         result = result ? result : one;
     }
     int one = end_shown(lives, object, self, ns, call);
@@ -254,7 +272,8 @@ static int end_handle(struct ga_lives *lives, const struct ga_call *call, enum o
     struct object *object = find(lives, kind, scope, handle, call->begin_ns);
     if (!object)
         return how == GA_END_FREED ? stranger(lives, call, handle) : 0;
-    if (object->renewed_ns > call->begin_ns)
+    const struct object_rare *rare = object_rare(&lives->objects, object);
+    if (object_born(object) > call->begin_ns || (rare && rare->renewed_ns > call->begin_ns))
         return 0; /* it ended the handle's older use; an import gave the same handle to the same buffer again */
     return end_tree(lives, object, GA_END_FREED, how, call->begin_ns, call);
 }
@@ -264,17 +283,17 @@ static int end_handle(struct ga_lives *lives, const struct ga_call *call, enum o
 static struct object *scope_of(struct ga_lives *lives, uint64_t scope)
 {
     struct object *object = objects_newest(&lives->objects, OBJECT_SCOPE, scope, 0);
-    return object ? object : objects_add(&lives->objects, OBJECT_SCOPE, scope, 0, INT64_MIN, NULL);
+    return object ? object : objects_add(&lives->objects, OBJECT_SCOPE, false, scope, 0, INT64_MIN, NULL);
 }
 
 /* Puts an object in that nothing recorded had made. */
 static struct object *imply(struct ga_lives *lives, enum object_kind kind, uint64_t scope, uint32_t handle, struct object *above)
 {
-    struct object *object = objects_add(&lives->objects, kind, scope, handle, INT64_MIN, above);
-    if (object)
-        object->shown = (struct ga_object){
-            .kind = (enum ga_object_kind)kind, .handle = handle, .process = scope, .born_ns = INT64_MIN,
-            .owner = above->handle, .owner_kind = (enum ga_object_kind)above->kind};
+    struct object *object = objects_add(&lives->objects, kind, false, scope, handle, INT64_MIN, above);
+    if (object) {
+        object->shown.owner = above->shown.handle;
+        object->shown.owner_kind = (enum ga_object_kind)above->kind;
+    }
     return object;
 }
 
@@ -291,23 +310,26 @@ static struct object *owner_of(struct ga_lives *lives, const struct ga_call *cal
     return above ? imply(lives, kind, scope, handle, above) : NULL;
 }
 
-static bool owns(const struct object *object, const struct object *other)
+static bool owns(const struct objects *objects, const struct object *object, const struct object *other)
 {
     while (other && other != object)
-        other = other->owner;
+        other = object_at(objects, other->owner);
     return other;
 }
 
 /* Ends the generations of a new object's handle whose destroy must have been lost. One that owns it is in use, not lost. */
 static int end_lost(struct ga_lives *lives, const struct object *newest)
 {
+    const struct objects *objects = &lives->objects;
+    int64_t limit = object_born(newest) - wait_limit_ns;
     int result = 0;
-    for (struct object *object = newest->older; object && !result;) {
-        if (object->born_ns == INT64_MIN || object->given_ns >= newest->born_ns - wait_limit_ns || owns(object, newest)) {
-            object = object->older;
+    for (struct object *object = object_at(objects, newest->older); object && !result;) {
+        int64_t given = object_rare(objects, object)->given_ns;
+        if (object_born(object) == INT64_MIN || given >= limit || owns(objects, object, newest)) {
+            object = object_at(objects, object->older);
         } else {
-            result = end_object(lives, object, GA_END_LOST, object->given_ns, NULL);
-            object = newest->older; /* what ended may have owned an older generation */
+            result = end_object(lives, object, GA_END_LOST, given, NULL);
+            object = object_at(objects, newest->older); /* what ended may have owned an older generation */
         }
     }
     return result;
@@ -316,7 +338,8 @@ static int end_lost(struct ga_lives *lives, const struct object *newest)
 static struct object *add(struct ga_lives *lives, const struct ga_call *call, enum object_kind kind, uint64_t scope,
                           uint32_t handle, struct object *owner)
 {
-    return owner ? objects_add(&lives->objects, kind, scope, handle, call->end_ns, owner) : NULL;
+    bool drm = !ga_row_is_d3dkmt(call->row);
+    return owner ? objects_add(&lives->objects, kind, drm, scope, handle, call->end_ns, owner) : NULL;
 }
 
 /* How much a size of an origin is worth: what a call or its private data say, an extent that was seen, a lower bound, nothing. */
@@ -334,35 +357,31 @@ static int be_born(struct ga_lives *lives, struct object *object, struct object 
 {
     const struct ga_call_header *header = call->header;
     struct ga_life *life = &object->life;
-    object->maker = maker ? maker : object;
-    life->id = lives->next_id++;
+    life->id = lives->next_id++ & ((1ULL << 48) - 1);
     life->process = header->process;
-    life->scope = object->scope;
-    life->handle = object->handle;
     life->row = call->row;
     life->create_call = header->call;
     life->create_thread = header->thread;
     life->pid = header->pid;
     life->tid = header->tid;
     life->asked_ns = call->begin_ns;
-    life->born_ns = call->end_ns;
     struct ga_known learnt;
     int known = lives->ops.known ? lives->ops.known(lives->user, life->id, &learnt) : 0;
-    if (known > 0)
-        life->name = learnt.name;
+    if (known > 0 && life->drm)
+        object->drm.name = learnt.name;
     if (known > 0 && size_rank(life->origin) < size_rank(learnt.origin)) {
         life->size = learnt.size;
         life->origin = learnt.origin;
     }
     if (!maker) {
-        object->memory =
-            (struct ga_memory){.maker = life, .exported = life->imported, .size = life->size, .origin = life->origin};
-    } else if (life->origin == GA_SIZE_UNKNOWN && maker->memory.origin != GA_SIZE_UNKNOWN) {
-        life->size = maker->memory.size;
+        object->memory = (struct ga_memory){.maker = life, .exported = life->imported};
+    } else if (life->origin == GA_SIZE_UNKNOWN && maker->life.origin != GA_SIZE_UNKNOWN) {
+        life->size = maker->life.size;
         life->origin = GA_SIZE_IMPORTED;
     }
-    life->memory = &object->maker->memory;
-    object->maker->memory.handles++;
+    maker = maker ? maker : object;
+    life->memory = &maker->memory;
+    maker->memory.handles++;
     int result = known < 0 ? known : lives->ops.born ? lives->ops.born(lives->user, life, call) : 0;
     return result ? result : end_lost(lives, object);
 }
@@ -373,19 +392,17 @@ static int open_object(struct ga_lives *lives, struct object *object, const stru
     if (!object)
         return -ENOMEM;
     struct ga_object *shown = &object->shown;
-    shown->kind = (enum ga_object_kind)object->kind;
-    shown->handle = object->handle;
-    shown->process = object->scope;
-    shown->owner = object->owner->handle;
-    shown->owner_kind = (enum ga_object_kind)object->owner->kind;
+    const struct object *owner = object_at(&lives->objects, object->owner);
+    shown->owner = owner->shown.handle;
+    shown->owner_kind = (enum ga_object_kind)owner->kind;
+    if (!lives->ops.opened && !lives->ops.closed)
+        return end_lost(lives, object); /* nobody is told: what follows is not there */
     shown->row = call->row;
     shown->create_call = call->header->call;
     shown->create_thread = call->header->thread;
     shown->pid = call->header->pid;
     shown->tid = call->header->tid;
     shown->asked_ns = call->begin_ns;
-    shown->born_ns = call->end_ns;
-    shown->luid = object->luid;
     int result = lives->ops.opened ? lives->ops.opened(lives->user, shown, call) : 0;
     return result ? result : end_lost(lives, object);
 }
@@ -438,8 +455,8 @@ static int learn_size(struct ga_lives *lives, uint64_t process, uint32_t handle,
         return 0;
     uint64_t size_before = life->size;
     enum ga_size_origin origin_before = life->origin;
-    life->size = object->memory.size = size;
-    life->origin = object->memory.origin = origin;
+    life->size = size;
+    life->origin = origin;
     return lives->ops.sized(lives->user, life, size_before, origin_before);
 }
 
@@ -492,7 +509,7 @@ static int create_allocation(struct ga_lives *lives, const struct ga_call *call)
     uint64_t process = create->header.process, surface = create->hPrivateRuntimeResourceHandle;
     uint32_t resource = new_resource ? create->hResource_out : create->hResource;
     struct object *owner = owner_of(lives, call, OBJECT_DEVICE, create->hDevice, NULL);
-    uint64_t luid = owner ? owner->luid : 0;
+    uint64_t luid = owner ? owner->shown.luid : 0;
     int result = 0;
     if (resource && owner) {
         owner = new_resource ? add(lives, call, OBJECT_RESOURCE, process, resource, owner)
@@ -541,11 +558,11 @@ static int open_adapter(struct ga_lives *lives, const struct ga_call *call, uint
     struct object *object = objects_newest(&lives->objects, OBJECT_ADAPTER, process, handle);
     if (!handle)
         return 0;
-    if (!object || object->luid != luid) {
+    if (!object || object->shown.luid != luid) {
         object = add(lives, call, OBJECT_ADAPTER, process, handle, scope_of(lives, process));
         if (!object)
             return -ENOMEM;
-        object->luid = luid;
+        object->shown.luid = luid;
         int result = open_object(lives, object, call);
         if (result)
             return result;
@@ -572,11 +589,12 @@ static int close_adapter(struct ga_lives *lives, const struct ga_call *call)
     struct object *object = find(lives, OBJECT_ADAPTER, record->header.process, record->hAdapter, call->begin_ns);
     if (!object || --object->shown.opens)
         return 0;
-    for (struct object *other = object->owner->owned; other; other = other->next)
-        if (other->kind == OBJECT_ADAPTER && other != object && other->luid == object->luid) {
-            object_give(object, other);
-            break;
-        }
+    const struct objects *objects = &lives->objects;
+    struct object *other = object_at(objects, object_at(objects, object->owner)->owned);
+    while (other && (other->kind != OBJECT_ADAPTER || other == object || other->shown.luid != object->shown.luid))
+        other = object_at(objects, other->next);
+    if (other)
+        object_give(objects, object, other);
     return end_tree(lives, object, GA_END_FREED, GA_END_OWNER, call->begin_ns, call);
 }
 
@@ -589,7 +607,7 @@ static int create_device(struct ga_lives *lives, const struct ga_call *call)
         add(lives, call, OBJECT_DEVICE, process, record->hDevice, owner ? owner : scope_of(lives, process));
     if (!object)
         return -ENOMEM;
-    object->luid = owner ? owner->luid : 0;
+    object->shown.luid = owner ? owner->shown.luid : 0;
     return open_object(lives, object, call);
 }
 
@@ -610,7 +628,7 @@ static int open_resource(struct ga_lives *lives, const struct ga_call *call, uin
         if (!object)
             return -ENOMEM;
         object->life.owner = device_handle;
-        object->life.device = device->luid;
+        object->life.device = device->shown.luid;
         object->life.resource = handle;
         object->life.imported = true;
         result = be_born(lives, object, NULL, call);
@@ -626,10 +644,11 @@ static int share_objects(struct ga_lives *lives, const struct ga_call *call)
     for (uint32_t i = 0; i < share->ObjectHandleArray_length && share->ObjectHandleArray_list && !result; i++) {
         struct object *resource =
             find(lives, OBJECT_RESOURCE, call->header->process, share->ObjectHandleArray_list[i], call->begin_ns);
-        for (struct object *object = resource ? resource->owned : NULL; object && !result; object = object->next) {
+        struct object *object = resource ? object_at(&lives->objects, resource->owned) : NULL;
+        for (; object && !result; object = object_at(&lives->objects, object->next)) {
             if (object->kind != OBJECT_ALLOCATION)
                 continue;
-            object->maker->memory.exported = true;
+            maker_of(object)->memory.exported = true;
             result = used(lives, object, call);
         }
     }
@@ -764,8 +783,8 @@ static void drm_size(const struct ga_call *call, struct ga_life *life)
 /* The size of a buffer whose handles have all gone, while its dma-buf lives on. */
 static void size_from_past(const struct ga_lives *lives, struct object *object)
 {
-    uint64_t *past = ga_map_get(&lives->past, object->life.dma_buf, 0);
-    if (past && *past && object->life.dma_buf && object->life.origin == GA_SIZE_UNKNOWN) {
+    uint64_t *past = ga_map_get(&lives->past, object->drm.dma_buf, 0);
+    if (past && *past && object->drm.dma_buf && object->life.origin == GA_SIZE_UNKNOWN) {
         object->life.size = *past;
         object->life.origin = GA_SIZE_IMPORTED;
     }
@@ -786,8 +805,9 @@ static int drm_born(struct ga_lives *lives, const struct ga_call *call, uint32_t
     if (!object)
         return -ENOMEM;
     object->life.device = call->header->device;
-    object->life.file = call->file;
-    object->life.dma_buf = maker ? maker->names[0].a : names[0].a;
+    object->drm.file = call->file;
+    const struct object_rare *rare = maker ? object_rare(&lives->objects, maker) : NULL;
+    object->drm.dma_buf = !maker ? names[0].a : rare ? rare->names[0].a : 0;
     object->life.imported = call->row->effect.kind == GA_EFFECT_IMPORT;
     drm_size(call, &object->life);
     if (!maker)
@@ -808,8 +828,12 @@ static int drm_import(struct ga_lives *lives, const struct ga_call *call, uint32
         return drm_born(lives, call, handle, memory_by_name(lives, names[1]), names);
     }
     struct object *object = objects_newest(&lives->objects, OBJECT_ALLOCATION, file, handle);
-    if (object && !object->waiting && (!dma_buf || object->life.dma_buf == dma_buf)) {
-        object->renewed_ns = call->end_ns > object->renewed_ns ? call->end_ns : object->renewed_ns;
+    bool ours = object && object->kind == OBJECT_ALLOCATION && object->life.drm;
+    if (ours && !object->waiting && (!dma_buf || object->drm.dma_buf == dma_buf)) {
+        struct object_rare *rare = object_rare_get(&lives->objects, object);
+        if (!rare)
+            return -ENOMEM;
+        rare->renewed_ns = call->end_ns > rare->renewed_ns ? call->end_ns : rare->renewed_ns;
         return used(lives, object, call);
     }
     return drm_born(lives, call, handle, memory_by_name(lives, names[0]), names);
@@ -819,13 +843,14 @@ static int drm_export(struct ga_lives *lives, const struct ga_call *call, struct
 {
     uint64_t dma_buf = value_of(call, "dma_buf");
     uint32_t name = (uint32_t)value_of(call, "name");
-    if (dma_buf)
-        object->life.dma_buf = dma_buf;
+    if (dma_buf && object->life.drm)
+        object->drm.dma_buf = dma_buf;
+    struct object *maker = maker_of(object);
     if (!name)
-        object->maker->memory.exported = true;
-    int result = memory_set_name(lives, object->maker, 0, dma_buf_name(dma_buf));
+        maker->memory.exported = true;
+    int result = memory_set_name(lives, maker, 0, dma_buf_name(dma_buf));
     if (!result)
-        result = memory_set_name(lives, object->maker, 1, flink_name(call->header->device, name));
+        result = memory_set_name(lives, maker, 1, flink_name(call->header->device, name));
     return result ? result : used(lives, object, call);
 }
 
@@ -970,8 +995,9 @@ int ga_lives_call(struct ga_lives *lives, const struct ga_call *call)
 int ga_lives_finish(struct ga_lives *lives, int64_t ns)
 {
     int result = 0;
-    while (lives->objects.top) {
-        int one = end_object(lives, lives->objects.top, GA_END_NOT, ns, NULL);
+    lives->finishing = true;
+    for (struct object *top; (top = object_at(&lives->objects, lives->objects.top));) {
+        int one = end_object(lives, top, GA_END_NOT, ns, NULL);
         result = result ? result : one;
     }
     return result;

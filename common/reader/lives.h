@@ -13,7 +13,7 @@
 #include "reader/reader.h"
 
 /* Where a size was learnt. D3DKMT names none. */
-enum ga_size_origin {
+enum __attribute__((packed)) ga_size_origin {
     GA_SIZE_UNKNOWN,    /* never to be shown as 0 bytes */
     GA_SIZE_REQUESTED,  /* a member of the request */
     GA_SIZE_RETURNED,   /* a member that the driver wrote */
@@ -46,39 +46,50 @@ const char *ga_life_end_name(enum ga_life_end end);
 struct ga_memory {
     uint32_t handles;            /* that are alive; at born with the new one, at died without the old one */
     bool exported;               /* a dma-buf or an NT handle was made of it, which others may hold without a handle; told by used */
-    const struct ga_life *maker; /* the first handle; kept as long as the memory. An imported one: made outside the recording */
-    uint64_t size;               /* bytes, meaningful unless the origin is unknown */
-    enum ga_size_origin origin;
+    const struct ga_life *maker; /* the first handle; kept as long as the memory, whose size is its. An imported one: made outside
+                                    the recording */
 };
 
-/* One allocation: a D3DKMT allocation, or a GEM handle in a file. */
+/* What handles of DRM have beside it. */
+struct ga_life_drm {
+    uint64_t scope;    /* name space of the handle, by its file */
+    uint64_t dma_buf;  /* inode number once shared, else 0 */
+    const char *name;  /* that the program gave, as an earlier pass learnt it; else null */
+    const struct ga_file_info *file; /* or null */
+};
+
+/* One allocation: a D3DKMT allocation, or a GEM handle in a file. Millions can be alive: it has no gaps, and no rare members. */
 struct ga_life {
-    uint64_t id;       /* dense, from 0, in the order of creation */
-    uint64_t process;  /* instance that made it */
-    uint64_t scope;    /* name space of its handle: process instance (d3dkmt) or file (drm) */
+    uint64_t id : 48;  /* dense, from 0, in the order of creation */
+    enum ga_size_origin origin;
+    bool imported;     /* a handle to memory made elsewhere: do not count its bytes twice */
     uint32_t handle;
+    uint32_t create_thread, pid, tid;
     uint32_t owner;    /* d3dkmt: hDevice; drm: 0 */
     uint32_t resource; /* d3dkmt: hResource, 0 when alone */
+    uint64_t process;  /* instance that made it; of d3dkmt the name space of its handle */
     uint64_t surface;  /* hPrivateRuntimeResourceHandle; 0 on drm */
     uint64_t device;   /* drm: device number; d3dkmt: AdapterLuid (HighPart above LowPart), 0 when not known */
-    uint64_t dma_buf;  /* inode number once shared, else 0 */
     uint64_t size;     /* bytes, meaningful unless the origin is unknown; as known now: see sized below */
-    enum ga_size_origin origin;
-    const char *name;  /* that the program gave (drm), as an earlier pass learnt it; else null */
-    bool imported;     /* a handle to memory made elsewhere: do not count its bytes twice */
     const struct ga_memory *memory;
+    const struct ga_life_drm *drm; /* or null: of d3dkmt */
     const struct ga_row *row;  /* of the call that made it */
     uint64_t create_call;      /* number in its thread */
-    uint32_t create_thread, pid, tid;
     int64_t asked_ns;          /* epoch: begin of the create */
     int64_t born_ns;           /* epoch: end of the create */
     int64_t died_ns;           /* epoch: begin of what ended it; meaningful at died */
-    const struct ga_file_info *file; /* drm, or null */
     void *user;                /* the caller's, zero at birth */
 };
+_Static_assert(sizeof(struct ga_life) == 128, "a life has a gap");
+
+/* The name that the program gave to a buffer of DRM, and the file of its handle; else null. */
+static inline const char *ga_life_name(const struct ga_life *life) { return life->drm ? life->drm->name : NULL; }
+static inline const struct ga_file_info *ga_life_file(const struct ga_life *life) { return life->drm ? life->drm->file : NULL; }
+/* Name space of its handle: process instance (d3dkmt) or by the file (drm). */
+static inline uint64_t ga_life_scope(const struct ga_life *life) { return life->drm ? life->drm->scope : life->process; }
 
 /* What a D3DKMT handle leads to. */
-enum ga_object_kind {
+enum __attribute__((packed)) ga_object_kind {
     GA_OBJECT_SCOPE, /* a process's D3DKMT handles, or a DRM file: no handle leads to it, and nobody is told of it */
     GA_OBJECT_ADAPTER,
     GA_OBJECT_DEVICE,
@@ -97,18 +108,20 @@ const char *ga_object_kind_name(enum ga_object_kind kind);
 /* One object of D3DKMT that is no allocation. */
 struct ga_object {
     enum ga_object_kind kind;
+    enum ga_object_kind owner_kind;
     uint32_t handle;
     uint32_t owner;   /* handle of the object that ends it with itself; 0: the process */
-    enum ga_object_kind owner_kind;
     uint32_t opens;   /* adapter: times that it was opened and not closed */
     uint64_t process; /* instance that made it */
     uint64_t surface; /* resource: hPrivateRuntimeResourceHandle */
+    uint64_t luid;    /* adapter, and device where it is known: AdapterLuid (HighPart above LowPart) */
+    int64_t born_ns;  /* epoch: end of the create; INT64_MIN: made before the recording */
+    /* From here on: only when opened or closed is told. */
+#define GA_OBJECT_BRIEF row
     const struct ga_row *row; /* of the call that made it; null: made before the recording, and known from a call that named it */
-    uint64_t luid;            /* adapter, and device where it is known: AdapterLuid (HighPart above LowPart) */
     uint64_t create_call;     /* number in its thread */
     uint32_t create_thread, pid, tid;
     int64_t asked_ns; /* epoch: begin of the create */
-    int64_t born_ns;  /* epoch: end of the create; INT64_MIN: made before the recording */
     int64_t died_ns;  /* epoch: begin of what ended it; meaningful at closed */
     void *user;       /* the caller's, zero at birth */
 };
@@ -129,8 +142,8 @@ struct ga_lives_ops {
     int (*closed)(void *user, struct ga_object *object, enum ga_life_end how, const struct ga_call *call);
     /* An allocation began. Optional. */
     int (*born)(void *user, struct ga_life *life, const struct ga_call *call);
-    /* It ended; life is gone afterwards (and stays as memory->maker if it is). call is the one that ended it, or null for ends
-       that no call made (file_closed, lost, end of the trace). Optional. */
+    /* It ended; life is gone afterwards, and stays as memory->maker if it is; of GA_END_NOT all can be read until ga_lives_destroy.
+       call is the one that ended it, or null for ends that no call made (file_closed, lost, end of the trace). Optional. */
     int (*died)(void *user, struct ga_life *life, enum ga_life_end how, const struct ga_call *call);
     /* A successful call named a living allocation that it neither made nor ended (map, export, lock, …). Optional. */
     int (*used)(void *user, struct ga_life *life, const struct ga_call *call);

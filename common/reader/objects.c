@@ -2,6 +2,102 @@
 #include "reader/objects.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+
+/* Address sanitizer does not know of slots; it is told. */
+#if defined __SANITIZE_ADDRESS__
+#define SANITIZED 1
+#elif defined __has_feature
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifdef SANITIZED
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
+#endif
+
+/* A number has its pool in the lowest bits, then the slot in its block, then the block. */
+enum { POOL_BITS = 2, SLOT_BITS = 8, SLOTS = 1 << SLOT_BITS, SLOTS_MAX = 1 << (32 - POOL_BITS) };
+
+void objects_init(struct objects *objects, bool brief)
+{
+    size_t shown = brief ? offsetof(struct ga_object, GA_OBJECT_BRIEF) : sizeof(struct ga_object);
+    *objects = (struct objects){0};
+    objects->pools[POOL_OTHERS].size = (uint32_t)((offsetof(struct object, shown) + shown + 7) & ~(size_t)7);
+    objects->pools[POOL_D3DKMT].size = offsetof(struct object, drm);
+    objects->pools[POOL_DRM].size = offsetof(struct object, drm) + sizeof(struct ga_life_drm);
+    objects->pools[POOL_RARE].size = sizeof(struct object_rare);
+    for (size_t i = 0; i < POOLS; i++)
+        objects->pools[i].unused = 1; /* number 0 is none */
+}
+
+static void *slot(const struct objects *objects, object_number number)
+{
+    const struct object_pool *pool = &objects->pools[number & (POOLS - 1)];
+    uint32_t place = number >> POOL_BITS;
+    return number ? pool->blocks[place >> SLOT_BITS] + (size_t)(place & (SLOTS - 1)) * pool->size : NULL;
+}
+
+struct object *object_at(const struct objects *objects, object_number number)
+{
+    return slot(objects, number);
+}
+
+/* A slot of zeros; 0: out of memory. */
+static object_number slot_take(struct objects *objects, unsigned which)
+{
+    struct object_pool *pool = &objects->pools[which];
+    object_number number = pool->free;
+    if (number) {
+        ASAN_UNPOISON_MEMORY_REGION(slot(objects, number), pool->size);
+        memcpy(&pool->free, slot(objects, number), sizeof pool->free);
+    } else {
+        if (pool->unused == SLOTS_MAX)
+            return 0;
+        if (pool->unused >> SLOT_BITS == pool->block_count) {
+            if (ga_array_room(&pool->blocks, &pool->room, pool->block_count + 1, sizeof *pool->blocks) < 0 ||
+                !(pool->blocks[pool->block_count] = malloc((size_t)SLOTS * pool->size)))
+                return 0;
+            pool->block_count++;
+        }
+        number = pool->unused++ << POOL_BITS | which;
+    }
+    memset(slot(objects, number), 0, pool->size);
+    return number;
+}
+
+static void slot_give(struct objects *objects, object_number number)
+{
+    struct object_pool *pool = &objects->pools[number & (POOLS - 1)];
+    if (!number)
+        return;
+    memcpy(slot(objects, number), &pool->free, sizeof pool->free);
+    pool->free = number;
+    ASAN_POISON_MEMORY_REGION(slot(objects, number), pool->size);
+}
+
+struct object_rare *object_rare(const struct objects *objects, const struct object *object)
+{
+    return slot(objects, object->rare);
+}
+
+struct object_rare *object_rare_get(struct objects *objects, struct object *object)
+{
+    if (!object->rare) {
+        object->rare = slot_take(objects, POOL_RARE);
+        struct object_rare *rare = object_rare(objects, object);
+        if (rare)
+            rare->renewed_ns = INT64_MIN;
+    }
+    return object_rare(objects, object);
+}
+
+/* The table: slots of chains through the newest objects. */
 
 /* Adapters and scopes stand beside the one number space of all other handles. */
 static uint64_t key(enum object_kind kind, uint32_t handle)
@@ -10,124 +106,216 @@ static uint64_t key(enum object_kind kind, uint32_t handle)
     return space << 32 | handle;
 }
 
+static uint64_t scope_of(const struct object *object)
+{
+    if (object->kind != OBJECT_ALLOCATION)
+        return object->shown.process;
+    return object->life.drm ? object->life.drm->scope : object->life.process;
+}
+
+static uint64_t key_of(const struct object *object)
+{
+    return key(object->kind, object->kind == OBJECT_ALLOCATION ? object->life.handle : object->shown.handle);
+}
+
+/* The finaliser of MurmurHash3 over both. */
+static size_t hash(uint64_t scope, uint64_t number)
+{
+    uint64_t h = scope ^ (number * 0x9e3779b97f4a7c15u);
+    h = (h ^ (h >> 33)) * 0xff51afd7ed558ccdu;
+    h = (h ^ (h >> 33)) * 0xc4ceb9fe1a85ec53u;
+    return (size_t)(h ^ (h >> 33));
+}
+
+/* Where the number of a handle's newest object is, or the end of its chain. The table must not be empty. */
+static object_number *place_of(const struct objects *objects, uint64_t scope, uint64_t number)
+{
+    object_number *place = &objects->table[hash(scope, number) & (objects->capacity - 1)];
+    for (struct object *object; (object = object_at(objects, *place)); place = &object->chained)
+        if (scope_of(object) == scope && key_of(object) == number)
+            break;
+    return place;
+}
+
+static bool table_grow(struct objects *objects)
+{
+    size_t capacity = objects->capacity ? 2 * objects->capacity : 64;
+    object_number *table = calloc(capacity, sizeof *table);
+    if (!table)
+        return false;
+    for (size_t i = 0; i < objects->capacity; i++)
+        for (struct object *object = object_at(objects, objects->table[i]), *following; object; object = following) {
+            object_number *place = &table[hash(scope_of(object), key_of(object)) & (capacity - 1)];
+            following = object_at(objects, object->chained);
+            object->chained = *place;
+            *place = object->self;
+        }
+    free(objects->table);
+    objects->table = table;
+    objects->capacity = capacity;
+    return true;
+}
+
 struct object *objects_newest(const struct objects *objects, enum object_kind kind, uint64_t scope, uint32_t handle)
 {
-    uint64_t *place = ga_map_get(&objects->by_handle, scope, key(kind, handle));
-    return place ? (struct object *)(uintptr_t)*place : NULL;
+    return objects->capacity ? object_at(objects, *place_of(objects, scope, key(kind, handle))) : NULL;
 }
 
 struct object *objects_at(const struct objects *objects, enum object_kind kind, uint64_t scope, uint32_t handle, int64_t ns)
 {
     struct object *object = objects_newest(objects, kind, scope, handle);
-    while (object && object->born_ns > ns)
-        object = object->older;
+    while (object && object_born(object) > ns)
+        object = object_at(objects, object->older);
     return object;
 }
 
-static void attach(struct object *object, struct object **list)
+/* The tree. */
+
+static void attach(const struct objects *objects, struct object *object, object_number *list)
 {
-    object->previous = NULL;
+    struct object *next = object_at(objects, *list);
+    object->previous = 0;
     object->next = *list;
-    if (object->next)
-        object->next->previous = object;
-    *list = object;
+    if (next)
+        next->previous = object->self;
+    *list = object->self;
 }
 
-static struct object **list_of(struct objects *objects, struct object *owner)
+static void detach(const struct objects *objects, struct object *object, object_number *list)
+{
+    struct object *previous = object_at(objects, object->previous), *next = object_at(objects, object->next);
+    if (previous)
+        previous->next = object->next;
+    else
+        *list = object->next;
+    if (next)
+        next->previous = object->previous;
+}
+
+static object_number *list_of(struct objects *objects, struct object *owner)
 {
     return owner ? &owner->owned : &objects->top;
 }
 
-struct object *objects_add(struct objects *objects, enum object_kind kind, uint64_t scope, uint32_t handle, int64_t born_ns,
-                           struct object *owner)
+static struct object *object_new(struct objects *objects, enum object_kind kind, bool drm, uint64_t scope, uint32_t handle,
+                                 int64_t born_ns)
 {
-    struct object *object = calloc(1, sizeof *object), *newer = NULL;
+    bool allocation = kind == OBJECT_ALLOCATION;
+    object_number number = slot_take(objects, !allocation ? POOL_OTHERS : drm ? POOL_DRM : POOL_D3DKMT);
+    struct object *object = object_at(objects, number);
     if (!object)
         return NULL;
-    *object = (struct object){
-        .kind = kind, .scope = scope, .handle = handle, .born_ns = born_ns, .renewed_ns = born_ns, .owner = owner};
-    object->older = objects_newest(objects, kind, scope, handle);
-    while (object->older && object->older->born_ns > born_ns) {
-        newer = object->older;
-        object->older = newer->older;
+    object->self = number;
+    object->kind = (uint8_t)kind;
+    if (!allocation) {
+        object->shown.kind = (enum ga_object_kind)kind;
+        object->shown.process = scope;
+        object->shown.handle = handle;
+        object->shown.born_ns = born_ns;
+        return object;
     }
-    if (newer) {
-        newer->older = object;
-        object->waiting = true;
-        object->given_ns = newer->born_ns;
-    } else if (ga_map_set(&objects->by_handle, scope, key(kind, handle), (uintptr_t)object) < 0) {
-        free(object);
-        return NULL;
+    object->life.process = scope;
+    object->life.handle = handle;
+    object->life.born_ns = born_ns;
+    if (drm) {
+        object->life.drm = &object->drm;
+        object->drm.scope = scope;
     }
-    if (object->older) {
-        object->older->waiting = true;
-        object->older->given_ns = born_ns;
-    }
-    attach(object, list_of(objects, owner));
     return object;
 }
 
-static void detach(struct object *object, struct object **list)
+struct object *objects_add(struct objects *objects, enum object_kind kind, bool drm, uint64_t scope, uint32_t handle, int64_t born_ns,
+                           struct object *owner)
 {
-    if (object->previous)
-        object->previous->next = object->next;
-    else
-        *list = object->next;
-    if (object->next)
-        object->next->previous = object->previous;
+    if (objects->count >= objects->capacity && !table_grow(objects))
+        return NULL;
+    struct object *object = object_new(objects, kind, drm, scope, handle, born_ns), *newer = NULL;
+    if (!object)
+        return NULL;
+    object_number *place = place_of(objects, scope, key(kind, handle));
+    struct object *older = object_at(objects, *place);
+    while (older && object_born(older) > born_ns) {
+        newer = older;
+        older = object_at(objects, newer->older);
+    }
+    struct object_rare *given = newer ? object_rare_get(objects, object) : NULL;
+    struct object_rare *older_given = older ? object_rare_get(objects, older) : NULL;
+    if ((newer && !given) || (older && !older_given)) {
+        objects_free(objects, object);
+        return NULL;
+    }
+    object->older = older ? older->self : 0;
+    if (newer) {
+        newer->older = object->self;
+        object->waiting = true;
+        given->given_ns = object_born(newer);
+    } else {
+        object->chained = older ? older->chained : 0;
+        objects->count += !older;
+        *place = object->self;
+    }
+    if (older) {
+        older->waiting = true;
+        older_given->given_ns = born_ns;
+    }
+    object->owner = owner ? owner->self : 0;
+    attach(objects, object, list_of(objects, owner));
+    return object;
 }
 
 void objects_remove(struct objects *objects, struct object *object)
 {
-    uint64_t *place = ga_map_get(&objects->by_handle, object->scope, key(object->kind, object->handle));
-    struct object *newest = (struct object *)(uintptr_t)*place;
+    object_number *place = place_of(objects, scope_of(object), key_of(object));
+    struct object *newest = object_at(objects, *place), *older = object_at(objects, object->older);
     if (newest != object) {
-        while (newest->older != object)
-            newest = newest->older;
+        while (newest->older != object->self)
+            newest = object_at(objects, newest->older);
         newest->older = object->older;
-    } else if (object->older) {
-        *place = (uintptr_t)object->older;
+    } else if (older) {
+        older->chained = object->chained;
+        *place = older->self;
     } else {
-        ga_map_erase(&objects->by_handle, object->scope, key(object->kind, object->handle));
+        *place = object->chained;
+        objects->count--;
     }
-    detach(object, list_of(objects, object->owner));
+    detach(objects, object, list_of(objects, object_at(objects, object->owner)));
+}
+
+void objects_free(struct objects *objects, struct object *object)
+{
+    slot_give(objects, object->rare);
+    slot_give(objects, object->self);
 }
 
 void objects_keep(struct objects *objects, struct object *object)
 {
-    attach(object, &objects->kept);
+    attach(objects, object, &objects->kept);
 }
 
 void objects_unkeep(struct objects *objects, struct object *object)
 {
-    detach(object, &objects->kept);
+    detach(objects, object, &objects->kept);
 }
 
-void object_give(struct object *from, struct object *to)
+void object_give(const struct objects *objects, struct object *from, struct object *to)
 {
-    while (from->owned) {
-        struct object *object = from->owned;
+    for (struct object *object; (object = object_at(objects, from->owned));) {
         from->owned = object->next;
-        object->owner = to;
-        attach(object, &to->owned);
-    }
-}
-
-/* Depth is bounded by the kinds: scope, adapter, device, hardware context, hardware queue, its fence. */
-static void free_list(struct object *object)
-{
-    while (object) {
-        struct object *next = object->next;
-        free_list(object->owned);
-        free(object);
-        object = next;
+        object->owner = to->self;
+        attach(objects, object, &to->owned);
     }
 }
 
 void objects_release(struct objects *objects)
 {
-    free_list(objects->top);
-    free_list(objects->kept);
-    ga_map_release(&objects->by_handle);
+    for (size_t i = 0; i < POOLS; i++) {
+        struct object_pool *pool = &objects->pools[i];
+        for (size_t block = 0; block < pool->block_count; block++) {
+            ASAN_UNPOISON_MEMORY_REGION(pool->blocks[block], (size_t)SLOTS * pool->size);
+            free(pool->blocks[block]);
+        }
+        free(pool->blocks);
+    }
+    free(objects->table);
     *objects = (struct objects){0};
 }

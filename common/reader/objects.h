@@ -3,11 +3,12 @@
  *
  * A handle is found by scope (process instance or file) and number; adapters have a number space of their own, as in the
  * kernel. When a handle is given again before its destroy was seen, the older object waits behind the newer one.
+ * A trace can leave millions of them alive, so they are small: they stand in pools and name each other by numbers of 32 bits, what only
+ * few need stands beside them, and of a kind each has no more than its members.
  */
 #ifndef GPUALLOC_READER_OBJECTS_H
 #define GPUALLOC_READER_OBJECTS_H
 
-#include "base/map.h"
 #include "reader/lives.h"
 
 enum object_kind {
@@ -23,46 +24,89 @@ enum object_kind {
     OBJECT_SYNC_OBJECT = GA_OBJECT_SYNC_OBJECT,
 };
 
+/* The number of an object in its pools; 0: none. */
+typedef uint32_t object_number;
+
 struct object {
-    enum object_kind kind;
-    bool waiting; /* its handle was given again: for the destroy that is under way */
-    uint32_t handle;
-    uint64_t scope;
-    int64_t born_ns;     /* end of its create; INT64_MIN when it was made before the recording */
-    int64_t given_ns;    /* waiting: birth of the next generation */
-    int64_t renewed_ns;  /* end of the newest import that gave this handle again, else born_ns */
-    uint64_t luid;       /* adapter: AdapterLuid; device: its adapter's, 0 when not known */
-    struct object *older; /* the next older generation of the handle */
-    struct object *owner, *owned, *previous, *next;
-    struct object *maker;    /* allocation: the object whose memory it is */
-    struct ga_memory memory; /* maker only */
+    object_number self;
+    object_number older; /* the next older generation of the handle */
+    object_number chained; /* newest generations: the next in the same slot of the table */
+    object_number owner, previous, next;
+    object_number rare;  /* struct object_rare, of those that need one */
+    uint8_t kind;        /* enum object_kind */
+    bool waiting;        /* its handle was given again: for the destroy that is under way */
+    union {
+        struct {
+            struct ga_memory memory;  /* when it is the maker */
+            struct ga_life life;
+            struct ga_life_drm drm;   /* DRM only */
+        };
+        struct {
+            object_number owned;
+            struct ga_object shown; /* without what follows GA_OBJECT_BRIEF, when nobody is told of it */
+        };
+    };
+};
+
+/* What few objects need. */
+struct object_rare {
+    int64_t given_ns;   /* waiting: birth of the next generation */
+    int64_t renewed_ns; /* end of the newest import that gave this handle again, else INT64_MIN */
     struct object_name {
         uint64_t a, b; /* 0: none */
     } names[2];        /* maker only: what leads to it from other files: dma-buf inode, FLINK name */
-    struct ga_life life;     /* allocation only */
-    struct ga_object shown;  /* D3DKMT object that is no allocation */
 };
 
+enum { POOL_OTHERS, POOL_D3DKMT, POOL_DRM, POOL_RARE, POOLS };
+
 struct objects {
-    struct ga_map by_handle; /* (scope, space and number) to the newest object */
-    struct object *top;      /* OBJECT_SCOPEs */
-    struct object *kept;     /* dead makers of memory that lives on */
+    struct object_pool {
+        char **blocks;
+        size_t block_count, room;
+        uint32_t size;   /* bytes of one */
+        uint32_t unused; /* slots from here on were never used */
+        object_number free;
+    } pools[POOLS];
+    object_number *table; /* by scope, space and number: the newest object */
+    size_t count, capacity;
+    object_number top;    /* OBJECT_SCOPEs */
+    object_number kept;   /* dead makers of memory that lives on */
 };
+
+/* brief: objects that are no allocations are without what follows GA_OBJECT_BRIEF. */
+void objects_init(struct objects *objects, bool brief);
+/* The object of a number; null for 0. */
+struct object *object_at(const struct objects *objects, object_number number);
+/* That of an allocation. */
+static inline struct object *object_of(const struct ga_life *life)
+{
+    return (struct object *)((uintptr_t)life - offsetof(struct object, life));
+}
+/* End of its create; INT64_MIN when it was made before the recording. */
+static inline int64_t object_born(const struct object *object)
+{
+    return object->kind == OBJECT_ALLOCATION ? object->life.born_ns : object->shown.born_ns;
+}
+/* What few need: null when it has none; made when it has none, null when memory is short. */
+struct object_rare *object_rare(const struct objects *objects, const struct object *object);
+struct object_rare *object_rare_get(struct objects *objects, struct object *object);
 
 /* The newest object of a handle, waiting or not, or null. */
 struct object *objects_newest(const struct objects *objects, enum object_kind kind, uint64_t scope, uint32_t handle);
 /* The newest that was made by ns, or null. */
 struct object *objects_at(const struct objects *objects, enum object_kind kind, uint64_t scope, uint32_t handle, int64_t ns);
-/* Makes one and puts it among its generations and below its owner (null: at the top). Null: out of memory. */
-struct object *objects_add(struct objects *objects, enum object_kind kind, uint64_t scope, uint32_t handle, int64_t born_ns,
+/* Makes one (drm: an allocation of DRM) and puts it among its generations and below its owner (null: at the top). Null: out of
+   memory. */
+struct object *objects_add(struct objects *objects, enum object_kind kind, bool drm, uint64_t scope, uint32_t handle, int64_t born_ns,
                            struct object *owner);
 /* Takes an object without children out of generations and tree. The caller frees it. */
 void objects_remove(struct objects *objects, struct object *object);
+void objects_free(struct objects *objects, struct object *object);
 /* Keeps a removed object in the list of dead makers; takes it out of there. */
 void objects_keep(struct objects *objects, struct object *object);
 void objects_unkeep(struct objects *objects, struct object *object);
 /* Gives all that an object owns to another owner. */
-void object_give(struct object *from, struct object *to);
+void object_give(const struct objects *objects, struct object *from, struct object *to);
 /* Frees everything. */
 void objects_release(struct objects *objects);
 
