@@ -233,7 +233,6 @@ static void outliers_drift_and_modes_are_named(void **state)
     done(&pair);
 }
 
-/* Each warning at its limit: one value makes it, the value beside it does not. */
 static void a_side_without_memory_is_named(void **state)
 {
     (void)state;
@@ -246,6 +245,7 @@ static void a_side_without_memory_is_named(void **state)
     done(&pair);
 }
 
+/* Each warning at its limit: one value makes it, the value beside it does not. */
 static void warnings_have_their_limits(void **state)
 {
     (void)state;
