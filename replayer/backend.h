@@ -53,6 +53,7 @@ struct replay_outcome {
     bool failed;
     uint64_t bytes; /* that it made or freed, where these are others than the plan's; 0: as recorded */
     bool remapped;  /* a GPU address was refused, and finish got another */
+    uint32_t own;   /* from the backend's issue to its finish */
     const atomic_bool *give_up; /* by the engine: a call that a signal interrupts is repeated unless this is set */
 };
 

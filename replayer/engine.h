@@ -82,6 +82,7 @@ struct replay_session {
     int64_t *recorded;  /* live bytes: replay_curve_recorded */
     uint64_t peak;      /* of them */
     int node_fd;        /* keeps the device from being suspended between runs; or -1 */
+    uint32_t opened;    /* times: what is skipped may be other calls each time */
     bool abandoned;     /* a thread is still in a call: nothing that it may touch is freed until the process ends */
 };
 
@@ -93,8 +94,12 @@ struct replay_step {
     int64_t bytes;   /* more alive after it, in the recording */
     uint32_t number; /* call */
     uint16_t kind;
+    uint16_t lane;   /* of the plan */
     uint8_t skip;    /* enum replay_skip */
     bool watched;    /* another thread waits for it */
+    bool waits;      /* for other calls, or their fences */
+    bool after;      /* something is left to do once it is done, beside counting it: its pages, its fence */
+    bool fails;      /* it failed in the recording */
 };
 
 /* A run and all that it needs; may be used again for the next. */
@@ -111,6 +116,7 @@ struct replay_run {
     struct replay_sample *samples;      /* one a call of the plan, of the last pass; null unless asked for */
     struct replay_schedule schedule;
     struct replay_step *steps;          /* by place in the schedule */
+    uint32_t steps_of;                  /* session->opened that they are of; 0: of none yet */
     struct replay_lane_state *lanes;
     struct replay_paging *pagings;      /* by call.paging */
     _Atomic int64_t *ends;              /* by place in the schedule: when the call was done; null: no thread waits for another */

@@ -132,6 +132,30 @@ static void put_pointer(const struct replay_requests *requests, unsigned char *s
     memcpy(scratch + relocation->place, &address, sizeof address);
 }
 
+/* Handles are of four or eight bytes, with very few exceptions. */
+static inline void put(unsigned char *to, uint64_t value, uint8_t width)
+{
+    uint32_t low = (uint32_t)value;
+    if (width == sizeof low)
+        memcpy(to, &low, sizeof low);
+    else if (width == sizeof value)
+        memcpy(to, &value, sizeof value);
+    else
+        memcpy(to, &value, width);
+}
+
+static inline uint64_t get(const unsigned char *from, uint8_t width)
+{
+    uint64_t value = 0;
+    uint32_t low;
+    if (width == sizeof low) {
+        memcpy(&low, from, sizeof low);
+        return low;
+    }
+    memcpy(&value, from, width);
+    return value;
+}
+
 static void put_pointers(const struct replay_requests *requests, unsigned char *scratch, const struct replay_call *call)
 {
     size_t used = call->image_size;
@@ -145,8 +169,8 @@ enum replay_skip replay_requests_prepare(struct replay_requests *requests, uint3
     unsigned char *scratch = requests->scratch[lane];
     memcpy(scratch, plan->images + call->image, call->image_size);
     put_pointers(requests, scratch, call);
-    for (uint32_t r = call->refs; r < call->refs + call->ref_count; r++) {
-        const struct replay_ref *ref = &plan->refs[r];
+    const struct replay_ref *end = plan->refs + call->refs + call->ref_count;
+    for (const struct replay_ref *ref = plan->refs + call->refs; ref < end; ref++) {
         if (ref->object == REPLAY_NONE || ref->role == REPLAY_MAKES || ref->role == REPLAY_AGAIN)
             continue;
         uint64_t value = replay_value(requests, ref->object);
@@ -154,7 +178,7 @@ enum replay_skip replay_requests_prepare(struct replay_requests *requests, uint3
             return REPLAY_SKIP_ABSENT;
         if (ref->kind == REPLAY_RANGE && !plan->objects[ref->object].stranger) /* as far into the range as the program was */
             value += ref->recorded - plan->objects[ref->object].recorded;
-        memcpy(scratch + ref->place, &value, ref->width);
+        put(scratch + ref->place, value, ref->width);
     }
     return REPLAY_ISSUED;
 }
@@ -170,18 +194,28 @@ static void close_descriptor(struct replay_requests *requests, uint32_t object)
 
 static void keep(struct replay_requests *requests, const unsigned char *scratch, const struct replay_ref *ref)
 {
-    uint64_t value = 0;
-    memcpy(&value, scratch + ref->place, ref->width);
+    uint64_t value = get(scratch + ref->place, ref->width);
     if (ref->role == REPLAY_MAKES)
         replay_set_value(requests, ref->object, value || replay_is_descriptor(ref->kind) ? value : REPLAY_ABSENT);
     else if (ref->role == REPLAY_AGAIN && ref->kind == REPLAY_DMA_BUF && value != replay_value(requests, ref->object))
         close((int)value); /* one descriptor of a dma-buf is enough */
 }
 
-void replay_requests_finish(struct replay_requests *requests, uint32_t lane, const struct replay_call *call, bool failed)
+bool replay_requests_keeps(const struct replay_plan *plan, const struct replay_call *call)
 {
     for (uint32_t r = call->refs; r < call->refs + call->ref_count; r++) {
-        const struct replay_ref *ref = &requests->plan->refs[r];
+        const struct replay_ref *ref = &plan->refs[r];
+        bool changes = ref->role == REPLAY_MAKES || ref->role == REPLAY_AGAIN || ref->role == REPLAY_ENDS || ref->last;
+        if (ref->object != REPLAY_NONE && changes)
+            return true;
+    }
+    return call->paging;
+}
+
+void replay_requests_finish(struct replay_requests *requests, uint32_t lane, const struct replay_call *call, bool failed)
+{
+    const struct replay_ref *end = requests->plan->refs + call->refs + call->ref_count;
+    for (const struct replay_ref *ref = requests->plan->refs + call->refs; ref < end; ref++) {
         if (ref->object == REPLAY_NONE)
             continue;
         if (!failed && (ref->role == REPLAY_MAKES || ref->role == REPLAY_AGAIN))

@@ -28,6 +28,8 @@ int replay_requests_init(struct replay_requests *requests, const struct replay_p
 void replay_requests_reset(struct replay_requests *requests);
 /* Makes the lane's scratch memory the call's argument. REPLAY_SKIP_ABSENT when an object that it names is not there. */
 enum replay_skip replay_requests_prepare(struct replay_requests *requests, uint32_t lane, const struct replay_call *call);
+/* Whether finish has anything to do for the call. */
+bool replay_requests_keeps(const struct replay_plan *plan, const struct replay_call *call);
 /* Keeps what came back in the scratch memory, and forgets what has ended. */
 void replay_requests_finish(struct replay_requests *requests, uint32_t lane, const struct replay_call *call, bool failed);
 /* After a run: closes the descriptors that are left. */

@@ -239,10 +239,6 @@ void replay_standard_release(struct replay_standard *s)
     *s = (struct replay_standard){0};
 }
 
-bool replay_standard_translates(const struct replay_standard *s, const struct replay_call *call)
-{
-    return s->plan && s->forms[call - s->plan->calls] != AS_RECORDED;
-}
 
 static void add_ended(struct replay_standard *s, struct standard_work *work, uint32_t object)
 {

@@ -34,7 +34,10 @@ struct replay_standard {
 int replay_standard_bind(struct replay_standard *standard, struct replay_requests *requests, const struct replay_plan *plan,
                          struct replay_binding *binding, struct ga_error *error);
 void replay_standard_release(struct replay_standard *standard);
-bool replay_standard_translates(const struct replay_standard *standard, const struct replay_call *call);
+static inline bool replay_standard_translates(const struct replay_standard *standard, const struct replay_call *call)
+{
+    return standard->plan && standard->forms[call - standard->plan->calls]; /* 0: as recorded */
+}
 /* The phases of a call that is translated; issue makes one ioctl an allocation. */
 enum replay_skip replay_standard_prepare(struct replay_standard *standard, uint32_t lane, const struct replay_call *call);
 void replay_standard_issue(struct replay_standard *standard, int fd, uint32_t lane, const struct replay_call *call,

@@ -24,6 +24,19 @@ struct queue_fence {
     _Atomic uint32_t readers; /* lanes that look at it now: the queue's end waits for them */
 };
 
+/* What is known of a call before any run: nothing of the plan is looked up while calls are timed. */
+enum {
+    TRANSLATED = 1,  /* by standard */
+    CLOSES = 2,      /* ends objects, perhaps a paging queue */
+    MAKES_QUEUE = 4,
+    KEEPS = 8,       /* something is to be kept of what came back, or forgotten */
+    OWN_ADDRESS = 16 /* when its address is refused, any other will do */
+};
+struct ready {
+    uint32_t request; /* of the ioctl */
+    uint32_t is;
+};
+
 struct replay_device {
     struct replay_requests requests;
     struct queue_fence *fences; /* by object */
@@ -32,6 +45,7 @@ struct replay_device {
     bool software;
     const char *node;
     int fd;
+    struct ready *ready;        /* by call */
     bool supplies; /* the plan has adapters or devices that were made before the recording */
 };
 
@@ -139,6 +153,24 @@ static int bind_standard(struct replay_device *device, const struct replay_plan 
     return result < 0 || !other ? result : replay_standard_bind(&device->standard, &device->requests, plan, binding, error);
 }
 
+static struct ready ready_of(const struct replay_device *device, const struct replay_plan *plan, const struct replay_call *call)
+{
+    const struct ga_row *row = replay_row(call);
+    uint32_t is = replay_standard_translates(&device->standard, call) ? TRANSLATED : 0;
+    if (!row || !ga_row_is_d3dkmt(row))
+        return (struct ready){.is = is};
+    is |= row->effect.kind == GA_EFFECT_CLOSE ? CLOSES : 0;
+    is |= ga_row_id(row) == GA_ROW_d3dkmt_create_paging_queue ? MAKES_QUEUE : 0;
+    is |= replay_requests_keeps(plan, call) ? KEEPS : 0;
+    is |= call->own_address && !call->failed ? OWN_ADDRESS : 0;
+    return (struct ready){(uint32_t)_IOC(_IOC_READ | _IOC_WRITE, DXG_IOCTL_TYPE, row->number, row->abi_size), is};
+}
+
+static const struct ready *ready(const struct replay_device *device, const struct replay_call *call)
+{
+    return &device->ready[call - device->requests.plan->calls];
+}
+
 static int dxg_bind(struct replay_device *device, const struct replay_plan *plan, struct replay_binding *binding,
                     struct ga_error *error)
 {
@@ -151,8 +183,11 @@ static int dxg_bind(struct replay_device *device, const struct replay_plan *plan
     for (uint32_t o = 0; o < plan->object_count; o++)
         device->supplies |= plan->objects[o].supplied;
     device->fences = calloc(plan->object_count + 1u, sizeof *device->fences);
-    if (!device->fences)
+    device->ready = calloc(plan->call_count + 1u, sizeof *device->ready);
+    if (!device->fences || !device->ready)
         return ga_error_errno(error, ENOMEM, "dxg");
+    for (uint32_t c = 0; c < plan->call_count; c++)
+        device->ready[c] = ready_of(device, plan, &plan->calls[c]);
     return replay_requests_init(&device->requests, plan, error);
 }
 
@@ -227,10 +262,11 @@ static void forget_fences(struct replay_device *device, const struct replay_call
 
 static enum replay_skip dxg_prepare(struct replay_device *device, uint32_t lane, const struct replay_call *call)
 {
-    if (replay_standard_translates(&device->standard, call))
+    uint32_t is = ready(device, call)->is;
+    if (is & TRANSLATED)
         return replay_standard_prepare(&device->standard, lane, call);
     enum replay_skip skip = replay_requests_prepare(&device->requests, lane, call);
-    if (skip == REPLAY_ISSUED && replay_row(call)->effect.kind == GA_EFFECT_CLOSE)
+    if (is & CLOSES && skip == REPLAY_ISSUED)
         forget_fences(device, call);
     return skip;
 }
@@ -246,24 +282,24 @@ static bool dxg_reached(struct replay_device *device, const struct replay_call *
     return reached;
 }
 
-static unsigned long request_of(const struct replay_call *call)
-{
-    return _IOC(_IOC_READ | _IOC_WRITE, DXG_IOCTL_TYPE, replay_row(call)->number, replay_row(call)->abi_size);
-}
-
 static void dxg_issue(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)
 {
-    if (replay_standard_translates(&device->standard, call)) {
+    const struct ready *is = ready(device, call);
+    uint32_t request = is->request;
+    outcome->own = is->is;
+    if (is->is & TRANSLATED) {
         replay_standard_issue(&device->standard, device->fd, lane, call, outcome);
+        outcome->own = TRANSLATED;
         return;
     }
     const atomic_bool *give_up = outcome->give_up;
-    unsigned long request = request_of(call);
     int result;
     do
         result = ioctl(device->fd, request, device->requests.scratch[lane]);
     while (result == -1 && errno == EINTR && !(give_up && atomic_load_explicit(give_up, memory_order_relaxed)));
-    *outcome = (struct replay_outcome){.ret = result, .error = result == -1 ? errno : 0, .failed = result < 0};
+    outcome->ret = result;
+    outcome->error = result == -1 ? errno : 0;
+    outcome->failed = result < 0;
 }
 
 /* The address that the program chose is not to be had here: any other will do. */
@@ -294,15 +330,17 @@ static void keep_fence(struct replay_device *device, uint32_t lane, const struct
 
 static void dxg_finish(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)
 {
-    if (replay_standard_translates(&device->standard, call)) {
+    uint32_t is = outcome->own;
+    if (is & TRANSLATED) {
         replay_standard_finish(&device->standard, device->fd, lane, call, outcome);
         return;
     }
-    if (outcome->failed && call->own_address && !call->failed)
+    if (is & OWN_ADDRESS && outcome->failed)
         remap(device, lane, call, outcome);
-    if (!outcome->failed && ga_row_id(replay_row(call)) == GA_ROW_d3dkmt_create_paging_queue)
+    if (is & MAKES_QUEUE && !outcome->failed)
         keep_fence(device, lane, call);
-    replay_requests_finish(&device->requests, lane, call, outcome->failed);
+    if (is & KEEPS)
+        replay_requests_finish(&device->requests, lane, call, outcome->failed);
 }
 
 static void dxg_end(struct replay_device *device)
@@ -320,6 +358,7 @@ static void dxg_close(struct replay_device *device)
     replay_requests_release(&device->requests);
     replay_standard_release(&device->standard);
     free(device->fences);
+    free(device->ready);
     free(device);
 }
 

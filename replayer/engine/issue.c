@@ -6,6 +6,7 @@
 #include "replayer/engine/fences.h"
 #include "replayer/engine/order.h"
 
+#define RARE __attribute__((noinline)) /* kept out of what every call runs through */
 enum {
     AHEAD_NS = 60 * 1000, /* a lane that sleeps until a call's time is up so much before, and spins */
     GONE = 3,             /* calls in a row that fail with ENODEV, but not in the recording: the device was removed */
@@ -25,7 +26,7 @@ static bool exhausted(const struct replay_call *call, const struct replay_outcom
 }
 
 /* The ways in which a call that failed, here or in the recording, may differ from it. */
-static bool judge_failure(struct replay_lane_state *lane, const struct replay_call *call, const struct replay_outcome *outcome)
+static RARE bool judge_failure(struct replay_lane_state *lane, const struct replay_call *call, const struct replay_outcome *outcome)
 {
     struct replay_counts *counts = lane->counting;
     bool lost = outcome->failed && !call->failed && outcome->error == ENODEV;
@@ -43,15 +44,6 @@ static bool judge_failure(struct replay_lane_state *lane, const struct replay_ca
     return other;
 }
 
-/* Whether it differs from the recording. */
-static inline bool judge(struct replay_lane_state *lane, const struct replay_call *call, const struct replay_outcome *outcome)
-{
-    if (__builtin_expect(outcome->failed | call->failed, false))
-        return judge_failure(lane, call, outcome);
-    lane->gone = 0;
-    return false;
-}
-
 /* When the call is due; 0: at once. */
 static inline int64_t due_ns(const struct engine *run, const struct replay_call *call)
 {
@@ -59,7 +51,7 @@ static inline int64_t due_ns(const struct engine *run, const struct replay_call 
 }
 
 /* Sleeps until shortly before. Fences are looked at meanwhile; a signal (the wake of a stop) ends a sleep. */
-static void sleep_until(struct replay_lane_state *lane, int64_t due)
+static RARE void sleep_until(struct replay_lane_state *lane, int64_t due)
 {
     for (int64_t now; (now = engine_now_ns()) < due - AHEAD_NS && !engine_stopped(lane->run);) {
         engine_watch_fences(lane);
@@ -69,8 +61,8 @@ static void sleep_until(struct replay_lane_state *lane, int64_t due)
     }
 }
 
-static void note_sample(struct replay_sample *sample, const struct replay_call *call, const struct replay_outcome *outcome,
-                        int64_t begin, uint64_t latency, bool differs)
+static RARE void note_sample(struct replay_sample *sample, const struct replay_call *call, const struct replay_outcome *outcome,
+                             int64_t begin, uint64_t latency, bool differs)
 {
     *sample = (struct replay_sample){.begin_ns = begin, .latency_ns = latency, .error = outcome->error,
                                      .status = status_of(call, outcome), .failed = outcome->failed,
@@ -92,65 +84,84 @@ static void populate(struct replay_lane_state *lane, uint32_t number, const stru
         replay_latencies_add(lane->by_kind[session->kinds.populate_of[number]], took > 0 ? (uint64_t)took : 0);
 }
 
-/* After the call, not timed. */
-static inline void account(struct replay_lane_state *lane, const struct replay_step *step, const struct replay_call *call,
-                           struct replay_outcome *outcome, int64_t begin, int64_t end)
+/* What few calls have: pages to bring in, a fence to look at. */
+static RARE void finish_after(struct replay_lane_state *lane, uint32_t number, const struct replay_call *call, bool failed,
+                              int64_t begin)
 {
     struct engine *run = lane->run;
-    uint32_t number = step->number;
+    if (run->session->populate && !failed && replay_call_creates(call))
+        populate(lane, number, call);
+    if (!call->paging)
+        return;
+    struct replay_paging *paging = engine_paging(run, number);
+    paging->begin_ns = begin - run->start_ns;
+    atomic_store_explicit(&paging->fenced, !failed, memory_order_release);
+    engine_note_paging(lane, number);
+}
+
+/* After the call, not timed. */
+static inline void account(struct replay_lane_state *lane, const struct replay_step *step, const struct replay_call *call,
+                           const struct replay_outcome *outcome, int64_t begin, int64_t end)
+{
+    struct engine *run = lane->run;
     uint64_t latency = end > begin ? (uint64_t)(end - begin) : 0;
-    bool differs = judge(lane, call, outcome);
+    int64_t bytes = step->bytes;
+    bool differs = false;
     lane->counting->outcomes[REPLAY_ISSUED]++;
     lane->counting->remapped += outcome->remapped;
+    if (__builtin_expect(outcome->failed | step->fails, false))
+        differs = judge_failure(lane, call, outcome);
+    else
+        lane->gone = 0;
     if (!differs && !outcome->remapped && run->timed)
         replay_latencies_add(lane->by_kind[step->kind], latency);
-    if (call->dependency_count | call->fence_count)
+    if (step->waits)
         engine_check_order(lane, call, begin - run->start_ns);
-    int64_t bytes = step->bytes;
     if (__builtin_expect(outcome->bytes != 0, false))
         bytes = bytes < 0 ? -(int64_t)outcome->bytes : (int64_t)outcome->bytes;
     replay_curve_add(&lane->curve, end - run->start_ns, outcome->failed ? 0 : bytes);
-    if (run->out->samples)
-        note_sample(&run->out->samples[number], call, outcome, begin - run->start_ns, latency, differs);
-    if (run->session->populate && !outcome->failed && replay_call_creates(call))
-        populate(lane, number, call);
-    if (call->paging) {
-        struct replay_paging *paging = engine_paging(run, number);
-        paging->begin_ns = begin - run->start_ns;
-        atomic_store_explicit(&paging->fenced, !outcome->failed, memory_order_release);
-        engine_note_paging(lane, number);
-    }
+    if (run->samples)
+        note_sample(&run->samples[step->number], call, outcome, begin - run->start_ns, latency, differs);
+    if (step->after)
+        finish_after(lane, step->number, call, outcome->failed, begin);
+}
+
+/* A signal came for this call, or a moment too late. Whether the call came back for it; *skip: what becomes of it. */
+static RARE bool gave_up(struct replay_lane_state *lane, const struct replay_outcome *outcome, enum replay_skip *skip)
+{
+    atomic_store(&lane->give_up, false);
+    if (!outcome->failed || outcome->error != EINTR)
+        return false;
+    *skip = engine_stopped(lane->run) ? REPLAY_SKIP_STOPPED : REPLAY_SKIP_STUCK;
+    return true;
 }
 
 static inline enum replay_skip issue(struct replay_lane_state *lane, const struct replay_step *step, const struct replay_call *call)
 {
     struct engine *run = lane->run;
-    const struct replay_backend *backend = run->session->backend;
-    struct replay_device *device = run->session->device;
+    const struct replay_backend *backend = run->backend;
+    struct replay_device *device = run->device;
     int64_t due = due_ns(run, call);
     if (due)
         sleep_until(lane, due);
-    enum replay_skip skip = backend->prepare ? backend->prepare(device, call->lane, call) : REPLAY_ISSUED;
+    enum replay_skip skip = backend->prepare ? backend->prepare(device, step->lane, call) : REPLAY_ISSUED;
     if (skip != REPLAY_ISSUED)
         return skip;
     struct replay_outcome outcome = {.give_up = &lane->give_up};
-    if (atomic_load_explicit(&lane->give_up, memory_order_relaxed)) /* meant for a call that came back meanwhile */
-        atomic_store(&lane->give_up, false);
+    if (__builtin_expect(atomic_load_explicit(&lane->give_up, memory_order_relaxed), false))
+        atomic_store(&lane->give_up, false); /* meant for a call that came back meanwhile */
     atomic_store_explicit(&lane->issued, step->number, memory_order_relaxed);
     int64_t begin = engine_now_ns();
     while (begin < due && !engine_stopped(run))
         begin = engine_now_ns();
     atomic_store_explicit(&lane->issued_ns, begin, memory_order_release);
-    backend->issue(device, call->lane, call, &outcome);
+    backend->issue(device, step->lane, call, &outcome);
     int64_t end = engine_now_ns();
     atomic_store_explicit(&lane->issued_ns, 0, memory_order_release);
-    if (__builtin_expect(atomic_load_explicit(&lane->give_up, memory_order_relaxed), false)) {
-        atomic_store(&lane->give_up, false);
-        if (outcome.failed && outcome.error == EINTR)
-            return engine_stopped(run) ? REPLAY_SKIP_STOPPED : REPLAY_SKIP_STUCK;
-    }
+    if (__builtin_expect(atomic_load_explicit(&lane->give_up, memory_order_relaxed), false) && gave_up(lane, &outcome, &skip))
+        return skip;
     if (backend->finish)
-        backend->finish(device, call->lane, call, &outcome);
+        backend->finish(device, step->lane, call, &outcome);
     lane->last_ns = end - run->start_ns;
     if (due)
         replay_latencies_add(lane->lateness, (uint64_t)(begin > due ? begin - due : due - begin));
@@ -158,47 +169,68 @@ static inline enum replay_skip issue(struct replay_lane_state *lane, const struc
     return REPLAY_ISSUED;
 }
 
-static void skip_call(struct replay_lane_state *lane, uint32_t number, enum replay_skip skip)
+static RARE void skip_call(struct replay_lane_state *lane, uint32_t number, enum replay_skip skip)
 {
-    struct replay_sample *samples = lane->run->out->samples;
+    struct replay_sample *samples = lane->run->samples;
     lane->counting->outcomes[skip]++;
     replay_curve_add(&lane->curve, lane->last_ns, 0);
     if (samples)
         samples[number] = (struct replay_sample){.begin_ns = lane->last_ns, .skip = (uint8_t)skip};
 }
 
+/* What a call that waits is waiting for; and one that is skipped waits too, for those that follow it. */
+static RARE enum replay_skip wait_before(struct replay_lane_state *lane, const struct replay_step *step, const struct replay_call *call)
+{
+    if (!engine_wait_for_all(lane, call))
+        return REPLAY_SKIP_STOPPED;
+    return step->skip ? (enum replay_skip)step->skip : engine_wait_for_fences(lane, call);
+}
+
 /* 0 in ends: nobody has to wait for a call that was not issued. */
 static inline int64_t run_call(struct replay_lane_state *lane, const struct replay_step *step)
 {
     struct engine *run = lane->run;
-    const struct replay_call *call = &run->session->plan->calls[step->number];
-    enum replay_skip skip;
-    if (engine_stopped(run) || (call->dependency_count && !engine_wait_for_all(lane, call)))
+    const struct replay_call *call = &run->calls[step->number];
+    enum replay_skip skip = (enum replay_skip)step->skip;
+    if (engine_stopped(run))
         skip = REPLAY_SKIP_STOPPED;
-    else if (!(skip = step->skip) && call->fence_count)
-        skip = engine_wait_for_fences(lane, call);
-    if (lane->outstanding_count)
+    else if (step->waits)
+        skip = wait_before(lane, step, call);
+    if (__builtin_expect(lane->outstanding_count, false))
         engine_watch_fences(lane);
     if (skip == REPLAY_ISSUED)
         skip = issue(lane, step, call);
-    if (skip != REPLAY_ISSUED)
-        skip_call(lane, step->number, skip);
-    return skip == REPLAY_ISSUED ? lane->last_ns : 0;
+    if (skip == REPLAY_ISSUED)
+        return lane->last_ns;
+    skip_call(lane, step->number, skip);
+    return 0;
+}
+
+/* The next call's parts come to the processor while this one's are counted. */
+static inline void fetch(const struct engine *run, const struct replay_step *step)
+{
+    const char *call = (const char *)&run->calls[step->number];
+    for (size_t at = 0; at < sizeof *run->calls; at += 64)
+        __builtin_prefetch(call + at);
 }
 
 void engine_run_pass(struct replay_lane_state *lane)
 {
-    const struct replay_run *out = lane->run->out;
+    const struct engine *run = lane->run;
+    const struct replay_run *out = run->out;
     const struct replay_worker *worker = &out->schedule.workers[lane->number];
     const struct replay_step *steps = out->steps + worker->first;
-    uint32_t end_place = lane->run->timed ? worker->count : lane->prologue;
+    _Atomic int64_t *ends = out->ends ? out->ends + worker->first : NULL;
+    uint32_t end_place = run->timed ? worker->count : lane->prologue;
     int64_t begin = engine_now_ns();
     for (uint32_t i = lane->next; i < end_place; i++) {
+        if (i + 1 < end_place)
+            fetch(run, &steps[i + 1]);
         int64_t end = run_call(lane, &steps[i]);
-        if (out->ends)
-            atomic_store_explicit(&out->ends[worker->first + i], end, memory_order_relaxed);
+        if (ends)
+            atomic_store_explicit(&ends[i], end, memory_order_relaxed);
         engine_publish(lane, i + 1, steps[i].watched);
     }
     lane->next = end_place;
-    lane->busy_ns += lane->run->timed ? (uint64_t)(engine_now_ns() - begin) : 0;
+    lane->busy_ns += run->timed ? (uint64_t)(engine_now_ns() - begin) : 0;
 }

@@ -26,11 +26,17 @@ static void clear_lane(struct replay_lane_state *lane)
 static void fill_steps(struct replay_run *run)
 {
     const struct replay_session *session = run->session;
+    if (run->steps_of == session->opened)
+        return;
+    run->steps_of = session->opened;
     for (uint32_t place = 0; place < session->plan->call_count; place++) {
         uint32_t number = run->schedule.order[place];
+        const struct replay_call *call = &session->plan->calls[number];
         run->steps[place] = (struct replay_step){
             .bytes = session->recorded[number + 1] - session->recorded[number], .number = number, .kind = session->kinds.of[number],
-            .skip = session->binding.skips[number], .watched = replay_schedule_is_watched(&run->schedule, place)};
+            .skip = session->binding.skips[number], .watched = replay_schedule_is_watched(&run->schedule, place),
+            .waits = call->dependency_count || call->fence_count, .fails = call->failed, .lane = (uint16_t)call->lane,
+            .after = call->paging || (session->populate && replay_call_creates(call))};
     }
 }
 
@@ -193,7 +199,8 @@ int replay_session_run(struct replay_session *session, struct replay_run *run, c
     struct engine *state = calloc(1, sizeof *state); /* lanes that are given up keep it */
     if (!state)
         return ga_error_errno(error, ENOMEM, "replay");
-    *state = (struct engine){.session = session, .out = run, .stop = stop, .lanes = run->lanes,
+    *state = (struct engine){.session = session, .out = run, .stop = stop, .lanes = run->lanes, .backend = session->backend,
+                             .device = session->device, .calls = session->plan->calls, .samples = run->samples,
                              .per_speed = session->settings.speed > 0 ? 1 / session->settings.speed : 0};
     clear_run(run);
     int result = run_lanes(state, error);

@@ -16,6 +16,7 @@ static int hold_open(const char *node)
 static int open_device(struct replay_session *session, const struct replay_target *target, struct ga_error *error)
 {
     const struct replay_plan *plan = session->plan;
+    session->opened++;
     int result = session->backend->open(&session->device, session->backend, target, &session->identity, error);
     if (result < 0)
         return result;

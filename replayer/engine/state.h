@@ -27,20 +27,21 @@ struct replay_lane_state {
     _Alignas(64) _Atomic int64_t issued_ns; /* when the call under way began; 0: none is */
     _Atomic uint32_t issued;            /* which */
     atomic_bool give_up;                /* it is to come back when interrupted */
-    uint32_t number;
-    struct engine *run;
-    uint64_t busy_ns;
     uint32_t gone;                      /* calls in a row that failed as those of a device that is not there */
+    uint32_t outstanding_count;
     int64_t last_ns;                    /* when its last call was done */
+    struct engine *run;
+    struct replay_counts *counting;     /* counts or aside */
     struct replay_latencies **by_kind;  /* null where the lane has no such call */
+    struct replay_counts counts, aside; /* of the plan's prologue: in no figure */
     struct replay_latencies *memory, *lateness;
     uint32_t memory_count;
-    struct replay_counts counts, aside; /* of the plan's prologue: in no figure */
-    struct replay_counts *counting;     /* the one or the other */
+    uint32_t number;
+    uint64_t busy_ns;
     uint32_t prologue, next;            /* calls of the lane's order: of the prologue, and through in this pass */
-    struct replay_curve curve;
-    uint32_t outstanding[ENGINE_OUTSTANDING], outstanding_count; /* calls whose fence has not been reached */
+    uint32_t outstanding[ENGINE_OUTSTANDING]; /* calls whose fence has not been reached */
     pthread_t thread;
+    struct replay_curve curve;
 };
 
 struct replay_paging {
@@ -53,6 +54,10 @@ struct replay_paging {
 struct engine {
     struct replay_session *session;
     struct replay_run *out;
+    const struct replay_backend *backend; /* the session's, and what else each call needs: one step away */
+    struct replay_device *device;
+    const struct replay_call *calls;
+    struct replay_sample *samples;
     const atomic_bool *stop;
     _Atomic uint32_t halt; /* enum replay_end: why all lanes are to end */
     struct replay_lane_state *lanes;
