@@ -1,11 +1,13 @@
-"""What vm-drm-edges printed of its calls, and the same calls as they were recorded."""
+"""What vm-drm-edges and vm-dma-bufs printed of their calls, and the same calls as they were recorded."""
 
 
 def printed(path):
     """The calls of each process, in order: {pid: [(request, errno)]}."""
     calls = {}
-    for pid, request, _, error in map(str.split, path.read_text().splitlines()):
-        calls.setdefault(int(pid), []).append((request, int(error)))
+    for line in path.read_text().splitlines():
+        if line[:1].isdigit():
+            pid, request, _, error = line.split()
+            calls.setdefault(int(pid), []).append((request, int(error)))
     return calls
 
 

@@ -15,14 +15,19 @@ def named_sizes(folder):
     return {int(name): int(size) for name, size, *_ in map(str.split, lines(folder, "gem_names")[1:])}
 
 
-def dma_bufs(folder):
-    """dma-bufs of the whole system: {inode: bytes}."""
+def exported(folder):
+    """dma-bufs of the whole system: {inode: (bytes, exporter)}."""
     found = {}
     for line in lines(folder, "bufinfo"):
         fields = line.split()
         if len(fields) >= 6 and all(re.fullmatch(r"[0-9a-f]+", field) for field in fields[:4]):
-            found[int(fields[5])] = int(fields[0])
+            found[int(fields[5])] = int(fields[0]), fields[4]
     return found
+
+
+def dma_bufs(folder):
+    """The same: {inode: bytes}."""
+    return {inode: size for inode, (size, _) in exported(folder).items()}
 
 
 def shmem_bytes(folder):
