@@ -20,15 +20,12 @@ static int (*fake_open)(const char *path, int flags, ...);
 static int (*fake_ioctl)(int fd, unsigned long request, ...);
 static int (*fake_close)(int fd);
 
-static const char *const drivers[] = {
-    "virtio_gpu", "amdgpu", "i915", "xe", "nouveau", "radeon", "panfrost", "v3d", "vgem", "msm", "qxl", "panthor", "vmwgfx",
-    "kfd", "dma_heap", "udmabuf",
-};
+enum { DRIVERS = 40 };
+static const char *drivers[DRIVERS] = {"vgem"}; /* and all of the schema's */
+static int driver_count = 1, devices[DRIVERS];
 static const struct { /* those that are none of DRM's */
     const char *driver, *node;
 } nodes[] = {{"kfd", "/dev/kfd"}, {"dma_heap", "/dev/dma_heap/system"}, {"udmabuf", "/dev/udmabuf"}};
-enum { DRIVERS = sizeof drivers / sizeof *drivers };
-static int devices[DRIVERS];
 
 static int fake_probe(int fd, struct capture_probe *probe)
 {
@@ -55,8 +52,13 @@ static const struct capture_ops fake_ops = {test_enabled, test_emit, test_clock,
 static int open_fakes(void **state)
 {
     (void)state;
-    char names[512] = "";
-    for (int i = 0; i < DRIVERS; i++)
+    char names[1024] = "";
+    for (const struct ga_row *row = ga_rows; row < ga_rows + GA_ROW_COUNT; row++)
+        if (ga_row_is_drm(row) && *row->driver && strcmp(row->driver, drivers[driver_count - 1]) != 0) {
+            assert_true(driver_count < DRIVERS);
+            drivers[driver_count++] = row->driver;
+        }
+    for (int i = 0; i < driver_count; i++)
         snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i ? " " : "", drivers[i]);
     setenv("GPUALLOC_FAKE_DRM", names, 1);
     void *library = dlopen(FAKE_DRM, RTLD_NOW | RTLD_LOCAL);
@@ -66,7 +68,7 @@ static int open_fakes(void **state)
     *(void **)&fake_close = dlsym(library, "close");
     (void)harness_setup(NULL);
     capture_ops = &fake_ops;
-    for (int i = 0; i < DRIVERS; i++) {
+    for (int i = 0; i < driver_count; i++) {
         char path[32];
         snprintf(path, sizeof path, "/dev/dri/card%d", i);
         for (size_t n = 0; n < sizeof nodes / sizeof *nodes; n++)
@@ -80,7 +82,7 @@ static int open_fakes(void **state)
 
 static int device_of(const char *driver)
 {
-    for (int i = 0; i < DRIVERS; i++)
+    for (int i = 0; i < driver_count; i++)
         if (strcmp(drivers[i], driver) == 0)
             return devices[i];
     fail_msg("%s: no such fake", driver);
@@ -1041,9 +1043,8 @@ static void every_request_was_made(void **state)
 {
     (void)state;
     for (const struct ga_row *row = ga_rows; row < ga_rows + GA_ROW_COUNT; row++)
-        for (int i = 0; row->kind == GA_ROW_CALL && ga_row_is_drm(row) && !ga_row_is_mapping(row) && i < DRIVERS; i++)
-            if ((!*row->driver || strcmp(row->driver, drivers[i]) == 0) && !row_made[ga_row_id(row)])
-                fail_msg("%s is in the schema and not in this table", row->request);
+        if (row->kind == GA_ROW_CALL && ga_row_is_drm(row) && !ga_row_is_mapping(row) && !row_made[ga_row_id(row)])
+            fail_msg("%s is in the schema and not in this table", row->request);
 }
 
 int main(void)

@@ -171,7 +171,7 @@ static int test_probe(int fd, struct capture_probe *probe)
         strcpy(probe->driver, "dxg");
         return 1;
     }
-    if (sscanf(path, "/memfd:%31[a-z_]-%lu ", probe->driver, &probe->device) != 2)
+    if (sscanf(path, "/memfd:%31[a-z0-9_]-%lu ", probe->driver, &probe->device) != 2)
         return 0;
     strcpy(probe->version, "1.0.0 20260101");
     return 1;
