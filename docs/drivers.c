@@ -7,7 +7,7 @@
 #include "replayer/placement.h"
 
 /* Drivers that a virtual machine has (tests/vm). Every driver with a table has a fake device (tests/fake/drivers). */
-static const char *const in_machines[] = {"virtio_gpu", "radeon", "qxl", NULL};
+static const char *const in_machines[] = {"virtio_gpu", "radeon", "qxl", "dma_heap", "udmabuf", NULL};
 
 static const char by_machines[] = "; VM: making, mapping, sharing and closing buffers";
 
