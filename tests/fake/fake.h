@@ -45,6 +45,8 @@ int fake_export(struct fake_file *file, uint32_t handle, bool close_on_exec, int
 int fake_import(struct fake_file *file, int fd, uint32_t *handle);
 /* What the ioctl returns when its handler returns 0: a descriptor, for one. */
 void fake_return(int value);
+/* A part of the program's memory, which may not be there: EFAULT. */
+int fake_fetch(uint64_t from, void *to, size_t size);
 /* Writes an answer into the program's room for it: as much as fits. */
 void fake_answer(uint64_t to, uint64_t room, const void *answer, size_t size);
 /* What the device gives as its own id: GPUALLOC_FAKE_DRM_IDS is added, so that a test can have other ids than the recording's. */

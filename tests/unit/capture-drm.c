@@ -1,13 +1,14 @@
 /*
  * Each request of each DRM driver and its neighbours, made once on the driver's fake with arguments that end at an unmapped page, and
  * what `gpualloc list` would show of it. One table for all drivers: what was passed, and the members as they must come back. Before
- * each call it is made wrongly in every way that the schema knows of, which the fake must refuse.
+ * each call it is made wrongly in every way that the schema knows of, in all that its arguments lead to, which the fake must refuse.
  */
 #include "capture_harness.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <libdrm/drm_mode.h>
+#include <sys/uio.h>
 
 #include "analyzer/list/walk.h"
 #define GA_SCHEMA_INCLUDES
@@ -232,8 +233,8 @@ struct made {
 
 static unsigned char row_made[GA_ROW_COUNT];
 
-/* What a fake must refuse, found from the schema: another size, a member that must be 0 and is not, a flag that there is not. The call
-   itself succeeds, so the refusal is for that alone. */
+/* What a fake must refuse, found from the schema: another size, a member that must be 0 and is not, a flag that there is not; in the
+   structure and in all that it leads to. The call itself succeeds, so the refusal is for that alone. */
 
 /* Bits of a flags word that are no flags: a number in some of them. */
 static const struct {
@@ -269,18 +270,107 @@ static uint64_t unknown_flag(const struct ga_row *row, const struct ga_member *m
     return 0;
 }
 
-/* A fake may have written into the structure before it finds what is wrong. */
-static void refuses_with(const struct made *made, int fd, const struct ga_row *row, const struct ga_member *member, uint64_t bits)
+/* A structure of a call: the argument, and what it leads to. */
+struct place {
+    const struct ga_row *row;
+    char *at;
+    uint32_t size;
+    char before[512];
+};
+static struct place places[64];
+static unsigned place_count;
+
+static bool is_active(const struct ga_row *row, const char *at, const struct ga_member *member)
 {
-    char before[512], what[96], *place = (char *)made->argument + member->offset;
-    unsigned size = _IOC_SIZE(made->number), width = member->room ? member->entry : member->width;
-    assert_true(size <= sizeof before);
-    memcpy(before, made->argument, size);
-    uint64_t value = ga_load(place, width, false) | bits;
-    memcpy(place, &value, width);
-    snprintf(what, sizeof what, "%s.%s=%#llx", row->event, member->path, (unsigned long long)value);
+    const struct place *of = member->arm_of_call ? &places[0] : &(struct place){.row = row, .at = (char *)at};
+    const struct ga_member *arm = ga_row_member(of->row, member->arm);
+    return !arm || ga_arm_active((enum ga_arm_test)member->arm_test, ga_load(of->at + arm->offset, arm->width, false),
+                                 member->arm_value);
+}
+
+/* The structures stand before unmapped pages, and an extension may be shorter than its name says. */
+static bool is_readable(const char *at, uint32_t size)
+{
+    char bytes[512];
+    assert_true(size <= sizeof bytes);
+    struct iovec to = {bytes, size}, from = {(void *)at, size};
+    return process_vm_readv(getpid(), &to, 1, &from, 1, 0) == (ssize_t)size;
+}
+
+static void find_places(const struct ga_row *row, char *at, uint32_t size);
+
+static void find_element(const struct ga_row *row, uint64_t at)
+{
+    if (at && is_readable((char *)(uintptr_t)at, row->abi_size))
+        find_places(row, (char *)(uintptr_t)at, row->abi_size);
+}
+
+static uint64_t value_of(const struct ga_row *row, const char *at, const char *name)
+{
+    const struct ga_member *member = ga_row_member(row, name);
+    return ga_load(at + member->offset, member->width, false);
+}
+
+static void find_elements(const struct ga_row *row, char *at, const struct ga_member *member)
+{
+    const struct ga_row *element = &ga_rows[member->element];
+    bool here = member->layout == GA_LAYOUT_HERE;
+    uint64_t first = here ? (uintptr_t)at + member->at : ga_load(at + member->offset, 8, false);
+    if (member->layout == GA_LAYOUT_CHAIN) {
+        for (int i = 0; first && i < GA_CHAIN_MAX; i++, first = ga_load((char *)(uintptr_t)first, 8, false))
+            find_element(element, first);
+        return;
+    }
+    uint64_t count = member->one ? 1 : value_of(row, at, member->count);
+    uint64_t step = member->layout == GA_LAYOUT_POINTERS ? 8 : member->stride ? value_of(row, at, member->stride) : element->abi_size;
+    if (member->count_unit)
+        count = count * member->count_unit / element->abi_size;
+    for (uint64_t i = 0; first && i < count; i++) {
+        const char *place = (char *)(uintptr_t)(first + i * step);
+        find_element(element, member->layout == GA_LAYOUT_POINTERS ? ga_load(place, 8, false) : (uintptr_t)place);
+    }
+}
+
+static void find_places(const struct ga_row *row, char *at, uint32_t size)
+{
+    struct place *place = &places[place_count++];
+    assert_true(place_count <= sizeof places / sizeof *places && size <= sizeof place->before);
+    *place = (struct place){row, at, size, {0}};
+    memcpy(place->before, at, size);
+    for (const struct ga_member *member = row->members(); member->name; member++)
+        if (member->kind == GA_ELEMENTS && member->direction & GA_IN && is_active(row, at, member))
+            find_elements(row, at, member);
+}
+
+/* A fake may have written into the structures before it finds what is wrong. */
+static void refuses_with(const struct made *made, int fd, const struct place *place, const struct ga_member *member, uint64_t bits)
+{
+    char what[128], *bytes = place->at + member->offset;
+    unsigned width = member->room ? member->entry : member->width;
+    uint64_t value = ga_load(bytes, width, false) | bits;
+    memcpy(bytes, &value, width);
+    snprintf(what, sizeof what, "%s.%s=%#llx", place->row->event, member->path, (unsigned long long)value);
     expect_refusal(made, fd, made->number, what);
-    memcpy(made->argument, before, size);
+    for (unsigned i = 0; i < place_count; i++)
+        memcpy(places[i].at, places[i].before, places[i].size);
+}
+
+static unsigned refusals, nested_refusals;
+
+static void refuses_in(const struct made *made, int fd, const struct place *place)
+{
+    for (const struct ga_member *member = place->row->members(); member->name; member++) {
+        if (member->offset == GA_NONE || (uint32_t)member->offset + member->width > place->size || !(member->direction & GA_IN) ||
+            !is_active(place->row, place->at, member))
+            continue;
+        bool zero = strcmp(member->doc, "must be 0") == 0;
+        uint64_t bits = zero ? 1 : member->kind == GA_FLAGS ? unknown_flag(place->row, member) : 0;
+        if (!bits)
+            continue;
+        refuses_with(made, fd, place, member, bits);
+        refusals++;
+        nested_refusals += place != places;
+    }
 }
 
 static void refuses(const struct made *made, int fd)
@@ -289,17 +379,10 @@ static void refuses(const struct made *made, int fd)
     uint32_t size = _IOC_SIZE(made->number);
     assert_non_null(row);
     expect_refusal(made, fd, _IOC(_IOC_DIR(made->number), _IOC_TYPE(made->number), _IOC_NR(made->number), size + 8), "another size");
-    for (const struct ga_member *member = row->members(); member->name; member++) {
-        const struct ga_member *arm = ga_row_member(row, member->arm);
-        if (member->offset == GA_NONE || (uint32_t)member->offset + member->width > size || !(member->direction & GA_IN) ||
-            (arm && !ga_arm_active((enum ga_arm_test)member->arm_test,
-                                   ga_load((char *)made->argument + arm->offset, arm->width, false), member->arm_value)))
-            continue;
-        bool zero = strcmp(member->doc, "must be 0") == 0;
-        uint64_t bits = zero ? 1 : member->kind == GA_FLAGS ? unknown_flag(row, member) : 0;
-        if (bits)
-            refuses_with(made, fd, row, member, bits);
-    }
+    place_count = 0;
+    find_places(row, made->argument, size);
+    for (unsigned i = 0; i < place_count; i++)
+        refuses_in(made, fd, &places[i]);
 }
 
 static void make(const struct made *made)
@@ -588,10 +671,10 @@ static void i915_extensions(void **state)
          .size = 4096, .flags = 1,
          .extensions = AT(struct drm_i915_gem_create_ext_memory_regions,
                           {.base = LINK(protected, 0), .num_regions = 2, .regions = regions}));
-    I915(CREATE_EXT, create_ext,
-         "size=65536 handle=4 flags=0 extensions=[{next_extension=0 name=1 flags=0 rsvd=[0 0 0 0] protected_content=null "
-         "protected_content_error=unreadable}]",
-         .size = 65536, .extensions = unknown);
+    MAKE_ERROR("i915", I915_GEM_CREATE_EXT, struct drm_i915_gem_create_ext, EFAULT,
+               "size=65536 flags=0 extensions=[{next_extension=0 name=1 flags=0 rsvd=[0 0 0 0] protected_content=null "
+               "protected_content_error=unreadable}]",
+               .size = 65536, .extensions = unknown);
     struct i915_user_extension endless = LINK((uintptr_t)&endless, 7); /* the kernel would end it: so do we */
     MAKE_ERROR("i915", I915_GEM_CREATE_EXT, struct drm_i915_gem_create_ext, EINVAL, NULL, .size = 4096,
                .extensions = (uintptr_t)&endless);
@@ -1042,6 +1125,8 @@ static void heaps_and_memfds(void **state)
 static void every_request_was_made(void **state)
 {
     (void)state;
+    print_message("%u refusals, %u of them of what a structure leads to\n", refusals, nested_refusals);
+    assert_true(nested_refusals > 100);
     for (const struct ga_row *row = ga_rows; row < ga_rows + GA_ROW_COUNT; row++)
         if (row->kind == GA_ROW_CALL && ga_row_is_drm(row) && !ga_row_is_mapping(row) && !row_made[ga_row_id(row)])
             fail_msg("%s is in the schema and not in this table", row->request);

@@ -173,7 +173,9 @@ static int submit(struct fake_file *file, void *argument)
         if (chunk->chunk_id < 1 || chunk->chunk_id > 10)
             return EINVAL;
         const struct drm_amdgpu_cs_chunk_ib *ib = (const void *)(uintptr_t)chunk->chunk_data;
-        int error = 0;
+        int error = chunk->chunk_id == AMDGPU_CHUNK_ID_IB && ib->flags & ~0x7fu ? EINVAL : 0;
+        if (error)
+            return error;
         if (chunk->chunk_id == AMDGPU_CHUNK_ID_BO_HANDLES)
             error = check_list(file, list = (const void *)(uintptr_t)chunk->chunk_data);
         else if (chunk->chunk_id == AMDGPU_CHUNK_ID_IB && ib->ip_type == AMDGPU_HW_IP_COMPUTE)

@@ -19,38 +19,63 @@ static int create(struct fake_file *file, void *argument)
     return fake_create(file, a->size, &a->handle);
 }
 
-static int check_extension(const struct i915_user_extension *extension)
-{
-    const struct drm_i915_gem_create_ext_memory_regions *regions = (const void *)extension;
-    const struct drm_i915_gem_memory_class_instance *list;
-    for (int i = 0; i < 4; i++)
-        if (extension->flags || extension->rsvd[i] || extension->name > I915_GEM_CREATE_EXT_SET_PAT)
-            return EINVAL;
-    if (extension->name != I915_GEM_CREATE_EXT_MEMORY_REGIONS)
-        return 0;
-    list = (const void *)(uintptr_t)regions->regions;
-    for (uint32_t i = 0; i < regions->num_regions; i++)
-        if (list[i].memory_class > (getenv("GPUALLOC_FAKE_DRM_INTEGRATED") ? I915_MEMORY_CLASS_SYSTEM : I915_MEMORY_CLASS_DEVICE) ||
-            list[i].memory_instance)
-            return EINVAL;
-    return regions->pad || !regions->num_regions ? EINVAL : 0;
-}
+/* An extension's own part, by its name. The kernel reads that whole: it may be shorter than the name says. */
+typedef int check_extension(uint64_t address, uint32_t name);
 
-static int check_chain(uint64_t address)
+static int check_chain(uint64_t address, check_extension *check)
 {
     int error = 0;
-    while (address && !error) {
-        const struct i915_user_extension *extension = (const void *)(uintptr_t)address;
-        error = check_extension(extension);
-        address = extension->next_extension;
+    for (int links = 0; address && !error; links++) {
+        struct i915_user_extension extension;
+        error = links < 512 ? fake_fetch(address, &extension, sizeof extension) : E2BIG;
+        for (int i = 0; i < 4 && !error; i++)
+            error = extension.flags || extension.rsvd[i] ? EINVAL : 0;
+        if (!error)
+            error = check(address, extension.name);
+        address = extension.next_extension;
     }
     return error;
+}
+
+static int check_regions(uint64_t address)
+{
+    struct drm_i915_gem_create_ext_memory_regions regions;
+    int error = fake_fetch(address, &regions, sizeof regions);
+    if (!error)
+        error = regions.pad || !regions.num_regions ? EINVAL : 0;
+    for (uint32_t i = 0; !error && i < regions.num_regions; i++) {
+        struct drm_i915_gem_memory_class_instance region;
+        uint16_t last = getenv("GPUALLOC_FAKE_DRM_INTEGRATED") ? I915_MEMORY_CLASS_SYSTEM : I915_MEMORY_CLASS_DEVICE;
+        error = fake_fetch(regions.regions + i * sizeof region, &region, sizeof region);
+        if (!error)
+            error = region.memory_class > last || region.memory_instance ? EINVAL : 0;
+    }
+    return error;
+}
+
+static int check_create_extension(uint64_t address, uint32_t name)
+{
+    struct drm_i915_gem_create_ext_protected_content content;
+    struct drm_i915_gem_create_ext_set_pat pat;
+    int error;
+    switch (name) {
+    case I915_GEM_CREATE_EXT_MEMORY_REGIONS:
+        return check_regions(address);
+    case I915_GEM_CREATE_EXT_PROTECTED_CONTENT:
+        error = fake_fetch(address, &content, sizeof content);
+        return error ? error : content.flags ? EINVAL : 0;
+    case I915_GEM_CREATE_EXT_SET_PAT:
+        error = fake_fetch(address, &pat, sizeof pat);
+        return error ? error : pat.rsvd ? EINVAL : 0;
+    default:
+        return EINVAL;
+    }
 }
 
 static int create_ext(struct fake_file *file, void *argument)
 {
     struct drm_i915_gem_create_ext *a = argument;
-    int error = a->flags & ~1u || !a->size ? EINVAL : check_chain(a->extensions);
+    int error = a->flags & ~1u || !a->size ? EINVAL : check_chain(a->extensions, check_create_extension);
     a->size = (a->size + 65535) & ~65535ull; /* device memory comes in larger pages */
     return error ? error : fake_create(file, a->size, &a->handle);
 }
@@ -202,12 +227,19 @@ static int vm_destroy(struct fake_file *file, void *argument)
     return a->flags || a->extensions ? EINVAL : a->vm_id == fake_id(4) ? 0 : ENOENT;
 }
 
+static int check_context_extension(uint64_t address, uint32_t name)
+{
+    struct drm_i915_gem_context_create_ext_setparam set;
+    int error = name == I915_CONTEXT_CREATE_EXT_SETPARAM ? fake_fetch(address, &set, sizeof set) : EINVAL;
+    return error ? error : set.param.ctx_id ? EINVAL : 0;
+}
+
 static int context_create(struct fake_file *file, void *argument)
 {
     (void)file;
     struct drm_i915_gem_context_create_ext *a = argument;
     a->ctx_id = fake_id(6);
-    return a->flags & ~3u ? EINVAL : 0;
+    return a->flags & ~3u ? EINVAL : a->flags & 1 ? check_chain(a->extensions, check_context_extension) : 0;
 }
 
 static int context_destroy(struct fake_file *file, void *argument)
@@ -271,6 +303,32 @@ static int getparam(struct fake_file *file, void *argument)
     return 0;
 }
 
+static int check_fences(uint64_t address, uint64_t count)
+{
+    int error = 0;
+    for (uint64_t i = 0; i < count && !error; i++) {
+        struct drm_i915_gem_exec_fence fence;
+        error = fake_fetch(address + i * sizeof fence, &fence, sizeof fence);
+        if (!error)
+            error = fence.flags & ~(uint32_t)(I915_EXEC_FENCE_WAIT | I915_EXEC_FENCE_SIGNAL) ? EINVAL : 0;
+    }
+    return error;
+}
+
+static int check_submit_extension(uint64_t address, uint32_t name)
+{
+    struct drm_i915_gem_execbuffer_ext_timeline_fences fences;
+    int error = name == DRM_I915_GEM_EXECBUFFER_EXT_TIMELINE_FENCES ? fake_fetch(address, &fences, sizeof fences) : EINVAL;
+    return error ? error : check_fences(fences.handles_ptr, fences.fence_count);
+}
+
+static int check_syncs(const struct drm_i915_gem_execbuffer2 *a)
+{
+    if (a->flags & I915_EXEC_FENCE_ARRAY)
+        return check_fences(a->cliprects_ptr, a->num_cliprects);
+    return a->flags & I915_EXEC_USE_EXTENSIONS ? check_chain(a->cliprects_ptr, check_submit_extension) : 0;
+}
+
 static int execbuffer(struct fake_file *file, void *argument)
 {
     struct drm_i915_gem_execbuffer2 *a = argument;
@@ -286,7 +344,9 @@ static int execbuffer(struct fake_file *file, void *argument)
             objects[i].offset = 0x10000ull * (i + 1); /* bound there */
     }
     bool ends = false;
-    int error = a->batch_len % 8 ? EINVAL : check_commands(file, objects[a->buffer_count - 1].handle, a->batch_start_offset, &ends);
+    int error = a->batch_len % 8 ? EINVAL : check_syncs(a);
+    if (!error)
+        error = check_commands(file, objects[a->buffer_count - 1].handle, a->batch_start_offset, &ends);
     for (uint32_t i = 0; !error && ends && i < a->buffer_count; i++)
         fake_submitted(file, objects[i].handle);
     return error;

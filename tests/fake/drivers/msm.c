@@ -45,6 +45,18 @@ static int madvise(struct fake_file *file, void *argument)
     return a->madv > 1 ? EINVAL : fake_find(file, a->handle, NULL, NULL, NULL);
 }
 
+/* Elements may be longer than we know. */
+static int check_syncs(uint64_t address, uint32_t count, uint32_t stride)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct drm_msm_gem_submit_syncobj sync;
+        int error = fake_fetch(address + (uint64_t)i * stride, &sync, sizeof sync);
+        if (error || sync.flags & ~1u)
+            return error ? error : EINVAL;
+    }
+    return 0;
+}
+
 static int submit(struct fake_file *file, void *argument)
 {
     struct drm_msm_gem_submit *a = argument;
@@ -63,7 +75,8 @@ static int submit(struct fake_file *file, void *argument)
         if (cmds[i].submit_idx >= a->nr_bos || cmds[i].type < 1 || cmds[i].type > 3)
             return EINVAL;
     a->fence = 5;
-    return 0;
+    int error = check_syncs(a->in_syncobjs, a->nr_in_syncobjs, a->syncobj_stride);
+    return error ? error : check_syncs(a->out_syncobjs, a->nr_out_syncobjs, a->syncobj_stride);
 }
 
 static int wait_fence(struct fake_file *file, void *argument)

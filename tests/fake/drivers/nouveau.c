@@ -72,6 +72,8 @@ static int pushbuf(struct fake_file *file, void *argument)
     if (a->channel || a->nr_buffers > NOUVEAU_GEM_MAX_BUFFERS)
         return a->channel ? ENOENT : EINVAL;
     for (uint32_t i = 0; i < a->nr_buffers; i++) {
+        if ((buffers[i].read_domains | buffers[i].write_domains | buffers[i].valid_domains) & ~0x3fu)
+            return EINVAL;
         if (fake_find(file, buffers[i].handle, NULL, NULL, NULL))
             return ENOENT;
         if (!buffers[i].presumed.valid)

@@ -100,9 +100,12 @@ static int submit(struct fake_file *file, void *argument)
         const struct drm_radeon_cs_reloc *relocs = (const void *)(uintptr_t)chunk->chunk_data;
         if (chunk->chunk_id < 1 || chunk->chunk_id > 4)
             return EINVAL;
-        for (uint32_t r = 0; chunk->chunk_id == RADEON_CHUNK_ID_RELOCS && r < chunk->length_dw / 4; r++)
+        for (uint32_t r = 0; chunk->chunk_id == RADEON_CHUNK_ID_RELOCS && r < chunk->length_dw / 4; r++) {
+            if ((relocs[r].read_domains | relocs[r].write_domain) & ~7u)
+                return EINVAL;
             if (fake_find(file, relocs[r].handle, NULL, NULL, NULL))
                 return ENOENT;
+        }
     }
     return a->num_chunks ? 0 : EINVAL;
 }

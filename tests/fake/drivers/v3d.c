@@ -41,11 +41,21 @@ static int get_param(struct fake_file *file, void *argument)
     return a->pad ? EINVAL : 0;
 }
 
+static int check_syncs(uint64_t address, uint32_t count)
+{
+    const struct drm_v3d_sem *syncs = (const void *)(uintptr_t)address;
+    for (uint32_t i = 0; i < count; i++)
+        if (syncs[i].flags || syncs[i].mbz[0] || syncs[i].mbz[1])
+            return EINVAL;
+    return 0;
+}
+
 static int check_chain(uint64_t address)
 {
     while (address) {
         const struct drm_v3d_multi_sync *sync = (const void *)(uintptr_t)address;
-        if (sync->base.id != 1 || sync->base.flags || sync->pad)
+        if (sync->base.id != 1 || sync->base.flags || sync->pad || check_syncs(sync->in_syncs, sync->in_sync_count) ||
+            check_syncs(sync->out_syncs, sync->out_sync_count))
             return EINVAL;
         address = sync->base.next;
     }
@@ -74,13 +84,15 @@ static int submit_tfu(struct fake_file *file, void *argument)
     uint32_t count = 0;
     while (count < 4 && a->bo_handles[count])
         count++;
-    return a->flags & ~2u || a->v71.pad ? EINVAL : check_buffers(file, (uintptr_t)a->bo_handles, count);
+    int error = a->flags & ~2u || a->v71.pad ? EINVAL : a->flags & 2 ? check_chain(a->extensions) : 0;
+    return error ? error : check_buffers(file, (uintptr_t)a->bo_handles, count);
 }
 
 static int submit_csd(struct fake_file *file, void *argument)
 {
     struct drm_v3d_submit_csd *a = argument;
-    return a->pad || a->flags & ~2u ? EINVAL : check_buffers(file, a->bo_handles, a->bo_handle_count);
+    int error = a->pad || a->flags & ~2u ? EINVAL : a->flags & 2 ? check_chain(a->extensions) : 0;
+    return error ? error : check_buffers(file, a->bo_handles, a->bo_handle_count);
 }
 
 const struct fake_driver fake_driver_v3d = {

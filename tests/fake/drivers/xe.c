@@ -106,10 +106,14 @@ static int queue_create(struct fake_file *file, void *argument)
     (void)file;
     struct drm_xe_exec_queue_create *a = argument;
     const struct drm_xe_ext_set_property *property = (const void *)(uintptr_t)a->extensions;
+    const struct drm_xe_engine_class_instance *engines = (const void *)(uintptr_t)a->instances;
     if (a->flags || RESERVED(a) || !a->width || !a->num_placements)
         return EINVAL;
     for (; property; property = (const void *)(uintptr_t)property->base.next_extension)
         if (property->base.name || property->base.pad || property->property > 1 || property->pad || RESERVED(property))
+            return EINVAL;
+    for (uint32_t i = 0; i < (uint32_t)a->width * a->num_placements; i++)
+        if (engines[i].pad || engines[i].engine_class > 5)
             return EINVAL;
     a->exec_queue_id = fake_id(2);
     return 0;
