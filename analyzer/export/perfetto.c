@@ -121,7 +121,7 @@ static int write_begin(struct state *state, int64_t ns)
     snapshot.n_clocks = 1;
     snapshot.clocks = &clocks;
     snapshot.has_primary_trace_clock = true;
-    snapshot.primary_trace_clock = PERFETTO__PROTOS__CLOCK_SNAPSHOT__BUILTIN_CLOCK__REALTIME;
+    snapshot.primary_trace_clock = PERFETTO__PROTOS__BUILTIN_CLOCK__BUILTIN_CLOCK_REALTIME;
     defaults.has_timestamp_clock_id = true;
     defaults.timestamp_clock_id = REALTIME;
     packet.sequence_flags = STATE_CLEARED;

@@ -3,36 +3,35 @@
 against what list and report say of the same trace."""
 import collections
 import json
+import pathlib
 import struct
 import sys
 
-# Message: field number: (name, type), from the published protos/perfetto/trace/**.proto. A type in capitals is a message.
 VARINT, FIXED64, TEXT = "varint", "fixed64", "text"
-SCHEMA = {
-    "Trace": {1: ("packet", "TracePacket")},
-    "TracePacket": {6: ("clock_snapshot", "ClockSnapshot"), 8: ("timestamp", VARINT), 10: ("trusted_packet_sequence_id", VARINT),
-                    11: ("track_event", "TrackEvent"), 12: ("interned_data", "InternedData"), 13: ("sequence_flags", VARINT),
-                    58: ("timestamp_clock_id", VARINT), 59: ("trace_packet_defaults", "TracePacketDefaults"),
-                    60: ("track_descriptor", "TrackDescriptor"), 87: ("first_packet_on_sequence", VARINT)},
-    "TracePacketDefaults": {58: ("timestamp_clock_id", VARINT)},
-    "ClockSnapshot": {1: ("clocks", "Clock"), 2: ("primary_trace_clock", VARINT)},
-    "Clock": {1: ("clock_id", VARINT), 2: ("timestamp", VARINT)},
-    "TrackDescriptor": {1: ("uuid", VARINT), 2: ("name", TEXT), 3: ("process", "ProcessDescriptor"), 4: ("thread", "ThreadDescriptor"),
-                        5: ("parent_uuid", VARINT), 8: ("counter", "CounterDescriptor")},
-    "ProcessDescriptor": {1: ("pid", VARINT), 2: ("cmdline", TEXT), 6: ("process_name", TEXT)},
-    "ThreadDescriptor": {1: ("pid", VARINT), 2: ("tid", VARINT), 5: ("thread_name", TEXT)},
-    "CounterDescriptor": {3: ("unit", VARINT)},
-    "TrackEvent": {3: ("category_iids", VARINT), 4: ("debug_annotations", "DebugAnnotation"), 9: ("type", VARINT),
-                   10: ("name_iid", VARINT), 11: ("track_uuid", VARINT), 30: ("counter_value", VARINT), 47: ("flow_ids", FIXED64),
-                   48: ("terminating_flow_ids", FIXED64)},
-    "DebugAnnotation": {1: ("name_iid", VARINT), 2: ("bool_value", VARINT), 3: ("uint_value", VARINT), 4: ("int_value", VARINT),
-                        6: ("string_value", TEXT), 7: ("pointer_value", VARINT), 11: ("dict_entries", "DebugAnnotation"),
-                        12: ("array_values", "DebugAnnotation")},
-    "InternedData": {1: ("event_categories", "Interned"), 2: ("event_names", "Interned"), 3: ("debug_annotation_names", "Interned")},
-    "Interned": {1: ("iid", VARINT), 2: ("name", TEXT)},
-}
-SLICE_BEGIN, SLICE_END, COUNTER = 1, 2, 4
-REALTIME, CLEARED, NEEDS_STATE, UNIT_SIZE_BYTES = 1, 1, 2, 3
+WIRE = {**dict.fromkeys(("uint32", "uint64", "int32", "int64", "bool"), VARINT), "fixed64": FIXED64, "string": TEXT}
+
+
+def read_schema():
+    """The published fields, {message: {number: (name, type on the wire, or the message that it is)}}, and enumerations' values."""
+    fields, values = collections.defaultdict(dict), {}
+    for line in (pathlib.Path(__file__).parents[1] / "data" / "perfetto.tsv").read_text().splitlines():
+        words = line.split("\t")
+        if words[0] in ("message", "enum"):
+            of = words[1]
+        elif not line.startswith("#") and len(words) == 5:
+            fields[of][int(words[1])] = words[2], words[4]
+        elif not line.startswith("#"):
+            values[words[2]] = int(words[1])
+    for members in fields.values():
+        for number, (name, of) in members.items():
+            members[number] = name, of if of in fields else WIRE.get(of, VARINT)
+    return fields, values
+
+
+SCHEMA, VALUES = read_schema()
+SLICE_BEGIN, SLICE_END, COUNTER = (VALUES["TYPE_" + name] for name in ("SLICE_BEGIN", "SLICE_END", "COUNTER"))
+REALTIME, UNIT_SIZE_BYTES = VALUES["BUILTIN_CLOCK_REALTIME"], VALUES["UNIT_SIZE_BYTES"]
+CLEARED, NEEDS_STATE = VALUES["SEQ_INCREMENTAL_STATE_CLEARED"], VALUES["SEQ_NEEDS_INCREMENTAL_STATE"]
 
 
 def check(holds, what):
