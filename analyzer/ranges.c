@@ -1,14 +1,21 @@
-/* Address ranges in a treap: a search tree by address that is a heap by random priority. Each node knows of its subtree. */
+/* Address ranges in a treap: a search tree by address that is a heap by priority, a hash of it. Each node knows of its subtree. */
 #include "ranges.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 struct ranges_node {
-    uint64_t base, end, priority;
+    uint64_t base, end;
     struct ranges_node *left, *right;
-    uint64_t lowest, highest, count, bytes, holes, largest; /* of the subtree */
+    uint64_t lowest, highest, bytes, largest; /* of the subtree */
+    uint32_t count, holes;
 };
+
+static uint64_t priority(const struct ranges_node *node)
+{
+    uint64_t hash = (node->base ^ node->base >> 32) * 0x9e3779b97f4a7c15u;
+    return (hash ^ hash >> 29) * 0xbf58476d1ce4e5b9u;
+}
 
 static void note_hole(struct ranges_node *node, uint64_t from, uint64_t to)
 {
@@ -37,7 +44,7 @@ static struct ranges_node *join(struct ranges_node *low, struct ranges_node *hig
 {
     if (!low || !high)
         return low ? low : high;
-    if (low->priority > high->priority) {
+    if (priority(low) > priority(high)) {
         low->right = join(low->right, high);
         return update(low);
     }
@@ -59,13 +66,12 @@ static void part(struct ranges_node *node, uint64_t address, struct ranges_node 
     }
 }
 
-static struct ranges_node *node_new(struct ranges *ranges, uint64_t base, uint64_t end)
+static struct ranges_node *node_new(uint64_t base, uint64_t end)
 {
     struct ranges_node *node = malloc(sizeof *node);
     if (!node)
         return NULL;
-    ranges->random = ranges->random * 6364136223846793005u + 1442695040888963407u;
-    *node = (struct ranges_node){.base = base, .end = end, .priority = ranges->random >> 16};
+    *node = (struct ranges_node){.base = base, .end = end};
     return update(node);
 }
 
@@ -97,7 +103,7 @@ static int open_gap(struct ranges *ranges, uint64_t base, uint64_t end, struct r
     part(*high, end, &middle, high);
     uint64_t reach = *low ? (*low)->highest : 0, middle_reach = middle ? middle->highest : 0;
     uint64_t top = reach > middle_reach ? reach : middle_reach;
-    if (top > end && !(tail = node_new(ranges, end, top))) {
+    if (top > end && !(tail = node_new(end, top))) {
         ranges->root = join(join(*low, middle), *high);
         return -ENOMEM;
     }
@@ -157,7 +163,7 @@ int ranges_add(struct ranges *ranges, uint64_t base, uint64_t size, uint64_t *by
         if ((result = cut(ranges, base, end, &ignored)))
             return result;
     }
-    struct ranges_node *low, *high, *node = node_new(ranges, base, end);
+    struct ranges_node *low, *high, *node = node_new(base, end);
     part(ranges->root, base, &low, &high);
     ranges->root = join(join(low, node), high);
     return node ? 0 : -ENOMEM;

@@ -10,7 +10,6 @@ struct ranges_node;
 /* Of zeros: empty. */
 struct ranges {
     struct ranges_node *root;
-    uint64_t random;
 };
 
 struct ranges_state {

@@ -9,16 +9,11 @@
 #include "analyzer/table.h"
 #include "reader/mappings.h"
 
-struct left {
-    struct ga_mapping mapping;
-    char *device; /* "virtio_gpu card0", "dma-buf" */
-};
-
 struct state {
     struct ga_mappings mappings;
     uint64_t made, ended, bytes, peak_bytes;
     int64_t peak_ns, first_ns;
-    struct left *left;
+    const struct ga_mapping **left;
     size_t left_count;
 };
 
@@ -50,6 +45,7 @@ static int call(void *user, const struct ga_call *call)
     return ga_mappings_call(&state->mappings, call, &ops, state);
 }
 
+/* "virtio_gpu card0", "dma-buf 77". Null: out of memory. */
 static char *device_of(const struct ga_mapping *mapping)
 {
     char *text = NULL;
@@ -62,7 +58,7 @@ static char *device_of(const struct ga_mapping *mapping)
 /* Largest first, then oldest first. */
 static int by_size(const void *a, const void *b)
 {
-    const struct ga_mapping *x = &((const struct left *)a)->mapping, *y = &((const struct left *)b)->mapping;
+    const struct ga_mapping *x = *(const struct ga_mapping *const *)a, *y = *(const struct ga_mapping *const *)b;
     if (x->bytes != y->bytes)
         return x->bytes > y->bytes ? -1 : 1;
     return x->born_ns < y->born_ns ? -1 : x->born_ns > y->born_ns;
@@ -76,13 +72,8 @@ static int finish(void *user, const struct analysis_trace *trace)
     state->left = calloc(state->mappings.count + 1, sizeof *state->left);
     if (!state->left)
         return -ENOMEM;
-    for (const struct ga_mapping *mapping; (mapping = ga_mappings_next(&state->mappings, &place));) {
-        struct left *left = &state->left[state->left_count++];
-        left->mapping = *mapping;
-        left->device = device_of(mapping);
-        if (!left->device)
-            return -ENOMEM;
-    }
+    for (const struct ga_mapping *mapping; (mapping = ga_mappings_next(&state->mappings, &place));)
+        state->left[state->left_count++] = mapping;
     qsort(state->left, state->left_count, sizeof *state->left, by_size);
     return 0;
 }
@@ -105,8 +96,10 @@ static void text(const void *user, const struct analysis_output *out)
         return;
     struct table *table = table_create(columns);
     for (size_t i = 0; i < shown; i++) {
-        const struct ga_mapping *mapping = &state->left[i].mapping;
-        table_cell(table, "%s", state->left[i].device);
+        const struct ga_mapping *mapping = state->left[i];
+        char *device = device_of(mapping);
+        table_cell(table, "%s", device ? device : "");
+        free(device);
         if (mapping->handle)
             table_cell(table, "%" PRIu32, mapping->handle);
         else
@@ -122,9 +115,11 @@ static void text(const void *user, const struct analysis_output *out)
 
 static int left_json(const void *element, json_object *object)
 {
-    const struct left *left = element;
-    const struct ga_mapping *mapping = &left->mapping;
-    return json_add_string(object, "name", left->device) || json_add_uint(object, "device", mapping->device) ||
+    const struct ga_mapping *mapping = *(const struct ga_mapping *const *)element;
+    char *device = device_of(mapping);
+    int failed = !device || json_add_string(object, "name", device);
+    free(device);
+    return failed || json_add_uint(object, "device", mapping->device) ||
            json_add_id(object, "file", mapping->file) || json_add_id(object, "process", mapping->process) ||
            (mapping->handle ? json_add_uint(object, "handle", mapping->handle) : json_add(object, "handle", NULL)) ||
            json_add_uint(object, "dma_buf", mapping->dma_buf) || json_add_uint(object, "bytes", mapping->bytes) ||
@@ -150,8 +145,6 @@ static json_object *json(const void *user)
 static void release(void *user)
 {
     struct state *state = user;
-    for (size_t i = 0; i < state->left_count; i++)
-        free(state->left[i].device);
     free(state->left);
     ga_mappings_release(&state->mappings);
 }

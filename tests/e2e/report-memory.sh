@@ -1,0 +1,31 @@
+# labels: analyzer
+# timeout: 420
+# A report's memory is bounded by what is alive: at most 64 MiB, 256 bytes a living allocation and 32 a distinct blob, surface and
+# thread, whatever is printed; also where nothing is ever freed, and where each surface is another.
+need python3
+set_preloads
+[ -z "$runtime" ] || skip "a sanitizer takes memory of its own"
+
+cat >most.py <<'END'
+import resource, subprocess, sys
+alive, keys, command = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+allowed = (64 << 20) + 256 * alive + 32 * keys
+print(f"{' '.join(command[1:])}: {used} bytes of {allowed}")
+sys.exit(used > allowed)
+END
+# Allocations that a made trace leaves alive.
+left() { sed -n 's/.* made=\([0-9]*\) freed=\([0-9]*\) .*/\1 - \2/p' "$1"; }
+
+check() {
+    local name=$1 keys=$2 form=$3; shift 3
+    [ -e $name ] || make-trace "$@" $name >$name.said
+    expect_status 0 python3 most.py $(($(left $name.said))) $keys gpualloc report $form $name
+    cat "$stdout"
+}
+check d3dkmt 150 "" --calls=400000 --live=100000 --leak=100000
+check d3dkmt 150 --json
+[ $(($(left d3dkmt.said))) -gt 140000 ] || fail "too few are left alive: $(cat d3dkmt.said)"
+check dumb 10 --json --interface=dumb --calls=200000 --live=100000 --leak=100000
+check surfaces 50200 "" --calls=100000 --surfaces=50000
