@@ -20,6 +20,7 @@
 #include <xf86drm.h>
 
 #include "replayer/capacity.h"
+#include "replayer/mapped.h"
 #include "replayer/populate.h"
 #include "replayer/standard.h"
 
@@ -30,7 +31,7 @@ enum {
 };
 
 /* How a call is issued. */
-enum form { AS_RECORDED, AS_CREATE_DUMB, AS_MAP_DUMB, AS_CREATE_NATIVE, AS_MAP_NATIVE, AS_CLOSE };
+enum form { AS_RECORDED, AS_CREATE_DUMB, AS_MAP_DUMB, AS_CREATE_NATIVE, AS_MAP_NATIVE, AS_CLOSE, AS_MAPPING };
 
 struct replay_device {
     struct replay_requests requests;
@@ -158,6 +159,8 @@ static enum replay_skip bind_call(const struct replay_device *device, const stru
         *form = AS_CLOSE;
         return REPLAY_ISSUED;
     }
+    if (ga_row_is_mapping(replay_row(call)))
+        *form = AS_MAPPING;
     if (!ga_row_is_drm(replay_row(call)))
         return REPLAY_SKIP_OTHER_INTERFACE;
     if (is_core(call) || (!device->by_size && strcmp(replay_row(call)->driver, device->driver) == 0))
@@ -321,6 +324,8 @@ static int bind_d3dkmt(struct replay_device *device, const struct replay_plan *p
     return result;
 }
 
+static bool is_translated(uint8_t form) { return form != AS_RECORDED && form != AS_CLOSE && form != AS_MAPPING; }
+
 int replay_drm_bind(struct replay_device *device, const struct replay_plan *plan, struct replay_binding *binding,
                     struct ga_error *error)
 {
@@ -331,7 +336,7 @@ int replay_drm_bind(struct replay_device *device, const struct replay_plan *plan
         enum replay_skip skip = bind_call(device, &plan->calls[c], &device->forms[c]);
         if (!binding->skips[c])
             binding->skips[c] = (uint8_t)skip;
-        binding->translated[c] = device->forms[c] != AS_RECORDED && device->forms[c] != AS_CLOSE;
+        binding->translated[c] = is_translated(device->forms[c]);
         if (binding->translated[c] && !binding->skips[c])
             binding->mode = device->dialect ? REPLAY_NATIVE : REPLAY_DUMB;
     }
@@ -384,12 +389,17 @@ static uint32_t number_of(const struct replay_device *device, const struct repla
     return (uint32_t)(call - device->requests.plan->calls);
 }
 
-static const struct replay_ref *buffer_of(const struct replay_device *device, const struct replay_call *call)
+static const struct replay_ref *ref_to(const struct replay_device *device, const struct replay_call *call, uint8_t kind)
 {
     for (uint32_t r = call->refs; r < call->refs + call->ref_count; r++)
-        if (device->requests.plan->refs[r].kind == REPLAY_BUFFER && device->requests.plan->refs[r].object != REPLAY_NONE)
+        if (device->requests.plan->refs[r].kind == kind && device->requests.plan->refs[r].object != REPLAY_NONE)
             return &device->requests.plan->refs[r];
     return NULL;
+}
+
+static const struct replay_ref *buffer_of(const struct replay_device *device, const struct replay_call *call)
+{
+    return ref_to(device, call, REPLAY_BUFFER);
 }
 
 static enum replay_skip prepare_map(struct replay_device *device, unsigned char *scratch, const struct replay_call *call)
@@ -406,12 +416,45 @@ static enum replay_skip prepare_map(struct replay_device *device, unsigned char 
     return REPLAY_ISSUED;
 }
 
+/* How a buffer's offset is asked for: null as a dumb one's. */
+static const struct replay_dialect *dialect_of(const struct replay_device *device, const struct replay_object *buffer)
+{
+    const struct replay_call *maker = buffer->maker == REPLAY_NONE ? NULL : &device->requests.plan->calls[buffer->maker];
+    uint8_t form = maker ? device->forms[buffer->maker] : AS_RECORDED;
+    bool dumb = form == AS_CREATE_DUMB || (maker && ga_row_id(replay_row(maker)) == GA_ROW_drm_mode_create_dumb);
+    return dumb ? NULL : device->dialect ? device->dialect : replay_dialect_of(device->driver);
+}
+
+/* Of the buffer that an mmap names: its offset in this run, in its file. What gave it in the recording may have made the buffer, too,
+   and was translated then: the device is asked. */
+static enum replay_skip prepare_mapping(struct replay_device *device, uint32_t lane, const struct replay_call *call)
+{
+    const struct replay_plan *plan = device->requests.plan;
+    const struct replay_ref *ref = ref_to(device, call, REPLAY_OFFSET);
+    const struct replay_object *place = ref ? &plan->objects[ref->object] : NULL;
+    if (!ref)
+        return replay_mapped_prepare(&device->requests, lane, call, -1, 0);
+    const struct replay_object *buffer = place->owner == REPLAY_NONE ? NULL : &plan->objects[place->owner];
+    uint32_t file = buffer && buffer->owner != REPLAY_NONE ? buffer->owner : plan->files[call->file].object; /* kfd's is another */
+    uint64_t fd = replay_value(&device->requests, file), offset = replay_value(&device->requests, ref->object);
+    uint64_t handle = buffer ? replay_value(&device->requests, place->owner) : REPLAY_ABSENT;
+    if (fd == REPLAY_ABSENT || (buffer && handle == REPLAY_ABSENT))
+        return REPLAY_SKIP_ABSENT;
+    unsigned way = 0;
+    if (offset == REPLAY_ABSENT &&
+        (!buffer || replay_drm_ask_offset((int)fd, dialect_of(device, buffer), (uint32_t)handle, &way, &offset) < 0))
+        return REPLAY_SKIP_ABSENT;
+    return replay_mapped_prepare(&device->requests, lane, call, (int)fd, offset);
+}
+
 enum replay_skip replay_drm_prepare(struct replay_device *device, uint32_t lane, const struct replay_call *call)
 {
     const struct replay_plan *plan = device->requests.plan;
     unsigned char *scratch = device->requests.scratch[lane];
     if (is_by_size(device, call))
         return replay_standard_prepare(&device->standard, lane, call);
+    if (device->forms[number_of(device, call)] == AS_MAPPING)
+        return prepare_mapping(device, lane, call);
     if (replay_value(&device->requests, plan->files[call->file].object) == REPLAY_ABSENT)
         return REPLAY_SKIP_ABSENT;
     switch (device->forms[number_of(device, call)]) {
@@ -457,6 +500,10 @@ void replay_drm_issue(struct replay_device *device, uint32_t lane, const struct 
         replay_standard_issue(&device->standard, device->own_fd, lane, call, outcome);
         return;
     }
+    if (device->forms[number_of(device, call)] == AS_MAPPING) {
+        replay_mapped_issue(&device->requests, lane, call, outcome);
+        return;
+    }
     int fd = (int)replay_value(&device->requests, device->requests.plan->files[call->file].object);
     const atomic_bool *give_up = outcome->give_up;
     unsigned long request = replay_row(call) ? request_of(device, call) : 0;
@@ -477,6 +524,14 @@ static void unmap(const unsigned char *scratch)
     munmap((void *)(uintptr_t)map.addr_ptr, map.size);
 }
 
+/* What another driver's request for an offset has got. */
+static void keep_offset(struct replay_device *device, uint32_t lane, const struct replay_call *call, bool failed)
+{
+    const struct replay_ref *ref = ref_to(device, call, REPLAY_OFFSET);
+    if (ref && !failed)
+        replay_set_value(&device->requests, ref->object, replay_said_offset(device->dialect, device->requests.scratch[lane]));
+}
+
 void replay_drm_finish(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)
 {
     if (is_by_size(device, call)) {
@@ -486,8 +541,15 @@ void replay_drm_finish(struct replay_device *device, uint32_t lane, const struct
     uint8_t form = device->forms[number_of(device, call)];
     if (form == AS_RECORDED && !outcome->failed && ga_row_id(replay_row(call)) == GA_ROW_drm_i915_gem_mmap)
         unmap(device->requests.scratch[lane]);
-    if (form == AS_MAP_DUMB || form == AS_MAP_NATIVE) /* it names a buffer, and makes none */
+    if (form == AS_MAPPING) {
+        replay_mapped_finish(&device->requests, lane, call, outcome);
+        replay_requests_finish(&device->requests, lane, call, outcome->failed);
         return;
+    }
+    if (form == AS_MAP_DUMB || form == AS_MAP_NATIVE) { /* it names a buffer, and makes none */
+        keep_offset(device, lane, call, outcome->failed);
+        return;
+    }
     if (form != AS_CREATE_DUMB && form != AS_CREATE_NATIVE) {
         replay_requests_finish(&device->requests, lane, call, outcome->failed);
         return;
@@ -564,6 +626,7 @@ void replay_drm_settle(struct replay_device *device, uint32_t lane)
 void replay_drm_end(struct replay_device *device)
 {
     struct replay_requests *requests = &device->requests;
+    replay_mapped_end(requests);
     replay_requests_close_descriptors(requests);
     for (uint32_t f = 0; f < requests->plan->file_count; f++) {
         uint32_t object = requests->plan->files[f].object;

@@ -237,6 +237,11 @@ bool replay_reference_of(const struct ga_row *row, const struct ga_member *membe
             *reference = references[i];
             return true;
         }
+    if (ga_row_is_drm(row) && member->mmap_offset && !before) {
+        *reference = (struct replay_reference){
+            .row = (uint16_t)ga_row_id(row), .member = member->name, .kind = REPLAY_OFFSET, .role = REPLAY_MAKES};
+        return true;
+    }
     if (!ga_row_is_drm(row) || !row->effect.handle || strcmp(row->effect.handle, member->name) != 0)
         return false;
     *reference = (struct replay_reference){.row = (uint16_t)ga_row_id(row), .member = member->name, .kind = REPLAY_BUFFER,
@@ -283,6 +288,8 @@ static bool is_plain(const struct ga_row *row)
 
 bool replay_row_known(const struct ga_row *row)
 {
+    if (ga_row_is_mapping(row))
+        return true;
     if (ga_row_is_drm(row)) /* the effects of DRM's requests say what they do to a GEM handle */
         return (row->effect.handle || in_table(row, NULL) || among(independent, sizeof independent / sizeof *independent, row)) &&
                is_plain(row);
@@ -305,7 +312,7 @@ const char *replay_object_kind_name(enum replay_object_kind kind)
         [REPLAY_BUFFER] = "GEM handle",   [REPLAY_DMA_BUF] = "dma-buf",     [REPLAY_NAME] = "global name",
         [REPLAY_NT_HANDLE] = "NT handle", [REPLAY_SHARE] = "global share handle", [REPLAY_RANGE] = "GPU address range",
         [REPLAY_VM] = "address space",    [REPLAY_SUBMITTER] = "submission context",  [REPLAY_LIST] = "list of buffers",
-        [REPLAY_SYNCOBJ] = "sync object",
+        [REPLAY_SYNCOBJ] = "sync object", [REPLAY_OFFSET] = "mmap offset", [REPLAY_MAPPING] = "mapping",
         [REPLAY_SHAREABLE] = "resource or sync object", [REPLAY_VA_PLACE] = "adapter or paging queue",
         [REPLAY_QUEUE_PLACE] = "hardware context or context",
     };

@@ -29,6 +29,9 @@ enum replay_object_kind {
     REPLAY_SUBMITTER,  /* a submission context or queue */
     REPLAY_LIST,       /* a list of buffers for submissions */
     REPLAY_SYNCOBJ,
+    REPLAY_OFFSET,     /* where mmap of the device finds a buffer: belongs to the file, or to the process (kfd) */
+    REPLAY_MAPPING,    /* memory of the program's where a buffer is mapped, as much of it as goes at once; no name: the walk finds it
+                          by its addresses. Its handle is where it begins */
     REPLAY_OBJECT_KINDS,
     /* What a member may name, not what is made: the object decides. */
     REPLAY_SHAREABLE = REPLAY_OBJECT_KINDS, /* a resource or a sync object */

@@ -12,6 +12,7 @@
 
 #include <xxhash.h>
 
+#include "abi/mapping.h"
 #include "abi/query_text.h"
 #include "base/array.h"
 #include "base/map.h"
@@ -49,6 +50,7 @@ static const struct {
     [REPLAY_SKIP_ABSENT] = {"absent", "its object could not be made in this run"},
     [REPLAY_SKIP_STUCK] = {"stuck", "what it waited for did not come within ten seconds"},
     [REPLAY_SKIP_STOPPED] = {"stopped", "the run was stopped"},
+    [REPLAY_SKIP_UNPAIRED] = {"unpaired", "it unmaps what no recorded call of its process mapped"},
     [REPLAY_SKIP_NOT_YET] = {"not_yet", "a kind of call that replay does not issue"},
     [REPLAY_SKIP_ASKED] = {"asked", "a call that --skip leaves out"},
     [REPLAY_SKIP_ASKED_MAKER] = {"asked_maker", "it names what a call made that --skip leaves out"},
@@ -808,6 +810,27 @@ static int share_image(struct pass *p)
     return 0;
 }
 
+/* mmap and its like. Addresses stay in the image until the walk has found what is there. */
+static int add_mapping(struct pass *p, uint32_t place)
+{
+    static const struct replay_reference offset = {.kind = REPLAY_OFFSET}, dma_buf = {.kind = REPLAY_DMA_BUF};
+    const struct ga_call *call = p->call;
+    for (const struct ga_member *m = call->row->members(); m->name; m++)
+        if (m->offset != GA_NONE && m->in != GA_NONE)
+            image_store(p, place + m->offset, ga_member_in(m, call->record), m->width);
+    const struct ga_drm_mmap *map = call->record;
+    if (ga_row_id(call->row) != GA_ROW_drm_mmap)
+        return 0;
+    image_store(p, place + offsetof(struct ga_mmap_arguments, fd), UINT32_MAX, 4);
+    image_store(p, place + offsetof(struct ga_mmap_arguments, dma_buf), 0, 8);
+    if (map->dma_buf)
+        return add_ref(p, &dma_buf, place + offsetof(struct ga_mmap_arguments, fd), 4, map->dma_buf);
+    if (!call->header->file)
+        return 0;
+    image_store(p, place + offsetof(struct ga_mmap_arguments, offset), 0, 8);
+    return add_ref(p, &offset, place + offsetof(struct ga_mmap_arguments, offset), 8, map->offset);
+}
+
 static int add_call(struct pass *p)
 {
     const struct ga_call *call = p->call;
@@ -839,14 +862,16 @@ static int add_call(struct pass *p)
     if (result == 0)
         result = note_answer(p);
     bool drm = ga_row_is_drm(call->row);
-    if (result == 0 && drm)
+    if (result == 0 && drm && (header->file || !ga_row_is_mapping(call->row)))
         result = add_file_ref(p);
     uint32_t place;
     if (result == 0)
         result = image_extend(p, call->row->abi_size, &place);
     uint32_t first_ref = p->plan->ref_count;
     bool submits = replay_row_never(call->row) == REPLAY_SKIP_COMMANDS; /* not issued, but the buffers in use are known */
-    if (result == 0 && (submits || replay_row_known(call->row)))
+    if (result == 0 && ga_row_is_mapping(call->row))
+        result = add_mapping(p, place);
+    else if (result == 0 && (submits || replay_row_known(call->row)))
         result = add_members(p, call->row, call->record, header->size, 0);
     const struct query_text *text = asked_wide(p);
     if (text)
@@ -856,6 +881,8 @@ static int add_call(struct pass *p)
     for (uint32_t i = first_ref; i < p->plan->ref_count; i++)
         if (p->plan->refs[i].kind == REPLAY_NAME)
             p->plan->refs[i].scope = header->device;
+        else if (p->plan->refs[i].kind == REPLAY_OFFSET && ga_driver_type(call->row->driver) != 'd')
+            p->plan->refs[i].scope = header->process; /* another device maps its buffers */
     return result < 0 ? result : share_image(p);
 }
 
@@ -871,8 +898,10 @@ void replay_plan_spread_skips(const struct replay_plan *plan, uint8_t *skips, co
             uint8_t kind = plan->objects[ref->object].kind;
             if (by_size && by_size[c] && kind != REPLAY_ALLOCATION && kind != REPLAY_RESOURCE)
                 continue; /* its allocations are what it is issued for: the D3DKMT device that they were in has no counterpart */
-            uint32_t maker = plan->objects[ref->object].maker;
-            if (maker != REPLAY_NONE && skips[maker])
+            const struct replay_object *object = &plan->objects[ref->object];
+            bool asked_anyway = kind == REPLAY_OFFSET && object->owner != REPLAY_NONE; /* for a buffer that is there */
+            uint32_t maker = asked_anyway ? plan->objects[object->owner].maker : object->maker;
+            if (maker != REPLAY_NONE && skips[maker] && !(kind == REPLAY_MAPPING && ref->place == REPLAY_PART_COVERED))
                 skips[c] = REPLAY_SKIP_NO_MAKER;
         }
     }
@@ -922,8 +951,6 @@ int replay_plan_add_call(struct replay_plan *plan, const struct ga_call *call, r
 {
     struct pass pass = {.plan = plan, .b = plan->builder, .call = call, .blobs = blobs, .user = user};
     note_number(plan->builder, call);
-    if (ga_row_is_mapping(call->row))
-        return 0; /* the CPU's mappings are the replay's own: --populate touch */
     return explain(plan, add_call(&pass), error);
 }
 

@@ -45,6 +45,7 @@ enum replay_skip {
     REPLAY_SKIP_ABSENT,
     REPLAY_SKIP_STUCK,
     REPLAY_SKIP_STOPPED,
+    REPLAY_SKIP_UNPAIRED,
     REPLAY_SKIP_NOT_YET,
     REPLAY_SKIP_ASKED,
     REPLAY_SKIP_ASKED_MAKER,
@@ -75,10 +76,17 @@ struct replay_object {
     uint64_t size;       /* bytes; 0 when unknown */
 };
 
+/* A mapping's part in a call: the place of a reference to it. */
+enum replay_part {
+    REPLAY_PART_NAMED,   /* what mmap makes, munmap ends, mremap moves (and makes) */
+    REPLAY_PART_COVERED, /* what mapping something else in its place ends */
+    REPLAY_PART_LEFT,    /* what stays of the one that ended before it in the list, as a mapping of its own */
+};
+
 struct replay_ref {
-    uint64_t recorded; /* handle in the recording */
-    uint64_t scope;
-    uint32_t place;  /* bytes into the image */
+    uint64_t recorded; /* handle in the recording; of a mapping: bytes into the one that ended */
+    uint64_t scope;    /* of a mapping: bytes */
+    uint32_t place;  /* bytes into the image; of a mapping: enum replay_part */
     uint32_t object; /* REPLAY_NONE: left as it is */
     uint8_t kind, role, width;
     bool last;       /* the recording does not use the object again: its descriptor is closed after this call */

@@ -35,6 +35,8 @@ enum replay_class replay_class_of(const struct ga_row *row)
     };
     if (!row)
         return REPLAY_OTHER;
+    if (ga_row_is_mapping(row))
+        return REPLAY_MAPS;
     for (size_t i = 0; i < sizeof submissions / sizeof *submissions; i++)
         if (submissions[i] == ga_row_id(row))
             return REPLAY_SUBMITS;

@@ -14,7 +14,7 @@
 #include "replayer/plan_walk.h"
 
 enum name_space { PROCESS_HANDLES, ADAPTERS, LUIDS, FILES, GEM_HANDLES, DMA_BUFS, NAMES, NT_HANDLES,
-                  SHARES, RANGES, VMS, SUBMITTERS, LISTS, SYNCOBJS };
+                  SHARES, RANGES, VMS, SUBMITTERS, LISTS, SYNCOBJS, OFFSETS };
 static const uint8_t space_of[REPLAY_OBJECT_KINDS] = {
     [REPLAY_ADAPTER] = ADAPTERS, [REPLAY_DEVICE] = PROCESS_HANDLES, [REPLAY_RESOURCE] = PROCESS_HANDLES,
     [REPLAY_ALLOCATION] = PROCESS_HANDLES, [REPLAY_CONTEXT] = PROCESS_HANDLES, [REPLAY_HW_CONTEXT] = PROCESS_HANDLES,
@@ -22,7 +22,8 @@ static const uint8_t space_of[REPLAY_OBJECT_KINDS] = {
     [REPLAY_LUID] = LUIDS, [REPLAY_FILE] = FILES, [REPLAY_BUFFER] = GEM_HANDLES,
     [REPLAY_DMA_BUF] = DMA_BUFS, [REPLAY_NAME] = NAMES, [REPLAY_NT_HANDLE] = NT_HANDLES, [REPLAY_SHARE] = SHARES,
     [REPLAY_VM] = VMS, [REPLAY_SUBMITTER] = SUBMITTERS, [REPLAY_LIST] = LISTS, [REPLAY_SYNCOBJ] = SYNCOBJS,
-    [REPLAY_RANGE] = RANGES, /* not looked up in a map: see struct range */
+    [REPLAY_OFFSET] = OFFSETS,
+    [REPLAY_RANGE] = RANGES, /* not looked up in a map, nor are mappings: see plan_ranges.c, plan_mappings.c */
 };
 
 /* With what an object goes, the first that its maker names. */
@@ -40,6 +41,7 @@ static const uint8_t owner_kinds[REPLAY_OBJECT_KINDS][OWNER_KINDS] = {
     [REPLAY_SUBMITTER] = {REPLAY_FILE},
     [REPLAY_LIST] = {REPLAY_FILE},
     [REPLAY_SYNCOBJ] = {REPLAY_FILE},
+    [REPLAY_OFFSET] = {REPLAY_BUFFER}, /* a mapping has none: it outlives handle and file */
 };
 
 static int by_begin(const void *a, const void *b)
@@ -160,6 +162,8 @@ static void hold_memory(struct walk *w, uint32_t object)
         w->plan->peak_bytes = w->alive_bytes > UINT64_MAX ? UINT64_MAX : (uint64_t)w->alive_bytes;
 }
 
+static bool is_found_by_place(uint8_t kind) { return kind == REPLAY_RANGE || kind == REPLAY_MAPPING; }
+
 /* The object and what it owns end, by a call or for a reason that was not recorded. Returns the bytes of its allocations. */
 static uint64_t end_object(struct walk *w, uint32_t object, uint32_t call)
 {
@@ -169,7 +173,7 @@ static uint64_t end_object(struct walk *w, uint32_t object, uint32_t call)
     w->lives[object].dead = true;
     w->lives[object].ended_by = call;
     struct replay_ref self = {.recorded = o->recorded, .scope = o->scope, .kind = o->kind};
-    uint64_t *entry = o->kind == REPLAY_RANGE ? NULL : find(w, &self), bytes = 0;
+    uint64_t *entry = is_found_by_place(o->kind) ? NULL : find(w, &self), bytes = 0;
     if (entry && *entry == object)
         ga_map_erase(&w->spaces[space_of[o->kind]], scope_of(o->kind, o->scope), o->recorded);
     if (holds_memory(o)) {
@@ -244,6 +248,8 @@ static int look_up(struct walk *w, uint32_t number, struct replay_ref *ref, uint
 {
     static const uint8_t meant[][2] = {
         {REPLAY_RESOURCE, REPLAY_SYNC_OBJECT}, {REPLAY_ADAPTER, REPLAY_PAGING_QUEUE}, {REPLAY_HW_CONTEXT, REPLAY_CONTEXT}};
+    if (ref->kind == REPLAY_MAPPING) /* the walk has made the reference */
+        return 0;
     *object = REPLAY_NONE;
     if (ref->kind == REPLAY_RANGE)
         return walk_range_find(w, number, ref, object);
@@ -255,6 +261,10 @@ static int look_up(struct walk *w, uint32_t number, struct replay_ref *ref, uint
             *object = (uint32_t)*known;
         if (*object != REPLAY_NONE || open < REPLAY_OBJECT_KINDS)
             break;
+    }
+    if (ref->kind == REPLAY_OFFSET && *object == REPLAY_NONE) { /* a buffer of kfd's, that its render node maps */
+        const uint64_t *known = ga_map_get(&w->spaces[OFFSETS], w->plan->lanes[w->plan->calls[number].lane].process, ref->recorded);
+        *object = known ? (uint32_t)*known : REPLAY_NONE;
     }
     if (ref->kind == REPLAY_FILE)
         *object = w->plan->files[w->plan->calls[number].file].object;
@@ -334,6 +344,8 @@ static int begin_call(struct walk *w, uint32_t number)
             result = walk_add_edge(w, number, w->last_free[lane], REPLAY_WAIT_MEMORY);
     if (!resolves(call))
         return result;
+    if (result == 0 && replay_row(call) && ga_row_is_mapping(replay_row(call)))
+        result = walk_mapping_begin(w, number);
     for (int ranges = 0; ranges < 2; ranges++) /* whose addresses they are, the other objects say */
         for (uint32_t r = call->refs; result == 0 && r < call->refs + call->ref_count; r++)
             if (plan->refs[r].role != REPLAY_MAKES && (plan->refs[r].kind == REPLAY_RANGE) == ranges)
@@ -373,6 +385,7 @@ static uint32_t memory_of(const struct walk *w, const struct replay_ref *ref, co
 {
     static const uint8_t sources[REPLAY_OBJECT_KINDS][2] = {
         [REPLAY_BUFFER] = {REPLAY_DMA_BUF, REPLAY_NAME}, [REPLAY_DMA_BUF] = {REPLAY_BUFFER}, [REPLAY_NAME] = {REPLAY_BUFFER},
+        [REPLAY_OFFSET] = {REPLAY_BUFFER},
         [REPLAY_NT_HANDLE] = {REPLAY_RESOURCE, REPLAY_SYNC_OBJECT}, [REPLAY_RESOURCE] = {REPLAY_NT_HANDLE, REPLAY_SHARE},
         [REPLAY_SYNC_OBJECT] = {REPLAY_NT_HANDLE}, [REPLAY_SHARE] = {REPLAY_RESOURCE, REPLAY_SYNC_OBJECT}};
     for (int i = 0; i < 2 && sources[ref->kind][i]; i++) {
@@ -388,7 +401,8 @@ static uint32_t memory_of(const struct walk *w, const struct replay_ref *ref, co
 static bool same_again(struct walk *w, const struct replay_ref *ref, uint32_t alive, uint32_t memory)
 {
     const struct replay_object *o = &w->plan->objects[alive];
-    bool one_handle = ref->kind == REPLAY_BUFFER || ref->kind == REPLAY_DMA_BUF || ref->kind == REPLAY_NAME;
+    bool one_handle = ref->kind == REPLAY_BUFFER || ref->kind == REPLAY_DMA_BUF || ref->kind == REPLAY_NAME ||
+                      ref->kind == REPLAY_OFFSET;
     return o->kind == ref->kind && (ref->kind == REPLAY_LUID || ref->kind == REPLAY_ADAPTER ||
                                     (one_handle && memory != REPLAY_NONE && o->memory == memory));
 }
@@ -460,10 +474,11 @@ static int end_call(struct walk *w, uint32_t number)
     struct replay_call *call = &w->plan->calls[number];
     int result = 0;
     bool freed = false;
-    for (uint32_t i = 0; result == 0 && resolves(call) && i < 2 * call->ref_count; i++) { /* allocations after their resource */
+    for (uint32_t i = 0; result == 0 && resolves(call) && i < 2 * call->ref_count; i++) { /* what is owned after its owner */
         struct replay_ref *ref = &w->plan->refs[call->refs + i % call->ref_count];
-        freed |= ref->role == REPLAY_ENDS && ref->kind != REPLAY_ADAPTER;
-        if (ref->role != REPLAY_MAKES || (ref->kind == REPLAY_ALLOCATION) != (i >= call->ref_count))
+        freed |= ref->role == REPLAY_ENDS && ref->kind != REPLAY_ADAPTER && ref->kind != REPLAY_MAPPING;
+        bool owned = ref->kind == REPLAY_ALLOCATION || ref->kind == REPLAY_OFFSET;
+        if (ref->role != REPLAY_MAKES || owned != (i >= call->ref_count) || ref->kind == REPLAY_MAPPING)
             continue;
         if (call->failed) { /* a place for what it makes if it succeeds now */
             ref->object = walk_new_object(w, ref, number);
@@ -474,6 +489,8 @@ static int end_call(struct walk *w, uint32_t number)
     }
     if (replay_row(call) && replay_row(call)->effect.kind == GA_EFFECT_CREATE && ga_row_is_d3dkmt(replay_row(call)))
         sum_sizes(w->plan, call);
+    if (result == 0 && resolves(call) && replay_row(call) && ga_row_is_mapping(replay_row(call)))
+        result = walk_mapping_end(w, number);
     if (result == 0 && resolves(call))
         result = walk_waits_end(w, number);
     if (freed && !call->failed)
@@ -657,6 +674,7 @@ int replay_plan_resolve(struct replay_plan *plan, struct ga_error *error)
     for (int i = 0; i < WALK_SPACES; i++)
         ga_map_release(&w.spaces[i]);
     walk_ranges_release(&w);
+    walk_mappings_release(&w);
     walk_waits_release(&w);
     free(w.events);
     free(w.lives);

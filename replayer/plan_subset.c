@@ -93,7 +93,8 @@ static bool was_alive(const struct walk *w, uint32_t object) { return object < w
 /* A name for what is alive anyway, or not: it counts when something names it. */
 static bool is_name(uint8_t kind)
 {
-    return replay_is_descriptor(kind) || kind == REPLAY_NAME || kind == REPLAY_SHARE || kind == REPLAY_LUID;
+    return replay_is_descriptor(kind) || kind == REPLAY_NAME || kind == REPLAY_SHARE || kind == REPLAY_LUID ||
+           kind == REPLAY_OFFSET;
 }
 
 /* Whether a call before the range changed what is alive when it begins, and made nothing. */

@@ -146,7 +146,7 @@ bool walk_changes_image(const struct ga_row *row)
     for (size_t i = 0; i < sizeof fence_uses / sizeof *fence_uses; i++)
         if (ga_row_id(row) == fence_uses[i].row)
             return true;
-    return walk_chooses_address(row);
+    return walk_chooses_address(row) || ga_row_is_mapping(row);
 }
 
 /* One word is a pointer to values or a value: the object decides which. */

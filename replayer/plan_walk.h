@@ -1,13 +1,13 @@
 /*
  * The walk over a plan's calls in the order in which they took effect, while the plan is built. Shared by plan_order.c (objects and
- * dependencies), plan_ranges.c (GPU addresses) and plan_waits.c (paging fences, signals and waits).
+ * dependencies), plan_ranges.c (GPU addresses), plan_mappings.c (the CPU's) and plan_waits.c (paging fences, signals and waits).
  */
 #ifndef GPUALLOC_REPLAYER_PLAN_WALK_H
 #define GPUALLOC_REPLAYER_PLAN_WALK_H
 
 #include "replayer/plan_builder.h"
 
-enum { WALK_SPACES = 14 }; /* of names */
+enum { WALK_SPACES = 15 }; /* of names */
 
 struct event {
     int64_t time;
@@ -76,6 +76,7 @@ struct walk {
     struct ga_map shares_opened; /* process, NT handle: it has been opened there */
     size_t share_room, share_count;
     void *ranges;         /* GPU addresses: see plan_ranges.c */
+    void *mappings;       /* the CPU's: see plan_mappings.c */
     struct ga_map awaited; /* lane and issuing lane, queue: paging calls of it that the first has awaited */
     struct paging *pagings;
     struct signal *signals;
@@ -119,6 +120,11 @@ void walk_range_end(struct walk *walk, uint32_t object, uint32_t call);
 /* A new adapter's or device's addresses are whose? */
 void walk_range_space(struct walk *walk, uint32_t object, const struct replay_call *call, const struct replay_ref *ref);
 void walk_ranges_release(struct walk *walk);
+
+/* The CPU's mappings of buffers: at the begin and at the end of an mmap, munmap or mremap. */
+int walk_mapping_begin(struct walk *walk, uint32_t call);
+int walk_mapping_end(struct walk *walk, uint32_t call);
+void walk_mappings_release(struct walk *walk);
 
 /* Shared objects. */
 

@@ -195,7 +195,7 @@ static void close_descriptor(struct replay_requests *requests, uint32_t object)
 static void keep(struct replay_requests *requests, const unsigned char *scratch, const struct replay_ref *ref)
 {
     uint64_t value = get(scratch + ref->place, ref->width);
-    if (ref->role == REPLAY_MAKES)
+    if (ref->role == REPLAY_MAKES || ref->kind == REPLAY_OFFSET)
         replay_set_value(requests, ref->object, value || replay_is_descriptor(ref->kind) ? value : REPLAY_ABSENT);
     else if (ref->role == REPLAY_AGAIN && ref->kind == REPLAY_DMA_BUF && value != replay_value(requests, ref->object))
         close((int)value); /* one descriptor of a dma-buf is enough */
@@ -216,7 +216,7 @@ void replay_requests_finish(struct replay_requests *requests, uint32_t lane, con
 {
     const struct replay_ref *end = requests->plan->refs + call->refs + call->ref_count;
     for (const struct replay_ref *ref = requests->plan->refs + call->refs; ref < end; ref++) {
-        if (ref->object == REPLAY_NONE)
+        if (ref->object == REPLAY_NONE || ref->kind == REPLAY_MAPPING)
             continue;
         if (!failed && (ref->role == REPLAY_MAKES || ref->role == REPLAY_AGAIN))
             keep(requests, requests->scratch[lane], ref);

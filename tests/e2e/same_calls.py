@@ -36,8 +36,8 @@ UNIONS = {'d3dkmt:wait_for_synchronization_object_from_gpu', 'd3dkmt:signal_sync
 MOMENTARY = {'CurrentUsage', 'timeout', 'timeout_ns', 'timeout_nsec', 'timeout_ns_out'}
 LEFT_OUT = ADDRESSES | DESCRIPTORS | MOMENTARY
 CREATE_RESOURCE = 1
-MAPPINGS = {'drm:mmap', 'drm:munmap', 'drm:mremap'}  # a replay maps by its own choice (--populate)
-# And asks what a card is and has.
+ADDRESS_RETURNED = {'drm:mmap', 'drm:mremap'}
+# A replay asks what a card is and has.
 QUESTIONS = {'drm:amdgpu_info', 'drm:i915_query', 'drm:nouveau_getparam', 'drm:radeon_gem_info', 'drm:xe_device_query'}
 
 
@@ -152,7 +152,7 @@ def failed(call):
     return bool(call['status'] & 0x80000000) if 'status' in call else call['ret'] == -1
 
 
-def read(path, left_out=MAPPINGS):
+def read(path, left_out=()):
     calls = [as_ioctl(json.loads(line)) for line in open(path)]
     calls = [c for c in calls if c['event'] not in left_out]
     return sorted((c for c in calls if c.get('errno') != 4), key=lambda c: int(c['ts']))  # what EINTR interrupted is repeated
@@ -190,6 +190,8 @@ def sequences(calls, order):
             if member in ('BaseAddress', 'Commands', 'CommandBuffer') and failed(call):  # as with handles: one that is nobody's
                 continue
             if member in ('ret', 'errno') and not drm:
+                continue
+            if member == 'ret' and call['event'] in ADDRESS_RETURNED and not failed(call):
                 continue
             where = 'device' if drm and kind_of(member) in ('name', 'dma_buf', 'fd') else scope
             shown[member] = canonical(value, member, call, names, where)
@@ -232,7 +234,7 @@ def difference(a, b):
 
 def main():
     a = [call for call in read(sys.argv[1]) if call['event'] not in sys.argv[3:]]
-    b = without_own_questions(read(sys.argv[2], MAPPINGS | QUESTIONS))
+    b = without_own_questions(read(sys.argv[2], QUESTIONS))
     order_a, order_b = threads_of(a), threads_of(b)
     if len(order_a) != len(order_b):
         sys.exit(f'{len(order_a)} threads, and {len(order_b)} in the second')

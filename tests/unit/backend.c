@@ -4,12 +4,15 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "abi/d3dkmt.h"
 #include "plan_calls.h"
 #include "replayer/drm.h"
+#include "replayer/mapped.h"
 #include "replayer/standard.h"
 
 static void every_backend_is_whole(void **state)
@@ -187,6 +190,67 @@ static void another_drivers_data_becomes_standard_allocations(void **state)
     replay_plan_release(&plan);
 }
 
+static bool is_mapped(uint64_t address)
+{
+    unsigned char there;
+    return mincore((void *)(uintptr_t)address, 4096, &there) == 0;
+}
+
+static struct replay_outcome issue_mapping(struct replay_requests *requests, const struct replay_call *call, int fd)
+{
+    struct replay_outcome outcome = {0};
+    assert_int_equal(replay_mapped_prepare(requests, 0, call, fd, 0), REPLAY_ISSUED);
+    replay_mapped_issue(requests, 0, call, &outcome);
+    replay_mapped_finish(requests, 0, call, &outcome);
+    return outcome;
+}
+
+/* On a memfd in the device's place: the same parts go, wherever the kernel puts it, and nothing else ever does. */
+static void mappings_are_made_again(void **state)
+{
+    (void)state;
+    struct replay_plan plan;
+    struct ga_error error;
+    enum { ADDRESS = 0x700000, PAGE = 4096, FIXED = 16, ANONYMOUS = 32 };
+    assert_int_equal(replay_plan_begin(&plan, &(struct replay_plan_options){0}), 0);
+    add_dumb(&plan, (struct when){0, 1, 2}, 1, 3, 64, 64);
+    add_map_dumb(&plan, (struct when){0, 3, 4}, 1, 3, 0x100001000);
+    struct map map = {.file = 1, .offset = 0x100001000, .address = ADDRESS, .length = 4 * PAGE};
+    add_mmap(&plan, (struct when){0, 5, 6}, map);
+    add_munmap(&plan, (struct when){0, 7, 8}, (struct map){.address = ADDRESS + PAGE, .length = PAGE});
+    add_mmap(&plan, (struct when){0, 9, 10}, (struct map){.address = ADDRESS, .length = PAGE, .flags = 2 | FIXED | ANONYMOUS});
+    add_mremap(&plan, (struct when){0, 11, 12}, (struct map){.address = ADDRESS + 2 * PAGE, .length = 2 * PAGE}, ADDRESS, PAGE);
+    add_munmap(&plan, (struct when){0, 13, 14, EINVAL}, (struct map){.address = ADDRESS + 8, .length = PAGE});
+    assert_int_equal(replay_plan_finish(&plan, &error), 0);
+    struct replay_requests requests;
+    assert_int_equal(replay_requests_init(&requests, &plan, &error), 0);
+    replay_requests_reset(&requests);
+    int fd = memfd_create("device", MFD_CLOEXEC);
+    assert_int_equal(replay_mapped_prepare(&requests, 0, &plan.calls[3], -1, 0), REPLAY_SKIP_ABSENT);
+    assert_int_equal(issue_mapping(&requests, &plan.calls[2], -1).error, EBADF);
+    assert_int_equal(replay_mapped_prepare(&requests, 0, &plan.calls[3], -1, 0), REPLAY_SKIP_ABSENT);
+    assert_false(issue_mapping(&requests, &plan.calls[2], fd).failed);
+    uint64_t address = replay_value(&requests, ref_to(&plan, 2, REPLAY_MAPPING)->object);
+    assert_true(is_mapped(address) && is_mapped(address + PAGE) && is_mapped(address + 3 * PAGE));
+    assert_false(issue_mapping(&requests, &plan.calls[3], -1).failed);
+    assert_true(is_mapped(address) && !is_mapped(address + PAGE) && is_mapped(address + 2 * PAGE));
+    void *ours = mmap((void *)(uintptr_t)(address + PAGE), PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    assert_int_equal((uintptr_t)ours, address + PAGE); /* what comes to lie there later is none of the replay's */
+    assert_false(issue_mapping(&requests, &plan.calls[4], -1).failed);
+    assert_true(!is_mapped(address) && is_mapped(address + PAGE) && is_mapped(address + 2 * PAGE));
+    assert_false(issue_mapping(&requests, &plan.calls[5], -1).failed);
+    assert_true(is_mapped(address + 2 * PAGE) && !is_mapped(address + 3 * PAGE));
+    assert_int_equal(issue_mapping(&requests, &plan.calls[6], -1).error, EINVAL);
+    assert_true(is_mapped(address + 2 * PAGE));
+    replay_mapped_end(&requests);
+    assert_true(is_mapped(address + PAGE) && !is_mapped(address + 2 * PAGE));
+    replay_mapped_end(&requests);
+    munmap(ours, PAGE);
+    close(fd);
+    replay_requests_release(&requests);
+    replay_plan_release(&plan);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +259,7 @@ int main(void)
         cmocka_unit_test(a_create_is_as_the_program_passed_it),
         cmocka_unit_test(another_drivers_data_becomes_standard_allocations),
         cmocka_unit_test(a_wrong_handle_stays_wrong),
+        cmocka_unit_test(mappings_are_made_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

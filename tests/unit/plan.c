@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "abi/mapping.h"
 #include "plan_calls.h"
 
 static const struct replay_plan_options memory_order = {.order = REPLAY_ORDER_MEMORY};
@@ -375,6 +376,92 @@ static void paging_fences_are_awaited(void **state)
 }
 
 /* Each D3DKMT call can be planned, or is left out for a reason of its own. */
+/* Mappings by a call's references: role and size of each, as text. */
+static const char *mappings_of(const struct replay_plan *plan, uint32_t call)
+{
+    static char text[200];
+    size_t used = 0;
+    text[0] = 0;
+    for (uint32_t r = plan->calls[call].refs; r < plan->calls[call].refs + plan->calls[call].ref_count; r++)
+        if (plan->refs[r].kind == REPLAY_MAPPING)
+            used += (size_t)snprintf(text + used, sizeof text - used, "%s%u %s %u+%u", used ? ", " : "", plan->refs[r].object,
+                                     plan->refs[r].role == REPLAY_ENDS ? "ends" : "makes", (unsigned)plan->refs[r].recorded / 4096,
+                                     (unsigned)plan->refs[r].scope / 4096);
+    return text;
+}
+
+static void mappings_are_of_their_buffers(void **state)
+{
+    (void)state;
+    struct replay_plan plan;
+    enum { ADDRESS = 0x700000 };
+    assert_int_equal(replay_plan_begin(&plan, &(struct replay_plan_options){0}), 0);
+    add_dumb(&plan, (struct when){0, 1, 2}, 1, 3, 64, 64);
+    add_map_dumb(&plan, (struct when){0, 3, 4}, 1, 3, 0x100001000);
+    add_map_dumb(&plan, (struct when){0, 5, 6}, 1, 3, 0x100001000);                                             /* once more */
+    add_mmap(&plan, (struct when){1, 10, 11}, (struct map){.file = 1, .offset = 0x100001000, .address = ADDRESS, .length = 16000});
+    add_munmap(&plan, (struct when){0, 20, 21}, (struct map){.address = ADDRESS + 4096, .length = 4096});       /* a part */
+    add_gem_close(&plan, (struct when){0, 30, 31}, 1, 3);                                                       /* ends no mapping */
+    add_munmap(&plan, (struct when){0, 40, 41}, (struct map){.address = ADDRESS, .length = 16384});             /* what is left */
+    add_munmap(&plan, (struct when){0, 50, 51}, (struct map){.address = ADDRESS, .length = 4096});              /* nothing is there */
+    finish(&plan);
+    const struct replay_ref *offset = ref_to(&plan, 1, REPLAY_OFFSET), *named = ref_to(&plan, 3, REPLAY_OFFSET);
+    assert_int_equal(offset->object, named->object);
+    assert_int_equal(ref_to(&plan, 2, REPLAY_OFFSET)->role, REPLAY_AGAIN);
+    assert_int_equal(plan.objects[named->object].owner, ref_to(&plan, 0, REPLAY_BUFFER)->object);
+    assert_true(waits_for(&plan, 3, 1)); /* the map waits for the offset, the part's end for the map, and the buffer's for its users */
+    assert_true(waits_for(&plan, 4, 3));
+    uint32_t whole = ref_to(&plan, 3, REPLAY_MAPPING)->object;
+    char expected[200];
+    snprintf(expected, sizeof expected, "%u makes 0+4", whole);
+    assert_string_equal(mappings_of(&plan, 3), expected);
+    snprintf(expected, sizeof expected, "%u ends 1+1, %u makes 0+1, %u makes 2+2", whole, whole + 1, whole + 2);
+    assert_string_equal(mappings_of(&plan, 4), expected);
+    assert_null(ref_to(&plan, 5, REPLAY_MAPPING));
+    assert_non_null(strstr(mappings_of(&plan, 6), "ends 0+1"));
+    assert_non_null(strstr(mappings_of(&plan, 6), "ends 0+2"));
+    assert_int_equal(plan.calls[7].skip, REPLAY_SKIP_UNPAIRED);
+    assert_int_equal(plan.calls[3].bytes, 16000);
+    assert_int_equal(plan.peak_bytes, 64 * 64 * 4); /* a mapping is no memory of its own */
+    for (uint32_t c = 0; c < 7; c++)
+        assert_int_equal(plan.calls[c].skip, REPLAY_ISSUED);
+    replay_plan_release(&plan);
+}
+
+/* A dma-buf's by its descriptor; what the trace does not pair; what moves; what another mapping covers. */
+static void mappings_move_and_are_covered(void **state)
+{
+    (void)state;
+    struct replay_plan plan;
+    enum { ADDRESS = 0x700000, ELSEWHERE = 0x900000, INODE = 55, FIXED = 16, ANONYMOUS = 32 };
+    assert_int_equal(replay_plan_begin(&plan, &(struct replay_plan_options){0}), 0);
+    add_dumb(&plan, (struct when){0, 1, 2}, 1, 3, 64, 64);
+    add_export(&plan, (struct when){0, 3, 4}, 1, 3, 9, INODE);
+    add_mmap(&plan, (struct when){0, 5, 6}, (struct map){.dma_buf = INODE, .offset = 8192, .address = ADDRESS, .length = 8192});
+    add_munmap(&plan, (struct when){0, 7, 8}, (struct map){.address = ADDRESS, .length = 8192, .child = true}); /* inherited */
+    add_mremap(&plan, (struct when){0, 9, 10}, (struct map){.address = ADDRESS, .length = 8192}, ELSEWHERE, 4096);
+    add_munmap(&plan, (struct when){0, 11, 12}, (struct map){.address = ADDRESS, .length = 8192});              /* it moved away */
+    add_mmap(&plan, (struct when){0, 13, 14}, (struct map){.address = ELSEWHERE, .length = 4096, .flags = 2 | FIXED | ANONYMOUS});
+    add_mmap(&plan, (struct when){0, 15, 16}, (struct map){.file = 1, .offset = 0x5000, .address = ADDRESS, .length = 4096});
+    add_mremap(&plan, (struct when){0, 17, 18, EFAULT}, (struct map){.address = ADDRESS, .length = 4096}, 0, 8192);
+    finish(&plan);
+    const struct ga_mmap_arguments *map = (const void *)(plan.images + plan.calls[2].image);
+    assert_int_equal(map->offset, 8192);
+    assert_int_equal(map->addr | map->dma_buf, 0); /* what the recording named does not get into the replay */
+    assert_true(ref_to(&plan, 2, REPLAY_DMA_BUF)->last);
+    assert_int_equal(plan.calls[3].skip, REPLAY_SKIP_UNPAIRED);
+    const struct ga_mremap_arguments *move = (const void *)(plan.images + plan.calls[4].image);
+    assert_int_equal(move->old_address, 0);
+    assert_non_null(strstr(mappings_of(&plan, 4), "ends 0+2, "));
+    assert_non_null(strstr(mappings_of(&plan, 4), "makes 0+1"));
+    assert_int_equal(plan.calls[5].skip, REPLAY_SKIP_UNPAIRED);
+    assert_int_equal(plan.calls[6].skip, REPLAY_ISSUED);
+    assert_non_null(strstr(mappings_of(&plan, 6), "ends 0+1"));
+    assert_int_equal(plan.calls[7].skip, REPLAY_SKIP_STRANGER); /* nobody gave that offset */
+    assert_int_equal(plan.calls[8].skip, REPLAY_ISSUED);        /* it failed, and may fail again */
+    replay_plan_release(&plan);
+}
+
 static void every_d3dkmt_call_is_known(void **state)
 {
     (void)state;
@@ -402,6 +489,8 @@ int main(void)
         cmocka_unit_test(gpu_addresses_are_objects),
         cmocka_unit_test(a_shared_resource_is_found_in_another_process),
         cmocka_unit_test(paging_fences_are_awaited),
+        cmocka_unit_test(mappings_are_of_their_buffers),
+        cmocka_unit_test(mappings_move_and_are_covered),
         cmocka_unit_test(every_d3dkmt_call_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -253,6 +253,43 @@ static inline int add_open(struct replay_plan *plan, struct when when, uint64_t 
     return add_row(plan, GA_ROW_drm_gem_open, &r.header, &r, NULL, 0, NULL);
 }
 
+static inline int add_map_dumb(struct replay_plan *plan, struct when when, uint64_t file, uint32_t handle, uint64_t offset)
+{
+    struct ga_drm_mode_map_dumb r = {.header = drm_header_of(when, file), .handle = handle, .offset = offset};
+    return add_row(plan, GA_ROW_drm_mode_map_dumb, &r.header, &r, NULL, 0, NULL);
+}
+
+/* By the child of a fork when it says so: its own process. */
+#define CHILD UINT64_C(0xc41d)
+struct map {
+    uint64_t file, offset, address, length, dma_buf;
+    uint32_t flags;
+    bool child;
+};
+static inline int add_mmap(struct replay_plan *plan, struct when when, struct map map)
+{
+    struct ga_drm_mmap r = {.header = drm_header_of(when, map.file), .addr = map.flags & 16 ? map.address : 0, .length = map.length,
+                            .prot = 3, .flags = map.flags ? map.flags : 1, .fd = 77, .offset = map.offset, .dma_buf = map.dma_buf};
+    r.header.ret = when.error ? -1 : (int64_t)map.address;
+    r.header.process = map.child ? CHILD : PROCESS;
+    return add_row(plan, GA_ROW_drm_mmap, &r.header, &r, NULL, 0, NULL);
+}
+
+static inline int add_munmap(struct replay_plan *plan, struct when when, struct map map)
+{
+    struct ga_drm_munmap r = {.header = drm_header_of(when, 0), .addr = map.address, .length = map.length};
+    r.header.process = map.child ? CHILD : PROCESS;
+    return add_row(plan, GA_ROW_drm_munmap, &r.header, &r, NULL, 0, NULL);
+}
+
+static inline int add_mremap(struct replay_plan *plan, struct when when, struct map from, uint64_t address, uint64_t length)
+{
+    struct ga_drm_mremap r = {.header = drm_header_of(when, 0), .old_address = from.address, .old_size = from.length,
+                              .new_size = length, .flags = 1};
+    r.header.ret = when.error ? -1 : (int64_t)address;
+    return add_row(plan, GA_ROW_drm_mremap, &r.header, &r, NULL, 0, NULL);
+}
+
 /* The reference of a call to an object of that kind, or null. */
 static inline const struct replay_ref *ref_to(const struct replay_plan *plan, uint32_t call, enum replay_object_kind kind)
 {

@@ -34,6 +34,16 @@ def judge_result(verdict, result, calls, arguments):
             verdict.check(run["differs"] <= waits, f"{run['differs']} calls with another outcome, of {waits} waits for the device")
 
 
+def judge_mappings(verdict, result, mappings):
+    """What the client mapped and unmapped, each run does too; with no other outcome, as the figures count none."""
+    for number, run in enumerate(result["runs"], 1):
+        for event in sorted(tracing.MAPPINGS):
+            name = event.removeprefix("drm:")
+            recorded = sum(call["event"] == event for call in mappings)
+            issued = sum(kind["n"] for kind in run["kinds"] if kind["kind"] == name)
+            verdict.equal(recorded, issued, f"run {number}: calls of {name}")
+
+
 def judge_objects(verdict, folder, calls, lanes, arguments):
     asked_for = kernel.objects_asked_for(calls)
     made, left = kernel.objects_made(folder / f"{arguments.step}.gem")
@@ -64,6 +74,7 @@ def main():
     calls = tracing.listed(folder / "trace")
     result = json.loads((folder / f"{arguments.step}.json").read_text())
     judge_result(verdict, result, calls, arguments)
+    judge_mappings(verdict, result, tracing.listed(folder / "trace", mappings=True))
     judge_objects(verdict, folder, calls, result["plan"]["lanes"], arguments)
     device = arguments.results / (arguments.on or arguments.client)
     kernel.judge_leftovers(verdict, device / "before", folder / f"{arguments.step}-after")

@@ -12,7 +12,7 @@ def gpualloc(*arguments):
     return done.stdout
 
 
-# A program's mappings are in a recording, too. Clients do not log them, strace is not asked for them, and a replay makes none.
+# A program's mappings are in a recording, too. Clients do not log them, and strace is not asked for them.
 MAPPINGS = {"drm:mmap", "drm:munmap", "drm:mremap"}
 
 
