@@ -22,6 +22,8 @@
 #include <unistd.h>
 #include <xf86drm.h>
 
+#include "pass.h"
+
 enum { PAGE = 4096, HELD = 32, DEVICES = 8 };
 
 static struct held {
@@ -166,42 +168,13 @@ static void use_udmabuf(void)
     close(udmabuf);
 }
 
-/* The descriptors go to a process that did not inherit them, which maps what it imported. */
-static void send_descriptor(int to, int fd)
-{
-    union {
-        struct cmsghdr header;
-        char room[CMSG_SPACE(sizeof(int))];
-    } control = {0};
-    struct iovec data = {&(char){0}, 1};
-    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-    control.header = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof fd), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-    memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
-    if (sendmsg(to, &message, 0) != 1)
-        die("sendmsg");
-}
-
-static int receive_descriptor(int from)
-{
-    int fd;
-    union {
-        struct cmsghdr header;
-        char room[CMSG_SPACE(sizeof(int))];
-    } control;
-    struct iovec data = {&(char){0}, 1};
-    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-    if (recvmsg(from, &message, MSG_CMSG_CLOEXEC) != 1 || control.header.cmsg_type != SCM_RIGHTS)
-        return -1;
-    memcpy(&fd, CMSG_DATA(&control.header), sizeof fd);
-    return fd;
-}
-
+/* The other process, which did not inherit the descriptors, maps what it imported. */
 static _Noreturn void receiver(const char *node, int from)
 {
     int device = open(node, O_RDWR | O_CLOEXEC);
     if (device < 0)
         die(node);
-    for (int fd; (fd = receive_descriptor(from)) >= 0; close(fd)) {
+    for (int fd; (fd = pass_receive(from)) >= 0; close(fd)) {
         import(device, fd); /* so it is known for a dma-buf there, and the mapping is recorded */
         fill(fd, PAGE, 0xee);
     }
@@ -229,8 +202,8 @@ int main(int argc, char **argv)
             die(argv[i]);
     use_heaps();
     use_udmabuf();
-    send_descriptor(ends[0], held[0].fd);
-    send_descriptor(ends[0], held[held_count - 1].fd);
+    if (pass_send(ends[0], held[0].fd) || pass_send(ends[0], held[held_count - 1].fd))
+        die("sendmsg");
     close(ends[0]);
     if (waitpid(child, &status, 0) != child || status)
         die("the other process");

@@ -20,6 +20,8 @@
 #include <unistd.h>
 #include <xf86drm.h>
 
+#include "pass.h"
+
 static _Noreturn void die(const char *what)
 {
     fprintf(stderr, "drm_edges: %s: %s\n", what, strerror(errno));
@@ -153,32 +155,15 @@ static void fill(const char *node, uint64_t bytes)
 /* pass: a dma-buf and the device's descriptor, sent to a process that did not inherit them. */
 static void send_descriptor(int to, int fd)
 {
-    char byte = 0;
-    union {
-        struct cmsghdr header;
-        char room[CMSG_SPACE(sizeof(int))];
-    } control = {0};
-    struct iovec data = {&byte, 1};
-    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-    control.header = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof fd), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-    memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
-    if (sendmsg(to, &message, 0) != 1)
+    if (pass_send(to, fd))
         die("sendmsg");
 }
 
 static int receive_descriptor(int from)
 {
-    char byte;
-    int fd;
-    union {
-        struct cmsghdr header;
-        char room[CMSG_SPACE(sizeof(int))];
-    } control;
-    struct iovec data = {&byte, 1};
-    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-    if (recvmsg(from, &message, MSG_CMSG_CLOEXEC) != 1 || control.header.cmsg_type != SCM_RIGHTS)
+    int fd = pass_receive(from);
+    if (fd < 0)
         die("recvmsg");
-    memcpy(&fd, CMSG_DATA(&control.header), sizeof fd);
     return fd;
 }
 
