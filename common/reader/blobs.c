@@ -11,7 +11,8 @@
 
 #include "reader/temporary.h"
 
-enum { BLOB_MISSED = 0 }; /* in the index: a call named it, and it was not there */
+/* A number in the table: the chunk above PLACE_BITS, below them the place in units of 8 bytes. */
+enum { PLACE_BITS = 23, CHUNKS_MAX = (1 << (32 - PLACE_BITS)) - 1 };
 #define CHUNK_MIN ((size_t)1 << 20)
 #define CHUNK_MAX ((size_t)64 << 20)
 
@@ -21,9 +22,11 @@ struct blobs_chunk {
 };
 
 struct blob {
+    uint64_t hash;
     uint32_t size, received; /* bytes; whole when equal */
     char data[];
 };
+#define MISSED UINT32_MAX /* size of what a call named, and was not there */
 
 void blobs_init(struct blobs *blobs, uint64_t budget)
 {
@@ -35,7 +38,7 @@ void blobs_release(struct blobs *blobs)
     for (size_t i = 0; i < blobs->chunk_count; i++)
         munmap(blobs->chunks[i].map, blobs->chunks[i].size);
     free(blobs->chunks);
-    ga_map_release(&blobs->index);
+    free(blobs->table);
     if (blobs->fd >= 0)
         close(blobs->fd);
     blobs_init(blobs, 0);
@@ -46,6 +49,8 @@ static int chunk_add(struct blobs *blobs, size_t needed, struct ga_error *error)
 {
     if (blobs->fd < 0 && (blobs->fd = temporary_file("private data", error)) < 0)
         return blobs->fd;
+    if (blobs->chunk_count == CHUNKS_MAX)
+        return ga_error_set(error, EFBIG, "more than 31 GiB of private data");
     size_t size = CHUNK_MIN;
     while (size < needed || (size < CHUNK_MAX && size < blobs->file_size))
         size *= 2;
@@ -59,26 +64,69 @@ static int chunk_add(struct blobs *blobs, size_t needed, struct ga_error *error)
     char *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, blobs->fd, (off_t)blobs->file_size);
     if (map == MAP_FAILED)
         return ga_error_errno(error, errno, "cannot map %zu bytes of private data", size);
+    /* What is full is the page cache's until it is asked for again: most contents are named soon after they came, or never more. */
+    for (size_t i = 0; i < blobs->chunk_count; i++)
+        madvise(chunks[i].map, chunks[i].size, MADV_DONTNEED);
     chunks[blobs->chunk_count++] = (struct blobs_chunk){map, size};
     blobs->file_size += size;
     blobs->used = 0;
     return 0;
 }
 
-static int blob_create(struct blobs *blobs, const struct ga_gpualloc_blob *piece, struct blob **blob, struct ga_error *error)
+static struct blob *blob_at(const struct blobs *blobs, uint32_t number)
 {
-    size_t needed = (sizeof **blob + piece->size + 7) & ~(size_t)7;
+    return (void *)(blobs->chunks[(number >> PLACE_BITS) - 1].map + (size_t)(number & ((1u << PLACE_BITS) - 1)) * 8);
+}
+
+/* Where the number of a hash's blob is in the table, or would be. */
+static uint32_t *place_of(const struct blobs *blobs, uint64_t hash)
+{
+    for (size_t i = (size_t)((hash * 0x9e3779b97f4a7c15u) >> 32);; i++) {
+        uint32_t *place = &blobs->table[i & (blobs->capacity - 1)];
+        if (!*place || blob_at(blobs, *place)->hash == hash)
+            return place;
+    }
+}
+
+static int table_grow(struct blobs *blobs)
+{
+    struct blobs bigger = *blobs;
+    bigger.capacity = blobs->capacity ? 2 * blobs->capacity : 1024;
+    bigger.table = calloc(bigger.capacity, sizeof *bigger.table);
+    if (!bigger.table)
+        return -ENOMEM;
+    for (size_t i = 0; i < blobs->capacity; i++)
+        if (blobs->table[i])
+            *place_of(&bigger, blob_at(blobs, blobs->table[i])->hash) = blobs->table[i];
+    free(blobs->table);
+    *blobs = bigger;
+    return 0;
+}
+
+/* Null: a call has not named it, nor did it come. */
+static struct blob *find(const struct blobs *blobs, uint64_t hash)
+{
+    uint32_t number = blobs->capacity ? *place_of(blobs, hash) : 0;
+    return number ? blob_at(blobs, number) : NULL;
+}
+
+/* Puts in a blob of so many bytes (MISSED: none), in place of one with the same hash. */
+static int blob_create(struct blobs *blobs, uint64_t hash, uint32_t size, struct blob **blob, struct ga_error *error)
+{
+    size_t needed = (sizeof **blob + (size == MISSED ? 0 : size) + 7) & ~(size_t)7;
     if (blobs->used + needed > (blobs->chunk_count ? blobs->chunks[blobs->chunk_count - 1].size : 0)) {
         int result = chunk_add(blobs, needed, error);
         if (result < 0)
             return result;
     }
-    *blob = (void *)(blobs->chunks[blobs->chunk_count - 1].map + blobs->used);
-    if (ga_map_set(&blobs->index, piece->hash, 0, (uintptr_t)*blob) < 0)
+    if (blobs->index_count * 4 >= blobs->capacity * 3 && table_grow(blobs) < 0)
         return ga_error_set(error, ENOMEM, "out of memory");
-    **blob = (struct blob){.size = piece->size};
+    uint32_t number = (uint32_t)(blobs->chunk_count << PLACE_BITS | blobs->used / 8), *place = place_of(blobs, hash);
+    blobs->index_count += !*place;
+    *place = number;
+    *blob = blob_at(blobs, number);
+    **blob = (struct blob){.hash = hash, .size = size};
     blobs->used += needed;
-    blobs->budget -= piece->size;
     return 0;
 }
 
@@ -86,14 +134,14 @@ int blobs_add(struct blobs *blobs, const struct ga_gpualloc_blob *piece, struct 
 {
     if (piece->hash < GA_BLOB_FIRST_HASH || piece->size > GA_BLOB_MAX)
         return 0;
-    uint64_t *found = ga_map_get(&blobs->index, piece->hash, 0);
-    struct blob *blob = found ? (struct blob *)(uintptr_t)*found : NULL;
-    if (!blob) {
+    struct blob *blob = find(blobs, piece->hash);
+    if (!blob || blob->size == MISSED) {
         if (piece->offset || piece->size > blobs->budget)
             return 0;
-        int result = blob_create(blobs, piece, &blob, error);
+        int result = blob_create(blobs, piece->hash, piece->size, &blob, error);
         if (result < 0)
             return result;
+        blobs->budget -= piece->size;
     }
     /* Two processes may send the same blob at once: what continues it is taken, whoever sent it. */
     if (piece->size != blob->size || piece->offset != blob->received || blob->received == blob->size)
@@ -112,8 +160,7 @@ int blobs_add(struct blobs *blobs, const struct ga_gpualloc_blob *piece, struct 
 
 int blobs_find(const struct blobs *blobs, uint64_t hash, const void **data, uint32_t *size)
 {
-    const uint64_t *found = ga_map_get(&blobs->index, hash, 0);
-    const struct blob *blob = found ? (const struct blob *)(uintptr_t)*found : NULL;
+    const struct blob *blob = find(blobs, hash);
     if (!blob || blob->received < blob->size)
         return -ENOENT;
     *data = blob->data;
@@ -121,12 +168,17 @@ int blobs_find(const struct blobs *blobs, uint64_t hash, const void **data, uint
     return 0;
 }
 
-int blobs_check(struct blobs *blobs, uint64_t hash)
+int blobs_check(struct blobs *blobs, uint64_t hash, struct ga_error *error)
 {
-    const uint64_t *found = ga_map_get(&blobs->index, hash, 0);
-    const struct blob *blob = found ? (const struct blob *)(uintptr_t)*found : NULL;
-    if (found && (!blob || blob->received == blob->size))
+    struct blob *blob = find(blobs, hash);
+    if (blob && (blob->size == MISSED || blob->received == blob->size))
         return 0;
-    /* Not there, or pieces of it are lost: then a later sending starts afresh. */
-    return ga_map_set(&blobs->index, hash, 0, BLOB_MISSED) < 0 ? -ENOMEM : 1;
+    if (!blob) {
+        int result = blob_create(blobs, hash, MISSED, &blob, error);
+        return result < 0 ? result : 1;
+    }
+    /* Pieces of it are lost: then a later sending starts afresh. */
+    blob->size = MISSED;
+    blob->received = 0;
+    return 1;
 }

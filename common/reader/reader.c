@@ -283,10 +283,10 @@ static int check_blobs(struct ga_reader *reader, const struct ga_row *row, const
             continue;
         uint64_t hashes[] = {ga_member_in(member, record), ga_member_out(member, record)};
         for (size_t i = 0; i < 2; i++) {
-            int missed =
-                hashes[i] < GA_BLOB_FIRST_HASH || (i && hashes[1] == hashes[0]) ? 0 : blobs_check(&reader->blobs, hashes[i]);
+            bool passed_over = hashes[i] < GA_BLOB_FIRST_HASH || (i && hashes[1] == hashes[0]);
+            int missed = passed_over ? 0 : blobs_check(&reader->blobs, hashes[i], reader->error);
             if (missed < 0)
-                return out_of_memory(reader);
+                return missed;
             reader->totals.unresolved_blobs += (unsigned)missed;
         }
     }

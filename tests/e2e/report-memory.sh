@@ -1,7 +1,7 @@
 # labels: analyzer
 # timeout: 420
 # A report's memory is bounded by what is alive: at most 64 MiB, 256 bytes a living allocation and 32 a distinct blob, surface and
-# thread, whatever is printed; also where nothing is ever freed, and where each surface is another.
+# thread, whatever is printed; also where nothing is ever freed, and where each surface or each content is another.
 need python3
 set_preloads
 [ -z "$runtime" ] || skip "a sanitizer takes memory of its own"
@@ -28,4 +28,5 @@ check d3dkmt 150 "" --calls=400000 --live=100000 --leak=100000
 check d3dkmt 150 --json
 [ $(($(left d3dkmt.said))) -gt 140000 ] || fail "too few are left alive: $(cat d3dkmt.said)"
 check dumb 10 --json --interface=dumb --calls=200000 --live=100000 --leak=100000
+check contents 200000 "" --calls=400000 --distinct=400000 # of which about 200,000 are there
 check surfaces 50200 "" --calls=100000 --surfaces=50000
