@@ -33,14 +33,25 @@ static const char *replayed(const struct ga_row *row)
         break;
     case REPLAY_SKIP_COMMANDS:
         return "never: commands";
+    case REPLAY_SKIP_QUESTION:
+        return "never: asks, makes nothing";
+    case REPLAY_SKIP_NO_COUNTERPART:
+        return "never: only its own driver";
+    case REPLAY_SKIP_NOT_YET:
+        return "not yet";
     default:
         return "never: its end is not in the replay";
     }
-    if (!replay_row_known(row))
-        return "not yet";
     if (!*row->driver || has_backend(row->driver))
         return "as recorded";
-    return row->effect.kind == GA_EFFECT_CREATE || row->effect.kind == GA_EFFECT_MAP ? "translated" : "not yet";
+    switch (row->effect.kind) {
+    case GA_EFFECT_CREATE:
+    case GA_EFFECT_MAP:
+    case GA_EFFECT_DESTROY:
+        return "translated";
+    default:
+        return "never: only its own driver";
+    }
 }
 
 /* The members, those of elements in braces behind the array's name. */
@@ -94,7 +105,8 @@ int main(void)
          "Replayed: *as recorded* on the same driver. On a device of another driver creates and their maps are issued as dumb\n"
          "buffers, or translated to that driver's own by size and placement class, if it is one of these:");
     print_dialects();
-    puts("*Translated* alone: the recorded driver has no backend. *Not yet*: skipped, and counted as such. See\n"
+    puts("*Translated* alone: the recorded driver has no backend; its ends of buffers become GEM_CLOSE, and what *only its own\n"
+         "driver* knows has no counterpart. *Never* and *not yet*: skipped, and counted by that reason. See\n"
          "[replay.md](replay.md#modes).\n\n"
          "Tested on: *fake*, a device of tests/fake that rejects what the kernel rejects; *VM*, the kernel's driver in a virtual\n"
          "machine; no driver has been tested on hardware.");

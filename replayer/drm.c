@@ -31,7 +31,7 @@ enum {
 };
 
 /* How a call is issued. */
-enum form { AS_RECORDED, AS_CREATE_DUMB, AS_MAP_DUMB, AS_CREATE_NATIVE, AS_MAP_NATIVE, AS_CLOSE, AS_MAPPING };
+enum form { AS_RECORDED, AS_CREATE_DUMB, AS_MAP_DUMB, AS_CREATE_NATIVE, AS_MAP_NATIVE, AS_GEM_CLOSE, AS_CLOSE, AS_MAPPING };
 
 struct replay_device {
     struct replay_requests requests;
@@ -146,6 +146,9 @@ static enum replay_skip translate(const struct replay_device *device, const stru
         return call->failed ? REPLAY_SKIP_NO_COUNTERPART : call->bytes ? REPLAY_ISSUED : REPLAY_SKIP_NO_SIZE;
     case GA_EFFECT_MAP:
         *form = device->dialect ? AS_MAP_NATIVE : AS_MAP_DUMB;
+        return call->failed ? REPLAY_SKIP_NO_COUNTERPART : REPLAY_ISSUED;
+    case GA_EFFECT_DESTROY:
+        *form = AS_GEM_CLOSE;
         return call->failed ? REPLAY_SKIP_NO_COUNTERPART : REPLAY_ISSUED;
     default:
         return REPLAY_SKIP_NO_COUNTERPART;
@@ -416,6 +419,15 @@ static enum replay_skip prepare_map(struct replay_device *device, unsigned char 
     return REPLAY_ISSUED;
 }
 
+static enum replay_skip prepare_gem_close(struct replay_device *device, unsigned char *scratch, const struct replay_call *call)
+{
+    const struct replay_ref *ref = buffer_of(device, call);
+    uint64_t handle = ref ? replay_value(&device->requests, ref->object) : REPLAY_ABSENT;
+    struct drm_gem_close close_it = {.handle = (uint32_t)handle};
+    memcpy(scratch, &close_it, sizeof close_it);
+    return handle == REPLAY_ABSENT ? REPLAY_SKIP_ABSENT : REPLAY_ISSUED;
+}
+
 /* How a buffer's offset is asked for: null as a dumb one's. */
 static const struct replay_dialect *dialect_of(const struct replay_device *device, const struct replay_object *buffer)
 {
@@ -468,6 +480,8 @@ enum replay_skip replay_drm_prepare(struct replay_device *device, uint32_t lane,
     case AS_MAP_DUMB:
     case AS_MAP_NATIVE:
         return prepare_map(device, scratch, call);
+    case AS_GEM_CLOSE:
+        return prepare_gem_close(device, scratch, call);
     case AS_CLOSE:
         return REPLAY_ISSUED;
     default:
@@ -483,6 +497,8 @@ static unsigned long request_of(const struct replay_device *device, const struct
         return DRM_IOCTL_MODE_CREATE_DUMB;
     case AS_MAP_DUMB:
         return DRM_IOCTL_MODE_MAP_DUMB;
+    case AS_GEM_CLOSE:
+        return DRM_IOCTL_GEM_CLOSE;
     case AS_CREATE_NATIVE:
         return replay_drm_request(replay_create_row(device->dialect), replay_create_row(device->dialect)->abi_size);
     case AS_MAP_NATIVE:

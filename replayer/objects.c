@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "replayer/placement.h"
+
 #define CREATE_RESOURCE 1u /* D3DKMT_CREATEALLOCATIONFLAGS.CreateResource */
 #define D3DKMT(row_, member_, kind_, role_, ...)                                                                            \
     {.row = GA_ROW_d3dkmt_##row_, .member = #member_, .kind = REPLAY_##kind_, .role = REPLAY_##role_, ##__VA_ARGS__}
@@ -177,6 +179,16 @@ static const struct replay_reference references[] = {
     DRM(syncobj_timeline_signal, handles, SYNCOBJ, USES),
     DRM(syncobj_transfer, src_handle, SYNCOBJ, USES),
     DRM(syncobj_transfer, dst_handle, SYNCOBJ, USES),
+    DRM(syncobj_handle_to_fd, handle, SYNCOBJ, USES),
+    DRM(syncobj_handle_to_fd, fd, SYNC_FD, MAKES),
+    DRM(syncobj_fd_to_handle, fd, SYNC_FD, USES),
+    DRM(syncobj_fd_to_handle, handle, SYNCOBJ, MAKES),
+    DRM(i915_gem_context_getparam, ctx_id, SUBMITTER, USES),
+    DRM(i915_gem_context_getparam, value, VM, MAKES, IF(param, IS, 9)),
+    DRM(i915_gem_context_setparam, ctx_id, SUBMITTER, USES),
+    DRM(i915_gem_context_setparam, value, VM, USES, IF(param, IS, 9)),
+    DRM(nouveau_channel_alloc, channel, SUBMITTER, MAKES),
+    DRM(nouveau_channel_free, channel, SUBMITTER, ENDS),
     DRM(gem_flink, name, NAME, MAKES),
     DRM(gem_open, name, NAME, USES),
     DRM(prime_handle_to_fd, fd, DMA_BUF, MAKES, .identity = "dma_buf"),
@@ -290,6 +302,8 @@ bool replay_row_known(const struct ga_row *row)
 {
     if (ga_row_is_mapping(row))
         return true;
+    if (ga_row_is_drm(row) && *row->driver && !replay_dialect_of(row->driver) && ga_driver_type(row->driver) == 'd')
+        return row->effect.handle && row->effect.kind != GA_EFFECT_QUERY; /* by size alone, on another driver */
     if (ga_row_is_drm(row)) /* the effects of DRM's requests say what they do to a GEM handle */
         return (row->effect.handle || in_table(row, NULL) || among(independent, sizeof independent / sizeof *independent, row)) &&
                is_plain(row);
@@ -312,7 +326,8 @@ const char *replay_object_kind_name(enum replay_object_kind kind)
         [REPLAY_BUFFER] = "GEM handle",   [REPLAY_DMA_BUF] = "dma-buf",     [REPLAY_NAME] = "global name",
         [REPLAY_NT_HANDLE] = "NT handle", [REPLAY_SHARE] = "global share handle", [REPLAY_RANGE] = "GPU address range",
         [REPLAY_VM] = "address space",    [REPLAY_SUBMITTER] = "submission context",  [REPLAY_LIST] = "list of buffers",
-        [REPLAY_SYNCOBJ] = "sync object", [REPLAY_OFFSET] = "mmap offset", [REPLAY_MAPPING] = "mapping",
+        [REPLAY_SYNCOBJ] = "sync object", [REPLAY_SYNC_FD] = "sync object's descriptor",
+        [REPLAY_OFFSET] = "mmap offset", [REPLAY_MAPPING] = "mapping",
         [REPLAY_SHAREABLE] = "resource or sync object", [REPLAY_VA_PLACE] = "adapter or paging queue",
         [REPLAY_QUEUE_PLACE] = "hardware context or context",
     };

@@ -29,6 +29,7 @@ enum replay_object_kind {
     REPLAY_SUBMITTER,  /* a submission context or queue */
     REPLAY_LIST,       /* a list of buffers for submissions */
     REPLAY_SYNCOBJ,
+    REPLAY_SYNC_FD,    /* a sync object's descriptor: belongs to the process; the trace has its number alone */
     REPLAY_OFFSET,     /* where mmap of the device finds a buffer: belongs to the file, or to the process (kfd) */
     REPLAY_MAPPING,    /* memory of the program's where a buffer is mapped, as much of it as goes at once; no name: the walk finds it
                           by its addresses. Its handle is where it begins */
@@ -40,7 +41,10 @@ enum replay_object_kind {
     REPLAY_REFERENCE_KINDS
 };
 /* Objects whose value is a descriptor of the replay's. */
-static inline bool replay_is_descriptor(uint8_t kind) { return kind == REPLAY_DMA_BUF || kind == REPLAY_NT_HANDLE; }
+static inline bool replay_is_descriptor(uint8_t kind)
+{
+    return kind == REPLAY_DMA_BUF || kind == REPLAY_NT_HANDLE || kind == REPLAY_SYNC_FD;
+}
 
 enum replay_role {
     REPLAY_USES,

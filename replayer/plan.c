@@ -17,6 +17,7 @@
 #include "base/array.h"
 #include "base/map.h"
 #include "base/units.h"
+#include "replayer/placement.h"
 #include "replayer/plan_builder.h"
 #include "replayer/plan_image.h"
 #include "replayer/plan_walk.h"
@@ -51,6 +52,7 @@ static const struct {
     [REPLAY_SKIP_STUCK] = {"stuck", "what it waited for did not come within ten seconds"},
     [REPLAY_SKIP_STOPPED] = {"stopped", "the run was stopped"},
     [REPLAY_SKIP_UNPAIRED] = {"unpaired", "it unmaps what no recorded call of its process mapped"},
+    [REPLAY_SKIP_QUESTION] = {"question", "it asks, and makes nothing"},
     [REPLAY_SKIP_NOT_YET] = {"not_yet", "a kind of call that replay does not issue"},
     [REPLAY_SKIP_ASKED] = {"asked", "a call that --skip leaves out"},
     [REPLAY_SKIP_ASKED_MAKER] = {"asked_maker", "it names what a call made that --skip leaves out"},
@@ -667,7 +669,7 @@ static int add_file_ref(struct pass *p)
 }
 
 /* Requests that are never issued. What a call does outside the device's objects, nobody but the driver can tell; commands are not
-   in a trace, nor does what they would signal come. */
+   in a trace, nor does what they would signal come; what a driver is and has it says of this machine, not of the recorded one. */
 static const struct {
     uint16_t row;
     uint8_t why;
@@ -687,6 +689,33 @@ static const struct {
     {GA_ROW_drm_syncobj_wait, REPLAY_SKIP_NO_SIGNAL},
     {GA_ROW_drm_syncobj_timeline_wait, REPLAY_SKIP_NO_SIGNAL},
     {GA_ROW_drm_syncobj_eventfd, REPLAY_SKIP_NO_SIGNAL},
+    {GA_ROW_drm_amdgpu_fence_to_handle, REPLAY_SKIP_NO_SIGNAL},
+    {GA_ROW_drm_msm_gem_submit, REPLAY_SKIP_COMMANDS},
+    {GA_ROW_drm_msm_wait_fence, REPLAY_SKIP_NO_SIGNAL},
+    {GA_ROW_drm_panfrost_submit, REPLAY_SKIP_COMMANDS},
+    {GA_ROW_drm_panthor_group_submit, REPLAY_SKIP_COMMANDS},
+    {GA_ROW_drm_qxl_execbuffer, REPLAY_SKIP_COMMANDS},
+    {GA_ROW_drm_v3d_submit_cl, REPLAY_SKIP_COMMANDS},
+    {GA_ROW_drm_v3d_submit_tfu, REPLAY_SKIP_COMMANDS},
+    {GA_ROW_drm_v3d_submit_csd, REPLAY_SKIP_COMMANDS},
+    {GA_ROW_drm_vmwgfx_execbuf, REPLAY_SKIP_COMMANDS},
+    {GA_ROW_drm_vmwgfx_fence_wait, REPLAY_SKIP_NO_SIGNAL},
+    {GA_ROW_drm_vmwgfx_fence_signaled, REPLAY_SKIP_NO_SIGNAL},
+    {GA_ROW_drm_vmwgfx_fence_unref, REPLAY_SKIP_NO_SIGNAL},
+    {GA_ROW_drm_amdgpu_info, REPLAY_SKIP_QUESTION},
+    {GA_ROW_drm_i915_getparam, REPLAY_SKIP_QUESTION},
+    {GA_ROW_drm_i915_query, REPLAY_SKIP_QUESTION},
+    {GA_ROW_drm_kfd_available_memory, REPLAY_SKIP_QUESTION},
+    {GA_ROW_drm_msm_get_param, REPLAY_SKIP_QUESTION},
+    {GA_ROW_drm_nouveau_getparam, REPLAY_SKIP_QUESTION},
+    {GA_ROW_drm_panfrost_get_param, REPLAY_SKIP_QUESTION},
+    {GA_ROW_drm_panthor_dev_query, REPLAY_SKIP_QUESTION},
+    {GA_ROW_drm_qxl_clientcap, REPLAY_SKIP_QUESTION},
+    {GA_ROW_drm_qxl_getparam, REPLAY_SKIP_QUESTION},
+    {GA_ROW_drm_v3d_get_param, REPLAY_SKIP_QUESTION},
+    {GA_ROW_drm_vmwgfx_get_param, REPLAY_SKIP_QUESTION},
+    {GA_ROW_drm_vmwgfx_get_3d_cap, REPLAY_SKIP_QUESTION},
+    {GA_ROW_drm_xe_device_query, REPLAY_SKIP_QUESTION},
 };
 
 enum replay_skip replay_row_never(const struct ga_row *row)
@@ -694,7 +723,25 @@ enum replay_skip replay_row_never(const struct ga_row *row)
     for (size_t i = 0; i < sizeof never / sizeof *never; i++)
         if (never[i].row == ga_row_id(row))
             return (enum replay_skip)never[i].why;
-    return REPLAY_ISSUED;
+    if (replay_row_known(row))
+        return REPLAY_ISSUED;
+    bool elsewhere = ga_row_is_drm(row) && *row->driver && ga_driver_type(row->driver) != 'H' && ga_driver_type(row->driver) != 'u';
+    return elsewhere && !replay_dialect_of(row->driver) ? REPLAY_SKIP_NO_COUNTERPART : REPLAY_SKIP_NOT_YET;
+}
+
+/* A request that is issued with some arguments, and never with these. */
+static enum replay_skip never_as_it_is(const struct ga_call *call)
+{
+    enum { SYNC_FILE = 1, ENGINES = 10 };
+    switch (ga_row_id(call->row)) {
+    case GA_ROW_drm_syncobj_handle_to_fd: /* a fence that a submission would signal */
+    case GA_ROW_drm_syncobj_fd_to_handle:
+        return member_value(call->row, "flags", call->record) & SYNC_FILE ? REPLAY_SKIP_NO_SIGNAL : REPLAY_ISSUED;
+    case GA_ROW_drm_i915_gem_context_setparam: /* with an address among its bytes */
+        return member_value(call->row, "param", call->record) == ENGINES ? REPLAY_SKIP_NO_DATA : REPLAY_ISSUED;
+    default:
+        return replay_row_never(call->row);
+    }
 }
 
 static enum replay_skip skip_by_marks(const struct replay_plan_options *options, const struct ga_call *call)
@@ -704,10 +751,8 @@ static enum replay_skip skip_by_marks(const struct replay_plan_options *options,
         return REPLAY_SKIP_UNREADABLE;
     if (call->header->marks & GA_MARK_NESTED)
         return REPLAY_SKIP_NESTED;
-    if (!asked && replay_row_never(call->row))
-        return replay_row_never(call->row);
-    if (!asked && !replay_row_known(call->row))
-        return REPLAY_SKIP_NOT_YET;
+    if (!asked && never_as_it_is(call))
+        return never_as_it_is(call);
     bool drm = ga_row_is_drm(call->row); /* drmIoctl repeats on EAGAIN, which is an answer (timeout) on /dev/dxg */
     bool interrupted = call->header->ret == -1 && (call->header->error == EINTR || (drm && call->header->error == EAGAIN));
     return interrupted && call->header->layer == GA_LAYER_IOCTL ? REPLAY_SKIP_RETRY : asked ? REPLAY_SKIP_ASKED : REPLAY_ISSUED;
@@ -881,6 +926,8 @@ static int add_call(struct pass *p)
     for (uint32_t i = first_ref; i < p->plan->ref_count; i++)
         if (p->plan->refs[i].kind == REPLAY_NAME)
             p->plan->refs[i].scope = header->device;
+        else if (p->plan->refs[i].kind == REPLAY_SYNC_FD)
+            p->plan->refs[i].scope = header->process;
         else if (p->plan->refs[i].kind == REPLAY_OFFSET && ga_driver_type(call->row->driver) != 'd')
             p->plan->refs[i].scope = header->process; /* another device maps its buffers */
     return result < 0 ? result : share_image(p);

@@ -46,6 +46,7 @@ enum replay_skip {
     REPLAY_SKIP_STUCK,
     REPLAY_SKIP_STOPPED,
     REPLAY_SKIP_UNPAIRED,
+    REPLAY_SKIP_QUESTION,
     REPLAY_SKIP_NOT_YET,
     REPLAY_SKIP_ASKED,
     REPLAY_SKIP_ASKED_MAKER,
@@ -275,7 +276,7 @@ uint32_t replay_fence_place(const struct ga_row *row);
 /* Skips what cannot be issued because something else is not: calls whose object no issued call makes, and waits that no issued call
    ends. skips: one a call, enum replay_skip; by_size: one a call, issued for the allocations that it names alone; or null. */
 void replay_plan_spread_skips(const struct replay_plan *plan, uint8_t *skips, const bool *by_size);
-/* Why a request is never issued; REPLAY_ISSUED: it is. */
+/* Why a request is never issued, on any device; REPLAY_ISSUED: it is, where its driver's backend or another's takes it. */
 enum replay_skip replay_row_never(const struct ga_row *row);
 /* The event's name without its provider ("create_allocation"), or "close" for a file's last close. */
 const char *replay_call_name(const struct replay_call *call);

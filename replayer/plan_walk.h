@@ -7,7 +7,7 @@
 
 #include "replayer/plan_builder.h"
 
-enum { WALK_SPACES = 15 }; /* of names */
+enum { WALK_SPACES = 16 }; /* of names */
 
 struct event {
     int64_t time;

@@ -193,6 +193,8 @@ def sequences(calls, order):
                 continue
             if member == 'ret' and call['event'] in ADDRESS_RETURNED and not failed(call):
                 continue
+            if member == 'value' and drm and call.get('param') == 9 and 'ctx_id' in call:  # a context's address space
+                member, value = 'vm_id', value
             where = 'device' if drm and kind_of(member) in ('name', 'dma_buf', 'fd') else scope
             shown[member] = canonical(value, member, call, names, where)
         # An input that the interface does not read then, and a descriptor's number

@@ -184,6 +184,12 @@ static void i915_scene(void)
     struct drm_i915_gem_context_create_ext context = {.flags = I915_CONTEXT_CREATE_FLAGS_USE_EXTENSIONS,
                                                       .extensions = (uintptr_t)&in_vm};
     CALL(DRM_IOCTL_I915_GEM_CONTEXT_CREATE_EXT, &context);
+    struct drm_i915_gem_context_param same_vm = {.ctx_id = context.ctx_id, .param = I915_CONTEXT_PARAM_VM, .value = vm.vm_id};
+    CALL(DRM_IOCTL_I915_GEM_CONTEXT_SETPARAM, &same_vm);
+    struct drm_i915_gem_context_param_sseu sseu = {0};
+    struct drm_i915_gem_context_param slices = {.ctx_id = context.ctx_id, .param = I915_CONTEXT_PARAM_SSEU, .size = sizeof sseu,
+                                                .value = (uintptr_t)&sseu};
+    CALL(DRM_IOCTL_I915_GEM_CONTEXT_GETPARAM, &slices);
     struct drm_i915_gem_exec_object2 objects[] = {{.handle = handles[0]}, {.handle = plain.handle}};
     struct drm_i915_gem_execbuffer2 submission = {.buffers_ptr = (uintptr_t)objects, .buffer_count = 2, .batch_len = 64,
                                                   .rsvd1 = context.ctx_id};
@@ -224,6 +230,10 @@ static void xe_scene(void)
     CALL(DRM_IOCTL_XE_GEM_MMAP_OFFSET, &map);
     struct drm_syncobj_create fence = {.flags = DRM_SYNCOBJ_CREATE_SIGNALED};
     CALL(DRM_IOCTL_SYNCOBJ_CREATE, &fence);
+    struct drm_syncobj_handle shared = {.handle = fence.handle};
+    CALL(DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, &shared);
+    struct drm_syncobj_handle again = {.fd = shared.fd};
+    CALL(DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE, &again);
     struct drm_xe_sync sync = {.type = 0, .flags = XE_SYNC_SIGNAL, .handle = fence.handle};
     struct drm_xe_vm_bind one = {.vm_id = vm.vm_id, .num_binds = 1, .num_syncs = 1, .syncs = (uintptr_t)&sync,
                                  .bind = {.obj = handles[0], .range = 1 << 20, .addr = 0x100000, .op = XE_BIND_MAP}};
@@ -269,6 +279,8 @@ static void nouveau_scene(void)
                           nouveau_buffer(1 << 16, NOUVEAU_GEM_DOMAIN_VRAM | NOUVEAU_GEM_DOMAIN_MAPPABLE),
                           nouveau_buffer(1 << 14, NOUVEAU_GEM_DOMAIN_GART | NOUVEAU_GEM_DOMAIN_MAPPABLE),
                           nouveau_buffer(1 << 13, NOUVEAU_GEM_DOMAIN_GART | NOUVEAU_GEM_DOMAIN_COHERENT)};
+    struct drm_nouveau_channel_alloc channel = {.fb_ctxdma_handle = ~0u, .tt_ctxdma_handle = 1};
+    CALL(DRM_IOCTL_NOUVEAU_CHANNEL_ALLOC, &channel);
     struct drm_nouveau_vm_bind_op ops[] = {{.handle = handles[0], .addr = 0x100000, .range = 1 << 20},
                                            {.handle = handles[1], .addr = 0x800000, .range = 1 << 16}};
     struct drm_nouveau_vm_bind bind = {.op_count = 2, .op_ptr = (uintptr_t)ops};
@@ -285,6 +297,8 @@ static void nouveau_scene(void)
     ops[0] = (struct drm_nouveau_vm_bind_op){.op = NOUVEAU_BIND_UNMAP, .addr = 0x100000, .range = 1 << 20};
     bind.op_count = 1;
     CALL(DRM_IOCTL_NOUVEAU_VM_BIND, &bind);
+    struct drm_nouveau_channel_free end = {.channel = channel.channel};
+    CALL(DRM_IOCTL_NOUVEAU_CHANNEL_FREE, &end);
     close_handle(handles[0]);
     close_handle(handles[2]);
 }
