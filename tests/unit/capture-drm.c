@@ -234,7 +234,8 @@ struct made {
 static unsigned char row_made[GA_ROW_COUNT];
 
 /* What a fake must refuse, found from the schema: another size, a member that must be 0 and is not, a flag that there is not; in the
-   structure and in all that it leads to. The call itself succeeds, so the refusal is for that alone. */
+   structure and in all that it leads to; elements of a kind that there is not, and shorter ones. The call itself succeeds, so the
+   refusal is for that alone. */
 
 /* Bits of a flags word that are no flags: a number in some of them. */
 static const struct {
@@ -342,20 +343,37 @@ static void find_places(const struct ga_row *row, char *at, uint32_t size)
             find_elements(row, at, member);
 }
 
+static unsigned refusals, nested_refusals;
+
 /* A fake may have written into the structures before it finds what is wrong. */
-static void refuses_with(const struct made *made, int fd, const struct place *place, const struct ga_member *member, uint64_t bits)
+static void refuses_with(const struct made *made, int fd, const struct place *place, const struct ga_member *member, uint64_t value)
 {
     char what[128], *bytes = place->at + member->offset;
-    unsigned width = member->room ? member->entry : member->width;
-    uint64_t value = ga_load(bytes, width, false) | bits;
-    memcpy(bytes, &value, width);
+    memcpy(bytes, &value, member->room ? member->entry : member->width);
     snprintf(what, sizeof what, "%s.%s=%#llx", place->row->event, member->path, (unsigned long long)value);
     expect_refusal(made, fd, made->number, what);
     for (unsigned i = 0; i < place_count; i++)
         memcpy(places[i].at, places[i].before, places[i].size);
+    refusals++;
+    nested_refusals += place != places;
 }
 
-static unsigned refusals, nested_refusals;
+/* A number by which an element says what it is, when it is none of those that there are. */
+static bool is_kind(const struct ga_row *row, const struct ga_member *kind)
+{
+    bool is = false;
+    for (const struct ga_member *member = row->members(); row->kind == GA_ROW_ELEMENT && member->name; member++)
+        is |= member->kind == GA_ELEMENTS && member->arm_test == GA_ARM_IS && !member->arm_of_call &&
+              strcmp(member->arm, kind->name) == 0;
+    return is;
+}
+
+/* Elements that are shorter than the interface's structure. */
+static void refuses_short_elements(const struct made *made, int fd, const struct place *place, const struct ga_member *member)
+{
+    if (member->stride && value_of(place->row, place->at, member->count))
+        refuses_with(made, fd, place, ga_row_member(place->row, member->stride), ga_rows[member->element].abi_size - 8u);
+}
 
 static void refuses_in(const struct made *made, int fd, const struct place *place)
 {
@@ -364,12 +382,13 @@ static void refuses_in(const struct made *made, int fd, const struct place *plac
             !is_active(place->row, place->at, member))
             continue;
         bool zero = strcmp(member->doc, "must be 0") == 0;
+        uint64_t value = ga_load(place->at + member->offset, member->room ? member->entry : member->width, false);
         uint64_t bits = zero ? 1 : member->kind == GA_FLAGS ? unknown_flag(place->row, member) : 0;
-        if (!bits)
-            continue;
-        refuses_with(made, fd, place, member, bits);
-        refusals++;
-        nested_refusals += place != places;
+        if (bits)
+            refuses_with(made, fd, place, member, value | bits);
+        if (is_kind(place->row, member))
+            refuses_with(made, fd, place, member, 0x7e);
+        refuses_short_elements(made, fd, place, member);
     }
 }
 

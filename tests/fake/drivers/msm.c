@@ -45,9 +45,11 @@ static int madvise(struct fake_file *file, void *argument)
     return a->madv > 1 ? EINVAL : fake_find(file, a->handle, NULL, NULL, NULL);
 }
 
-/* Elements may be longer than we know. */
+/* Elements may be longer than we know; the kernel takes shorter ones, too. */
 static int check_syncs(uint64_t address, uint32_t count, uint32_t stride)
 {
+    if (count && stride < sizeof(struct drm_msm_gem_submit_syncobj))
+        return EINVAL;
     for (uint32_t i = 0; i < count; i++) {
         struct drm_msm_gem_submit_syncobj sync;
         int error = fake_fetch(address + (uint64_t)i * stride, &sync, sizeof sync);

@@ -35,27 +35,33 @@ static int vm_destroy(struct fake_file *file, void *argument)
     return a->pad || a->id != 1 ? EINVAL : 0;
 }
 
-/* An element of an array, whose elements may be longer than we know; null beyond its end, or when they are shorter. */
-static const void *element(const struct drm_panthor_obj_array *array, uint32_t i, uint32_t size)
+/* Elements may be longer than we know, and not shorter. */
+static int check_stride(const struct drm_panthor_obj_array *array, uint32_t size)
 {
-    return i < array->count && array->stride >= size ? (const char *)(uintptr_t)array->array + (size_t)i * array->stride : NULL;
+    return array->count && array->stride < size ? EINVAL : 0;
+}
+
+/* An element of an array; null beyond its end. */
+static const void *element(const struct drm_panthor_obj_array *array, uint32_t i)
+{
+    return i < array->count ? (const char *)(uintptr_t)array->array + (size_t)i * array->stride : NULL;
 }
 
 static int check_syncs(const struct drm_panthor_obj_array *array)
 {
     const struct drm_panthor_sync_op *op;
-    for (uint32_t i = 0; (op = element(array, i, sizeof *op)); i++)
-        if (op->flags & ~0x80000001u)
-            return EINVAL;
-    return 0;
+    int error = check_stride(array, sizeof *op);
+    for (uint32_t i = 0; !error && (op = element(array, i)); i++)
+        error = op->flags & ~0x80000001u ? EINVAL : 0;
+    return error;
 }
 
 static int vm_bind(struct fake_file *file, void *argument)
 {
     struct drm_panthor_vm_bind *a = argument;
     const struct drm_panthor_vm_bind_op *op;
-    int error = a->vm_id != 1 || a->flags & ~1u ? EINVAL : 0;
-    for (uint32_t i = 0; !error && (op = element(&a->ops, i, sizeof *op)); i++) {
+    int error = a->vm_id != 1 || a->flags & ~1u ? EINVAL : check_stride(&a->ops, sizeof *op);
+    for (uint32_t i = 0; !error && (op = element(&a->ops, i)); i++) {
         error = op->flags & ~0x30000007u || op->va % 4096 || op->size % 4096 ? EINVAL : check_syncs(&op->syncs);
         if (!error && op->bo_handle)
             error = fake_find(file, op->bo_handle, NULL, NULL, NULL);
@@ -82,8 +88,8 @@ static int group_create(struct fake_file *file, void *argument)
     (void)file;
     struct drm_panthor_group_create *a = argument;
     const struct drm_panthor_queue_create *queue;
-    int error = a->pad || !a->queues.count || a->priority > 3 || a->vm_id != 1 ? EINVAL : 0;
-    for (uint32_t i = 0; !error && (queue = element(&a->queues, i, sizeof *queue)); i++)
+    int error = a->pad || !a->queues.count || a->priority > 3 || a->vm_id != 1 ? EINVAL : check_stride(&a->queues, sizeof *queue);
+    for (uint32_t i = 0; !error && (queue = element(&a->queues, i)); i++)
         error = queue->pad[0] || queue->pad[1] || queue->pad[2] || queue->priority > 15 || queue->ringbuf_size < 4096 ? EINVAL : 0;
     a->group_handle = 5;
     return error;
@@ -101,8 +107,8 @@ static int submit(struct fake_file *file, void *argument)
     (void)file;
     struct drm_panthor_group_submit *a = argument;
     const struct drm_panthor_queue_submit *queue;
-    int error = a->pad ? EINVAL : 0;
-    for (uint32_t i = 0; !error && (queue = element(&a->queue_submits, i, sizeof *queue)); i++)
+    int error = a->pad ? EINVAL : check_stride(&a->queue_submits, sizeof *queue);
+    for (uint32_t i = 0; !error && (queue = element(&a->queue_submits, i)); i++)
         error = queue->pad || queue->stream_size % 8 ? EINVAL : check_syncs(&queue->syncs);
     return error;
 }

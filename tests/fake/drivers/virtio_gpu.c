@@ -74,7 +74,7 @@ static int syncobjs(uint64_t address, uint32_t count, uint32_t stride)
     const char *array = (const char *)(uintptr_t)address;
     for (uint32_t i = 0; i < count; i++) {
         const struct drm_virtgpu_execbuffer_syncobj *syncobj = (const void *)(array + (size_t)i * stride);
-        if (stride < 8 || syncobj->flags & ~1u)
+        if (stride < sizeof *syncobj || syncobj->flags & ~1u)
             return EINVAL;
     }
     return 0;
