@@ -51,7 +51,7 @@ struct replay_outcome {
     int64_t ret;    /* what the ioctl returned */
     int32_t error;  /* errno after -1, else 0 */
     bool failed;
-    uint64_t bytes; /* that it made or freed, where these are others than the plan's; 0: as recorded */
+    int64_t more_bytes; /* that what it made has here beyond the recorded ones, or what it ended had; negative: fewer */
     bool remapped;  /* a GPU address was refused, and finish got another */
     uint32_t own;   /* from the backend's issue to its finish */
     const atomic_bool *give_up; /* by the engine: a call that a signal interrupts is repeated unless this is set */

@@ -41,6 +41,8 @@ struct replay_device {
     const struct replay_dialect *dialect; /* then of the device's driver: others' creates are said in it. Null: they are not issued */
     uint8_t places[REPLAY_PLACES]; /* what stands for each here; REPLAY_PLACES: not asked for yet */
     uint8_t *forms; /* by call */
+    int64_t *more; /* by memory: bytes that it has here beyond the recorded ones */
+    atomic_bool any_more;
     unsigned map_way;
     enum replay_populate populate;
     struct replay_populator *populator;
@@ -333,7 +335,8 @@ int replay_drm_bind(struct replay_device *device, const struct replay_plan *plan
                     struct ga_error *error)
 {
     device->forms = calloc(plan->call_count + 1u, sizeof *device->forms);
-    if (!device->forms)
+    device->more = calloc(plan->object_count + 1u, sizeof *device->more);
+    if (!device->forms || !device->more)
         return ga_error_errno(error, ENOMEM, "%s", device->driver);
     for (uint32_t c = 0; c < plan->call_count; c++) {
         enum replay_skip skip = bind_call(device, &plan->calls[c], &device->forms[c]);
@@ -371,6 +374,8 @@ int replay_drm_begin(struct replay_device *device, struct ga_error *error)
 {
     const struct replay_plan *plan = device->requests.plan;
     replay_requests_reset(&device->requests);
+    memset(device->more, 0, plan->object_count * sizeof *device->more);
+    atomic_store(&device->any_more, false);
     for (uint32_t f = 0; f < plan->file_count; f++) {
         int fd = open_file(device, &plan->files[f], error);
         if (fd < 0)
@@ -548,6 +553,54 @@ static void keep_offset(struct replay_device *device, uint32_t lane, const struc
         replay_set_value(&device->requests, ref->object, replay_said_offset(device->dialect, device->requests.scratch[lane]));
 }
 
+/* Bytes of the buffer just made beyond the recorded ones. Drivers round a dumb buffer's lines, each in its way, and the size comes
+   back; of other creates only what was asked for is known, and as recorded that is the same. */
+static int64_t more_than_recorded(const struct replay_device *device, uint32_t lane, const struct replay_call *call)
+{
+    uint8_t form = device->forms[number_of(device, call)];
+    uint64_t recorded = call->bytes, given = recorded;
+    if (form == AS_CREATE_NATIVE) {
+        given = replay_said_bytes(device->dialect, device->places[replay_recorded_place(device->requests.plan, call)], recorded);
+    } else if (form == AS_CREATE_DUMB || ga_row_id(replay_row(call)) == GA_ROW_drm_mode_create_dumb) {
+        struct drm_mode_create_dumb create;
+        memcpy(&create, device->requests.scratch[lane], sizeof create);
+        given = create.size;
+    }
+    return recorded && (recorded | given) <= INT64_MAX / 4 ? (int64_t)given - (int64_t)recorded : 0;
+}
+
+/* The same of what a call ends: a buffer, or a file with those that are still in it. */
+static int64_t more_of_object(const struct replay_device *device, uint32_t object)
+{
+    const struct replay_plan *plan = device->requests.plan;
+    if (plan->objects[object].kind == REPLAY_BUFFER)
+        return device->more[plan->objects[object].memory];
+    int64_t more = 0;
+    for (uint32_t o = 0; plan->objects[object].kind == REPLAY_FILE && o < plan->object_count; o++)
+        if (device->more[o] && plan->objects[o].owner == object && replay_value(&device->requests, o) != REPLAY_ABSENT)
+            more += device->more[o];
+    return more;
+}
+
+/* Before the handles that the call ended are forgotten. */
+static void note_bytes(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)
+{
+    const struct replay_plan *plan = device->requests.plan;
+    const struct replay_ref *buffer = buffer_of(device, call);
+    if (replay_row(call) && replay_row(call)->effect.kind == GA_EFFECT_CREATE && buffer) {
+        int64_t more = more_than_recorded(device, lane, call);
+        device->more[plan->objects[buffer->object].memory] = outcome->more_bytes = more;
+        if (more)
+            atomic_store_explicit(&device->any_more, true, memory_order_relaxed); /* calls that end it come after, by the plan */
+        return;
+    }
+    if (!atomic_load_explicit(&device->any_more, memory_order_relaxed))
+        return;
+    for (uint32_t r = call->refs; r < call->refs + call->ref_count; r++)
+        if (plan->refs[r].role == REPLAY_ENDS && plan->refs[r].object != REPLAY_NONE)
+            outcome->more_bytes += more_of_object(device, plan->refs[r].object);
+}
+
 void replay_drm_finish(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)
 {
     if (is_by_size(device, call)) {
@@ -555,6 +608,8 @@ void replay_drm_finish(struct replay_device *device, uint32_t lane, const struct
         return;
     }
     uint8_t form = device->forms[number_of(device, call)];
+    if (!outcome->failed)
+        note_bytes(device, lane, call, outcome);
     if (form == AS_RECORDED && !outcome->failed && ga_row_id(replay_row(call)) == GA_ROW_drm_i915_gem_mmap)
         unmap(device->requests.scratch[lane]);
     if (form == AS_MAPPING) {
@@ -665,5 +720,6 @@ void replay_drm_close(struct replay_device *device)
     replay_standard_release(&device->standard);
     free(device->by_size_calls);
     free(device->forms);
+    free(device->more);
     free(device);
 }

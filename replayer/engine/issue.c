@@ -117,8 +117,8 @@ static inline void account(struct replay_lane_state *lane, const struct replay_s
         replay_latencies_add(lane->by_kind[step->kind], latency);
     if (step->waits)
         engine_check_order(lane, call, begin - run->start_ns);
-    if (__builtin_expect(outcome->bytes != 0, false))
-        bytes = bytes < 0 ? -(int64_t)outcome->bytes : (int64_t)outcome->bytes;
+    if (__builtin_expect(outcome->more_bytes != 0, false)) /* not of a second handle, which changes nothing */
+        bytes += bytes < 0 ? -outcome->more_bytes : bytes > 0 ? outcome->more_bytes : 0;
     replay_curve_add(&lane->curve, end - run->start_ns, outcome->failed ? 0 : bytes);
     if (run->samples)
         note_sample(&run->samples[step->number], call, outcome, begin - run->start_ns, latency, differs);

@@ -46,3 +46,32 @@ $fake gpualloc record -o B -- drm_scene /dev/dri/card1 >/dev/null 2>&1 || fail "
 expect_status 0 $fake gpualloc replay B --device /dev/dri/card2
 expect_stdout 'verbatim, order memory'
 expect_stdout '0 skipped'
+
+# The device's lines are twice as long: each buffer is twice as large, also when its file's end frees it, and the live bytes are as
+# far from the recording's as these are high.
+python3 - >mountain.scenario <<'END'
+print("trace clock=1700000000000000000\ndefault process=0x1 pid=10 tid=10 file=0xa1 device=0xe200")
+print('1000 gpualloc:process schema_version=1 program="p"\n'
+      '+10 gpualloc:file fd=4 path="/dev/dri/card0" driver="bochs-drm" driver_version="1.0.0"')
+for handle in range(1, 201):
+    print(f"+9000 drm:mode_create_dumb width=64 height=64 bpp=32 handle={handle} pitch=256 size=16384")
+for handle in range(1, 101):
+    print(f"+9000 drm:{'gem_close' if handle % 2 else 'mode_destroy_dumb'} handle={handle}")
+print("+9000 gpualloc:file_closed begin=2710000")
+print('+10 gpualloc:file file=0xa2 fd=5 path="/dev/dri/card0" driver="bochs-drm" driver_version="1.0.0"')
+for _ in range(100):
+    print("+9000 drm:gem_close file=0xa2 handle=77 ret=-1 error=22")
+END
+make-trace --scenario=mountain.scenario M
+distance() { # TIMES: how far, when lines are so many times as long
+    GPUALLOC_FAKE_DRM_LINES=$1 expect_status 0 $fake gpualloc replay M --device /dev/dri/card1 --lanes 1 --loops 3 --json far.json
+    python3 -c "
+import json
+live = [*range(1, 201), *range(199, 99, -1), *[0] * 101]
+run = json.load(open('far.json'))['runs'][0]
+far, expected = run['fidelity']['live_bytes_distance'], ($1 - 1) * sum(live) / len(live) / 200
+assert abs(far - expected) < 0.02 * max(1, expected) and run['differs'] == 0, (far, expected)"
+}
+distance 1 || fail "live bytes of equal buffers"
+distance 2 || fail "live bytes of buffers twice as large"
+distance 3 || fail "live bytes of buffers three times as large"

@@ -301,7 +301,8 @@ static int core_create_dumb(struct fake_file *file, void *argument)
     struct drm_mode_create_dumb *a = argument;
     if (!a->width || !a->height || !a->bpp || a->flags)
         return EINVAL;
-    uint64_t pitch = (uint64_t)a->width * ((a->bpp + 7) / 8);
+    const char *longer = getenv("GPUALLOC_FAKE_DRM_LINES"); /* so many times as long as they need be */
+    uint64_t pitch = (uint64_t)a->width * ((a->bpp + 7) / 8) * (longer ? strtoul(longer, NULL, 10) : 1);
     if (pitch > UINT32_MAX || pitch * a->height > UINT32_MAX)
         return EINVAL;
     a->pitch = (uint32_t)pitch;

@@ -80,7 +80,7 @@ static void faulty_issue(struct replay_device *device, uint32_t lane, const stru
     if (broken.gone_from && number >= broken.gone_from)
         *outcome = (struct replay_outcome){.ret = -1, .error = ENODEV, .failed = true};
     if (broken.doubled)
-        outcome->bytes = 2 * call->bytes;
+        outcome->more_bytes = (int64_t)call->bytes;
 }
 
 static void faulty_close(struct replay_device *device) { (void)device; }
