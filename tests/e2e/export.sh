@@ -1,5 +1,4 @@
 # labels: analyzer
-# timeout: 900
 # export's forms agree with list and report: Perfetto's by the published field numbers and its rules, JSON an allocation, folded stacks
 # and their drawing by their sums. Names cannot break out of any of them; a file is replaced whole or not at all.
 need python3

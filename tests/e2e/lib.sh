@@ -173,7 +173,7 @@ clean_up() {
 }
 
 run_script() {
-    local script=$1 status=0 bound=${E2E_TIMEOUT:-220}; shift
+    local script=$1 status=0 bound=${E2E_TIMEOUT:-900}; shift
     set -m
     (
         set -euo pipefail

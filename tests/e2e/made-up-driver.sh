@@ -1,5 +1,4 @@
 # labels: slow
-# timeout: 900
 # A driver that there is not: to a copy of the source its .def file and its fake are added, and nothing is edited. What is built from
 # it captures a client of the driver, shows its members and flags by name, counts what has no row, and documents it; and the test that
 # holds every driver to its table takes it in. The driver's header lies where the system's libdrm would have it.

@@ -1,5 +1,4 @@
 # labels: slow
-# timeout: 420
 # Two threads create and destroy at 50,000 calls a second together, for a minute: no call is lost, nothing fails, each allocation's
 # end is found in spite of handles that go from one thread to the other, and the program prints what it prints untraced.
 need_built d3dkmt_scene libgpualloc-trace.so libgpualloc-softgpu.so

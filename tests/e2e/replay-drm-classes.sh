@@ -1,4 +1,3 @@
-# timeout: 420
 # Traces of drivers that real machines of ours have (virtio_gpu, radeon, qxl, and dumb buffers alone) replayed on the fakes of others:
 # as many buffers, of the same sizes up to a page of the device, in the likest class of memory; and as dumb buffers.
 need python3

@@ -1,4 +1,3 @@
-# timeout: 420
 # A recording of /dev/dxg replayed on DRM devices: each allocation becomes a buffer of its size, in system memory as the device's driver
 # says it, or a dumb one; what needs the other interface is skipped and says so. Its results are not compared with verbatim ones.
 need python3

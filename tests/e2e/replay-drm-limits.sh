@@ -1,4 +1,3 @@
-# timeout: 420
 # What a recording needs and a device does not have is named before the run, a line each, with the peak of each class of memory: in a
 # dry run, in the text and in the result. On fakes that have 64 MiB of device memory, 16 of which the CPU reaches.
 need python3

@@ -1,4 +1,3 @@
-# timeout: 420
 # The drivers that no machine of ours has, on their fakes: address spaces, contexts, lists, waits and the program's own memory are
 # recorded, replayed and recorded again; the calls are the same but for the submissions, which are never issued.
 need python3

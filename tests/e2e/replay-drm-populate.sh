@@ -1,4 +1,3 @@
-# timeout: 420
 # --populate on fake DRM devices, which count a buffer's written pages and the batches that name it: touch writes each page of each
 # buffer, submit names each in a batch whose commands the fake checks, or touches it where the driver has no safe one; a kind of its
 # own in the result; nothing is left mapped or open; results of different ways are not compared.

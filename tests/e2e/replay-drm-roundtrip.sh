@@ -1,4 +1,3 @@
-# timeout: 420
 # On each fake DRM device: the client's calls are recorded, replayed on the same driver and recorded again; they are the same, and
 # nothing is left open. (tests/vm does this on real kernel drivers.)
 need python3

@@ -1,4 +1,3 @@
-# timeout: 420
 # A trace of one driver replayed on the fakes of others, in their own requests: as many buffers of the same sizes, in the likest class
 # of memory that the device has; what became of each class is in the result. What the device cannot hold is named before.
 need python3

@@ -1,4 +1,3 @@
-# timeout: 420
 # Each kind of D3DKMT call is recorded, replayed, and recorded again: the same calls, but for those that are skipped for a reason;
 # nothing is left behind. Also of two processes that share.
 need python3

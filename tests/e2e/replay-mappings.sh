@@ -1,4 +1,3 @@
-# timeout: 300
 # What a program maps, replay maps: the same length, protection and flags of the same buffer, from the same thread, and the same parts
 # are unmapped again; what a forked child does to what it inherited is its own. Their cost is a row of the result. Nothing is left
 # mapped. On another device the offset is that of the buffer that stands there; --populate touch maps besides.

@@ -1,5 +1,4 @@
 # labels: analyzer
-# timeout: 420
 # Every figure of a report can be recomputed from list: report-recompute.py follows the rules of docs/report-json.md on its own.
 # On recorded programs, and on made traces of each interface, with two threads' calls completing out of order, leaks and loss.
 need python3

@@ -1,5 +1,4 @@
 # labels: analyzer
-# timeout: 420
 # What is planted in a program is named in the first ten lines of its report, with surface, thread and bytes, each with a next step;
 # of the clean program nothing is. Each planted alone is found alone. Every figure is that of the list.
 need python3

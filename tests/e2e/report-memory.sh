@@ -1,5 +1,4 @@
 # labels: analyzer
-# timeout: 420
 # A report's memory is bounded by what is alive: at most 64 MiB, 256 bytes a living allocation and 32 a distinct blob, surface and
 # thread, whatever is printed; also where nothing is ever freed, and where each surface or each content is another.
 need python3

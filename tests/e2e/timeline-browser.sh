@@ -1,5 +1,4 @@
 # labels: analyzer slow
-# timeout: 600
 # A page of gpualloc timeline in headless Chromium: a recorded program's, one with names that are markup, and one of a million
 # allocations, which has at most 20 MiB and answers a zoom in under a second. Pictures are left in the build's folder pictures.
 need python3 chromium

@@ -1,5 +1,4 @@
 # labels: analyzer
-# timeout: 420
 # A timeline page holds what list, export and report say: each allocation and call in its columns, the peak, the ends; of a larger
 # trace the largest allocations singly and the others' bytes. No text of a trace is in it but in its columns, and it fetches nothing.
 need python3
