@@ -120,7 +120,7 @@ void replay_nodes_release(struct replay_nodes *nodes)
 static const char *recorded_driver(const struct replay_plan *plan)
 {
     for (uint32_t f = 0; f < plan->file_count; f++)
-        if (*plan->files[f].driver)
+        if (*plan->files[f].driver && !*plan->files[f].node) /* what makes dma-bufs alone is no device to replay on */
             return plan->files[f].driver;
     return "";
 }

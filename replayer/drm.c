@@ -31,7 +31,7 @@ enum {
 };
 
 /* How a call is issued. */
-enum form { AS_RECORDED, AS_CREATE_DUMB, AS_MAP_DUMB, AS_CREATE_NATIVE, AS_MAP_NATIVE, AS_GEM_CLOSE, AS_CLOSE, AS_MAPPING };
+enum form { AS_RECORDED, AS_CREATE_DUMB, AS_MAP_DUMB, AS_CREATE_NATIVE, AS_MAP_NATIVE, AS_GEM_CLOSE, AS_CLOSE, AS_MAPPING, AS_OF_HEAP };
 
 struct replay_device {
     struct replay_requests requests;
@@ -43,6 +43,7 @@ struct replay_device {
     uint8_t *forms; /* by call */
     int64_t *more; /* by memory: bytes that it has here beyond the recorded ones */
     atomic_bool any_more;
+    bool *has_heaps; /* by plan.files: one with a node of its own, which is here */
     unsigned map_way;
     enum replay_populate populate;
     struct replay_populator *populator;
@@ -157,9 +158,19 @@ static enum replay_skip translate(const struct replay_device *device, const stru
     }
 }
 
+static bool is_of_heap(const struct replay_call *call)
+{
+    return ga_row_id(replay_row(call)) == GA_ROW_drm_dma_heap_alloc || ga_row_id(replay_row(call)) == GA_ROW_drm_udmabuf_create ||
+           ga_row_id(replay_row(call)) == GA_ROW_drm_udmabuf_create_list;
+}
+
 static enum replay_skip bind_call(const struct replay_device *device, const struct replay_call *call, uint8_t *form)
 {
     *form = AS_RECORDED;
+    if (replay_row(call) && is_of_heap(call)) {
+        *form = AS_OF_HEAP;
+        return device->has_heaps[call->file] ? REPLAY_ISSUED : REPLAY_SKIP_NO_COUNTERPART;
+    }
     if (!replay_row(call)) {
         *form = AS_CLOSE;
         return REPLAY_ISSUED;
@@ -329,15 +340,22 @@ static int bind_d3dkmt(struct replay_device *device, const struct replay_plan *p
     return result;
 }
 
-static bool is_translated(uint8_t form) { return form != AS_RECORDED && form != AS_CLOSE && form != AS_MAPPING; }
+static bool is_translated(uint8_t form) { return form != AS_RECORDED && form != AS_CLOSE && form < AS_MAPPING; }
 
 int replay_drm_bind(struct replay_device *device, const struct replay_plan *plan, struct replay_binding *binding,
                     struct ga_error *error)
 {
     device->forms = calloc(plan->call_count + 1u, sizeof *device->forms);
     device->more = calloc(plan->object_count + 1u, sizeof *device->more);
-    if (!device->forms || !device->more)
+    device->has_heaps = calloc(plan->file_count + 1u, sizeof *device->has_heaps);
+    if (!device->forms || !device->more || !device->has_heaps)
         return ga_error_errno(error, ENOMEM, "%s", device->driver);
+    for (uint32_t f = 0; f < plan->file_count; f++) {
+        int fd = *plan->files[f].node ? open(plan->files[f].node, O_RDWR | O_CLOEXEC) : -1;
+        device->has_heaps[f] = fd >= 0;
+        if (fd >= 0)
+            close(fd);
+    }
     for (uint32_t c = 0; c < plan->call_count; c++) {
         enum replay_skip skip = bind_call(device, &plan->calls[c], &device->forms[c]);
         if (!binding->skips[c])
@@ -365,7 +383,7 @@ int replay_drm_bind(struct replay_device *device, const struct replay_plan *plan
 /* Files are opened on the kind of node that they were recorded on; creating dumb buffers needs the card node. */
 static int open_file(const struct replay_device *device, const struct replay_file *file, struct ga_error *error)
 {
-    const char *node = file->render && !device->by_size ? device->nodes.render : device->nodes.card;
+    const char *node = *file->node ? file->node : file->render && !device->by_size ? device->nodes.render : device->nodes.card;
     int fd = open(node, O_RDWR | O_CLOEXEC);
     return fd < 0 ? ga_error_errno(error, errno, "%s", node) : fd;
 }
@@ -377,11 +395,15 @@ int replay_drm_begin(struct replay_device *device, struct ga_error *error)
     memset(device->more, 0, plan->object_count * sizeof *device->more);
     atomic_store(&device->any_more, false);
     for (uint32_t f = 0; f < plan->file_count; f++) {
+        bool heap = *plan->files[f].node;
+        if (heap && !device->has_heaps[f]) /* nothing is issued on it */
+            continue;
         int fd = open_file(device, &plan->files[f], error);
         if (fd < 0)
             return fd;
         replay_set_value(&device->requests, plan->files[f].object, (uint64_t)fd);
-        replay_populator_add_file(device->populator, f, fd);
+        if (!heap)
+            replay_populator_add_file(device->populator, f, fd);
     }
     if (!device->standard.plan)
         return 0;
@@ -508,6 +530,9 @@ static unsigned long request_of(const struct replay_device *device, const struct
         return replay_drm_request(replay_create_row(device->dialect), replay_create_row(device->dialect)->abi_size);
     case AS_MAP_NATIVE:
         return replay_drm_request(replay_map_row(device->dialect), replay_map_row(device->dialect)->abi_size);
+    case AS_OF_HEAP: /* /dev/udmabuf compares all of it */
+        return _IOC(ga_driver_type(replay_row(call)->driver) == 'u' ? _IOC_WRITE : _IOC_READ | _IOC_WRITE,
+                    ga_driver_type(replay_row(call)->driver), replay_row(call)->number, replay_row(call)->abi_size);
     default:
         break;
     }
@@ -601,6 +626,16 @@ static void note_bytes(struct replay_device *device, uint32_t lane, const struct
             outcome->more_bytes += more_of_object(device, plan->refs[r].object);
 }
 
+/* /dev/udmabuf returns the descriptor: it goes where the plan has a place for it, behind the structure. */
+static void keep_returned(struct replay_device *device, uint32_t lane, const struct replay_call *call,
+                          const struct replay_outcome *outcome)
+{
+    const struct replay_ref *ref = ref_to(device, call, REPLAY_DMA_BUF);
+    int fd = (int)outcome->ret;
+    if (ref && ga_driver_type(replay_row(call)->driver) == 'u')
+        memcpy(device->requests.scratch[lane] + ref->place, &fd, sizeof fd);
+}
+
 void replay_drm_finish(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)
 {
     if (is_by_size(device, call)) {
@@ -621,6 +656,8 @@ void replay_drm_finish(struct replay_device *device, uint32_t lane, const struct
         keep_offset(device, lane, call, outcome->failed);
         return;
     }
+    if (form == AS_OF_HEAP && !outcome->failed)
+        keep_returned(device, lane, call, outcome);
     if (form != AS_CREATE_DUMB && form != AS_CREATE_NATIVE) {
         replay_requests_finish(&device->requests, lane, call, outcome->failed);
         return;
@@ -721,5 +758,6 @@ void replay_drm_close(struct replay_device *device)
     free(device->by_size_calls);
     free(device->forms);
     free(device->more);
+    free(device->has_heaps);
     free(device);
 }

@@ -189,6 +189,7 @@ static const struct replay_reference references[] = {
     DRM(i915_gem_context_setparam, value, VM, USES, IF(param, IS, 9)),
     DRM(nouveau_channel_alloc, channel, SUBMITTER, MAKES),
     DRM(nouveau_channel_free, channel, SUBMITTER, ENDS),
+    DRM(dma_heap_alloc, fd, DMA_BUF, MAKES, .identity = "dma_buf"),
     DRM(gem_flink, name, NAME, MAKES),
     DRM(gem_open, name, NAME, USES),
     DRM(prime_handle_to_fd, fd, DMA_BUF, MAKES, .identity = "dma_buf"),
@@ -199,6 +200,7 @@ static const struct replay_reference references[] = {
 static const uint16_t independent[] = {
     GA_ROW_drm_virtgpu_getparam, GA_ROW_drm_virtgpu_get_caps, GA_ROW_drm_virtgpu_context_init, GA_ROW_drm_amdgpu_vm,
     GA_ROW_drm_nouveau_vm_init, GA_ROW_drm_nouveau_vm_bind, GA_ROW_drm_radeon_gem_info, GA_ROW_drm_radeon_info,
+    GA_ROW_drm_udmabuf_create, GA_ROW_drm_udmabuf_create_list,
 };
 
 #define SUPPLY(row_, member_, ...) {.row = GA_ROW_drm_##row_, .member = #member_, __VA_ARGS__}
@@ -293,7 +295,8 @@ static bool in_table(const struct ga_row *row, const char *member)
 static bool is_plain(const struct ga_row *row)
 {
     for (const struct ga_member *m = row->members(); m->name; m++)
-        if ((m->object && !in_table(row, m->name)) || (m->kind == GA_ELEMENTS && !is_plain(&ga_rows[m->element])))
+        if ((m->object && !in_table(row, m->name) && !replay_is_memfd(row, m)) ||
+            (m->kind == GA_ELEMENTS && !is_plain(&ga_rows[m->element])))
             return false;
     return true;
 }
@@ -314,6 +317,12 @@ bool replay_is_event(const struct ga_member *member)
 {
     return strcmp(member->name, "hAsyncEvent") == 0 || strcmp(member->name, "CpuEventHandle") == 0 ||
            strcmp(member->name, "Info_CPUNotification_Event") == 0;
+}
+
+bool replay_is_memfd(const struct ga_row *row, const struct ga_member *member)
+{
+    bool udmabuf = ga_row_id(row) == GA_ROW_drm_udmabuf_create || ga_row_id(row) == GA_ROW_drm_udmabuf_part;
+    return udmabuf && strcmp(member->name, "memfd") == 0;
 }
 
 const char *replay_object_kind_name(enum replay_object_kind kind)

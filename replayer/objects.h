@@ -86,6 +86,8 @@ bool replay_row_binds(const struct ga_row *row);
 bool replay_row_known(const struct ga_row *row);
 /* Whether a member is a descriptor of an event that the program wants signalled. */
 bool replay_is_event(const struct ga_member *member);
+/* Whether a member is the descriptor of a memfd of the program's own. */
+bool replay_is_memfd(const struct ga_row *row, const struct ga_member *member);
 /* "allocation", "GEM handle"… */
 const char *replay_object_kind_name(enum replay_object_kind kind);
 

@@ -243,6 +243,27 @@ static int add_supply(struct pass *p, const struct ga_row *row, const void *reco
     return address ? supply_memory(p, place, address, size) : 0;
 }
 
+/* A memfd, of which the trace has the number alone: what of it calls make dma-bufs of must be in it. Where the call failed the file is
+   none that the kernel takes. */
+static int add_memfd(struct pass *p, const struct ga_row *row, const void *record, uint32_t place, uint64_t number)
+{
+    struct replay_plan *plan = p->plan;
+    uint64_t size, *known = ga_map_get(&p->b->memfds, p->call->header->process, number);
+    bool fits = !__builtin_add_overflow(member_value(row, "offset", record), member_value(row, "size", record), &size);
+    if (p->call->failed || !fits || size > INT64_MAX)
+        return add_relocation(p, place, REPLAY_TO_MEMFD, REPLAY_NONE);
+    if (!known) {
+        if (ga_array_room(&plan->memories, &p->b->memory_room, plan->memory_count + 1u, sizeof *plan->memories) < 0 ||
+            ga_map_set(&p->b->memfds, p->call->header->process, number, plan->memory_count) < 0)
+            return -ENOMEM;
+        plan->memories[plan->memory_count++] = (struct replay_memory){.memfd = true};
+        known = ga_map_get(&p->b->memfds, p->call->header->process, number);
+    }
+    struct replay_memory *memory = &plan->memories[*known];
+    memory->size = size > memory->size ? size : memory->size;
+    return add_relocation(p, place, REPLAY_TO_MEMFD, (uint32_t)*known);
+}
+
 static int add_integer(struct pass *p, const struct ga_row *row, const struct ga_member *member, const void *record,
                        uint32_t place)
 {
@@ -252,6 +273,8 @@ static int add_integer(struct pass *p, const struct ga_row *row, const struct ga
         uint64_t value = ga_member_in(member, record);
         const struct wait_limit *limit = ga_row_is_drm(row) ? find_limit(row, member) : NULL;
         const struct replay_supply *supply = ga_row_is_drm(row) ? replay_supply_of(row, member, record) : NULL;
+        if (replay_is_memfd(row, member))
+            return add_memfd(p, row, record, place, value);
         if (limit)
             return add_limit(p, place, (int64_t)value, limit->absolute);
         if (supply)
@@ -482,6 +505,18 @@ static int add_scattered(struct pass *p, const struct ga_elements *elements, con
     return result;
 }
 
+/* An array at the structure's end: nothing of the image comes between. */
+static int add_behind(struct pass *p, const struct ga_elements *elements, uint64_t count, const struct ga_row *of)
+{
+    uint32_t array;
+    if (elements->count < count && !p->call->failed)
+        skip(p, REPLAY_SKIP_NO_DATA);
+    int result = image_extend(p, (size_t)elements->count * of->abi_size, &array);
+    for (uint32_t i = 0; result == 0 && i < elements->count; i++)
+        result = add_element(p, elements, i, of, array + i * of->abi_size);
+    return result;
+}
+
 static int add_elements(struct pass *p, const struct ga_row *row, const struct ga_member *member, const void *record,
                         uint32_t place)
 {
@@ -490,8 +525,10 @@ static int add_elements(struct pass *p, const struct ga_row *row, const struct g
     uint32_t captured = elements.count;
     if (captured > GA_ELEMENTS_MAX)
         return -EINVAL;
-    if (member->layout == GA_LAYOUT_HERE) /* the rest of the structure that begins at place */
+    if (member->layout == GA_LAYOUT_HERE && member->one) /* the rest of the structure that begins at place */
         return captured ? add_element(p, &elements, 0, of, place) : 0;
+    if (member->layout == GA_LAYOUT_HERE)
+        return add_behind(p, &elements, member_value(row, member->count, record), of);
     if (!load_address(member, record))
         return 0;
     uint64_t unit = member->count_unit ? member->count_unit : of->abi_size;
@@ -581,12 +618,27 @@ static int find_lane(struct replay_plan *plan, const struct ga_call_header *head
     return 0;
 }
 
+/* The node of what makes dma-bufs and is no GPU, also as a fake's memfd is named. A trace may name no other file. */
+static void find_node(char *node, size_t size, const char *path)
+{
+    static const char heaps[] = "/dev/dma_heap/";
+    path += strncmp(path, "/memfd:", 7) == 0 ? 7 : 0;
+    size_t length = strcspn(path, " "), folder = sizeof heaps - 1;
+    bool heap = strncmp(path, heaps, folder) == 0 && length > folder && path[folder] != '.' && !strchr(path + folder, '/');
+    if (length < size && (heap || (strncmp(path, "/dev/udmabuf", length) == 0 && length == strlen("/dev/udmabuf")))) {
+        memcpy(node, path, length);
+        node[length] = 0;
+    }
+}
+
 static void describe_file(struct replay_file *file, const char *driver, const char *path)
 {
     if (driver && *driver && !*file->driver)
         strncpy(file->driver, driver, sizeof file->driver - 1);
     if (path && strstr(path, "renderD"))
         file->render = true;
+    if (path)
+        find_node(file->node, sizeof file->node, path);
 }
 
 static int find_file(struct replay_plan *plan, uint64_t id, uint32_t *file)
@@ -725,8 +777,7 @@ enum replay_skip replay_row_never(const struct ga_row *row)
             return (enum replay_skip)never[i].why;
     if (replay_row_known(row))
         return REPLAY_ISSUED;
-    bool elsewhere = ga_row_is_drm(row) && *row->driver && ga_driver_type(row->driver) != 'H' && ga_driver_type(row->driver) != 'u';
-    return elsewhere && !replay_dialect_of(row->driver) ? REPLAY_SKIP_NO_COUNTERPART : REPLAY_SKIP_NOT_YET;
+    return ga_row_is_drm(row) && *row->driver && !replay_dialect_of(row->driver) ? REPLAY_SKIP_NO_COUNTERPART : REPLAY_SKIP_NOT_YET;
 }
 
 /* A request that is issued with some arguments, and never with these. */
@@ -876,6 +927,20 @@ static int add_mapping(struct pass *p, uint32_t place)
     return add_ref(p, &offset, place + offsetof(struct ga_mmap_arguments, offset), 8, map->offset);
 }
 
+/* A dma-buf whose descriptor is what the ioctl returns: it goes behind the image. */
+static int add_returned(struct pass *p)
+{
+    static const struct replay_reference made = {.kind = REPLAY_DMA_BUF, .role = REPLAY_MAKES};
+    uint32_t place;
+    for (const struct ga_member *m = p->call->row->members(); m->name; m++) {
+        if (m->kind != GA_INODE || !m->one)
+            continue;
+        int result = image_extend(p, 8, &place);
+        return result < 0 ? result : add_ref(p, &made, place, 4, ga_member_out(m, p->call->record));
+    }
+    return 0;
+}
+
 static int add_call(struct pass *p)
 {
     const struct ga_call *call = p->call;
@@ -918,6 +983,8 @@ static int add_call(struct pass *p)
         result = add_mapping(p, place);
     else if (result == 0 && (submits || replay_row_known(call->row)))
         result = add_members(p, call->row, call->record, header->size, 0);
+    if (result == 0)
+        result = add_returned(p);
     const struct query_text *text = asked_wide(p);
     if (text)
         image_store(p, offsetof(struct D3DKMT_QUERYADAPTERINFO, PrivateDriverDataSize), query_text_size(text), 4);
@@ -1054,6 +1121,7 @@ static void release_builder(struct replay_plan *plan)
     ga_map_release(&b->shapes);
     ga_map_release(&b->sizes);
     ga_map_release(&b->images);
+    ga_map_release(&b->memfds);
     free(b->fence_values);
     free(b);
     plan->builder = NULL;

@@ -102,6 +102,7 @@ enum replay_target_kind {
     REPLAY_TO_EVENT,   /* no pointer: the descriptor of an event; target 1: one that is none */
     REPLAY_TO_FENCE,   /* no pointer: the fence value that paging call target was given in this run */
     REPLAY_TO_DEADLINE, /* no pointer: so many µs from now, on CLOCK_MONOTONIC in ns */
+    REPLAY_TO_MEMFD,   /* no pointer: 32 bits, the descriptor of a memfd: memory target, or one that is none */
     REPLAY_TO_NOTHING, /* left as it is */
 };
 struct replay_relocation {
@@ -120,6 +121,7 @@ struct replay_blob {
 struct replay_memory {
     uint64_t size;
     uint32_t skew; /* bytes past a page boundary */
+    bool memfd;    /* a file of memory instead, that cannot shrink: for /dev/udmabuf */
 };
 
 /* Why a call waits for one of another lane. */
@@ -147,6 +149,7 @@ struct replay_file {
     uint32_t object;
     char driver[32];
     bool render; /* opened on a render node */
+    char node[64]; /* of a device that makes dma-bufs and is no GPU, /dev/udmabuf or /dev/dma_heap/NAME: its own; "": any other's */
 };
 
 struct replay_call {

@@ -16,6 +16,7 @@ struct replay_plan_builder {
     struct ga_map sizes;   /* lane and handle, call in its thread: size and, in the lowest byte, its origin */
     size_t call_room, lane_room, ref_room, relocation_room, blob_room, memory_room, file_room, image_room, data_room, object_room;
     struct ga_map images;  /* of an image that nothing changes: its hash, its size -> where the same bytes are in plan.images */
+    struct ga_map memfds;  /* process, memfd's number -> plan.memories */
     uint64_t *fence_values; /* by call.paging: what the recorded call was given */
     size_t fence_value_room;
     uint64_t number;       /* of the newest call, as `gpualloc list` counts */

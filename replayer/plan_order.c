@@ -459,7 +459,7 @@ static int made(struct walk *w, uint32_t number, struct replay_ref *ref)
         o->memory = memory;
         o->size = plan->objects[memory].size;
         o->by_value = plan->objects[memory].by_value;
-    } else if (holds_memory(o)) {
+    } else if (holds_memory(o) || o->kind == REPLAY_DMA_BUF) { /* one that no buffer was exported to: a heap's */
         learn_size(plan, o, call);
     }
     adopt(w, ref->object, call);

@@ -270,6 +270,11 @@ static uint32_t number(uint32_t *marks, uint32_t count)
     return next;
 }
 
+static bool names_memory(const struct replay_relocation *relocation)
+{
+    return relocation->kind == REPLAY_TO_MEMORY || (relocation->kind == REPLAY_TO_MEMFD && relocation->target != REPLAY_NONE);
+}
+
 /* What calls that stay name, and where they begin in their lanes. */
 static void choose_others(struct keep *k)
 {
@@ -286,7 +291,7 @@ static void choose_others(struct keep *k)
         for (uint32_t r = call->relocations; r < call->relocations + call->relocation_count; r++)
             if (plan->relocations[r].kind == REPLAY_TO_BLOB)
                 k->blobs[plan->relocations[r].target] = 0;
-            else if (plan->relocations[r].kind == REPLAY_TO_MEMORY)
+            else if (names_memory(&plan->relocations[r]))
                 k->memories[plan->relocations[r].target] = 0;
         keep_object(k, call->queue);
     }
@@ -339,7 +344,7 @@ static void pack_relocation(const struct keep *k, struct replay_relocation *relo
 {
     if (relocation->kind == REPLAY_TO_BLOB)
         relocation->target = k->blobs[relocation->target];
-    else if (relocation->kind == REPLAY_TO_MEMORY)
+    else if (names_memory(relocation))
         relocation->target = k->memories[relocation->target];
     else if (relocation->kind == REPLAY_TO_FENCE)
         relocation->target = k->calls[relocation->target];

@@ -2,6 +2,7 @@
 #include "replayer/requests.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +15,28 @@
 
 enum { PAGE = 4096, NOWHERE = 8 /* an address below what any kernel maps */ };
 
+/* As /dev/udmabuf wants it: it cannot shrink. Its pages come when a dma-buf is made of them. */
+static int make_memfd(uint64_t size, struct ga_error *error)
+{
+    int fd = memfd_create("gpualloc replay: udmabuf", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0 || ftruncate(fd, (off_t)size) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) < 0) {
+        int result = ga_error_errno(error, errno, "a memfd of %s", ga_bytes(size).text);
+        if (fd >= 0)
+            close(fd);
+        return result;
+    }
+    return fd;
+}
+
 static int map_memories(struct replay_requests *requests, struct ga_error *error)
 {
     const struct replay_plan *plan = requests->plan;
     for (uint32_t m = 0; m < plan->memory_count; m++) {
+        requests->memfds[m] = plan->memories[m].memfd ? make_memfd(plan->memories[m].size, error) : -1;
+        if (plan->memories[m].memfd && requests->memfds[m] < 0)
+            return requests->memfds[m];
+        if (plan->memories[m].memfd)
+            continue;
         size_t size = plan->memories[m].size + 2 * PAGE;
         void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (memory == MAP_FAILED)
@@ -35,12 +54,14 @@ int replay_requests_init(struct replay_requests *requests, const struct replay_p
         .values = calloc(plan->object_count + 1u, sizeof *requests->values),
         .scratch = calloc(plan->lane_count + 1u, sizeof *requests->scratch),
         .memories = calloc(plan->memory_count + 1u, sizeof *requests->memories),
+        .memfds = calloc(plan->memory_count + 1u, sizeof *requests->memfds),
         .fence_values = calloc(plan->paging_count + 1u, sizeof *requests->fence_values),
         .plain_file = memfd_create("gpualloc replay: no dma-buf", MFD_CLOEXEC),
         .event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
     };
-    if (!requests->fence_values || !requests->values || !requests->scratch || !requests->memories)
+    if (!requests->fence_values || !requests->values || !requests->scratch || !requests->memories || !requests->memfds)
         return ga_error_errno(error, ENOMEM, "replay");
+    memset(requests->memfds, 0xff, plan->memory_count * sizeof *requests->memfds);
     for (uint32_t l = 0; l < plan->lane_count; l++) {
         size_t size = ((size_t)plan->lanes[l].scratch_size + PAGE) & ~(size_t)63;
         requests->scratch[l] = aligned_alloc(64, size);
@@ -56,6 +77,9 @@ void replay_requests_release(struct replay_requests *requests)
     const struct replay_plan *plan = requests->plan;
     for (uint32_t l = 0; plan && requests->scratch && l < plan->lane_count; l++)
         free(requests->scratch[l]);
+    for (uint32_t m = 0; plan && requests->memfds && m < plan->memory_count; m++)
+        if (requests->memfds[m] > 0)
+            close(requests->memfds[m]);
     for (uint32_t m = 0; plan && requests->memories && m < plan->memory_count; m++)
         if (requests->memories[m])
             munmap(requests->memories[m], plan->memories[m].size + 2 * PAGE);
@@ -67,6 +91,7 @@ void replay_requests_release(struct replay_requests *requests)
     free(requests->values);
     free(requests->scratch);
     free(requests->memories);
+    free(requests->memfds);
     *requests = (struct replay_requests){0};
 }
 
@@ -124,6 +149,9 @@ static void put_pointer(const struct replay_requests *requests, unsigned char *s
         address = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec + target * UINT64_C(1000);
         break;
     }
+    case REPLAY_TO_MEMFD:
+        memcpy(scratch + relocation->place, target == REPLAY_NONE ? &requests->plain_file : &requests->memfds[target], sizeof(int));
+        return;
     case REPLAY_TO_NOTHING:
         return;
     default:

@@ -17,6 +17,7 @@ struct replay_requests {
     _Atomic uint64_t *values; /* by object: handle, descriptor, name */
     unsigned char **scratch;  /* by lane */
     void **memories;          /* by plan.memories: what stands for the program's own memory */
+    int *memfds;              /* likewise, or -1 */
     _Atomic uint64_t *fence_values; /* by call.paging: what the call was given in this run */
     int plain_file;           /* what stands for a descriptor that is no dma-buf or NT handle */
     int event;                /* what stands for the program's events */
