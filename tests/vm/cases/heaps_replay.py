@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""heaps_replay.py RESULTS: a replay on vgem of what used DMA heaps and udmabuf, too: nothing is out of order, every call that was not
-issued has its reason, and no dma-buf, buffer or memory is left."""
+"""heaps_replay.py RESULTS: a replay on vgem of what used DMA heaps and udmabuf, too: all of it is issued and goes as it went, and no
+dma-buf, buffer or memory is left."""
 
 import json
 import sys
@@ -19,9 +19,9 @@ def main():
     result = json.loads((folder / "replay.json").read_text())
     requests = len(tracing.listed(folder / "trace"))
     for run in result["runs"]:
-        skipped = sum(run["skipped"].values())
-        verdict.equal(0, run["order_violations"], f"{run['issued']} calls issued, {run['skipped']} skipped: out of order")
-        verdict.check(run["issued"] + skipped >= requests, f"each of {requests} requests is issued or counted with its reason")
+        verdict.check(run["issued"] >= requests, f"{run['issued']} calls issued, the {requests} requests among them")
+        verdict.equal([{}, 0, 0, 0], [run[name] for name in ("skipped", "failed_here", "succeeded_here", "order_violations")],
+                      "skipped, failed here only, succeeded here only, out of order")
     kernel.judge_leftovers(verdict, folder / "before", folder / "replay-after")
     return verdict.finish()
 
