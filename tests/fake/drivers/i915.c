@@ -26,7 +26,7 @@ static int check_chain(uint64_t address, check_extension *check)
 {
     int error = 0;
     for (int links = 0; address && !error; links++) {
-        struct i915_user_extension extension;
+        struct i915_user_extension extension = {0};
         error = links < 512 ? fake_fetch(address, &extension, sizeof extension) : E2BIG;
         for (int i = 0; i < 4 && !error; i++)
             error = extension.flags || extension.rsvd[i] ? EINVAL : 0;
