@@ -244,7 +244,8 @@ static void late_issue(struct replay_device *device, uint32_t lane, const struct
 
 static uint64_t run_late(bool broken, struct replay_plan *plan, struct replay_session *session, struct replay_run *run)
 {
-    struct replay_backend late = watch;
+    static struct replay_backend late; /* the session asks it until it is closed */
+    late = watch;
     late.issue = late_issue;
     late.reached = late_reached;
     impatient = broken;
