@@ -57,6 +57,8 @@ int replay_backend_check(const struct replay_backend *backend, struct ga_error *
                           : !backend->bind ? "bind" : !backend->issue ? "issue" : !backend->close ? "close" : NULL;
     if (!missing && !backend->populate != !backend->settle)
         missing = backend->populate ? "settle" : "populate";
+    if (!missing && (!backend->clear != !backend->enter || (backend->enter && !backend->end)))
+        missing = !backend->clear ? "clear" : !backend->enter ? "enter" : "end";
     if (!missing)
         return 0;
     return ga_error_set(error, EINVAL, "backend %s has no %s", backend->name ? backend->name : "(unnamed)", missing);

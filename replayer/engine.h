@@ -1,5 +1,6 @@
 /*
- * The engine: runs a bound plan on a backend, one thread a lane. Within the timed part there is no allocation, lock, output or
+ * The engine: runs a bound plan on a backend, one thread a lane; where the recording is of several processes and the backend can, one
+ * worker process a recorded process, forked for each pass. Within the timed part there is no allocation, lock, output or
  * parsing; a lane that must wait for another spins shortly and then sleeps. What was measured goes into bounded histograms, so that
  * the memory of a run does not grow with its loops.
  */
@@ -48,6 +49,7 @@ enum replay_end {
     REPLAY_END_TIME,    /* the settings' end_ns */
     REPLAY_END_REMOVED, /* the device is gone */
     REPLAY_END_HUNG,    /* a call came back not even when interrupted */
+    REPLAY_END_DIED,    /* a worker process died: run->died */
     REPLAY_END_ERROR,   /* of replays: a further run could not be begun */
     REPLAY_ENDS_COUNT
 };
@@ -121,6 +123,11 @@ struct replay_run {
     struct replay_paging *pagings;      /* by call.paging */
     _Atomic int64_t *ends;              /* by place in the schedule: when the call was done; null: no thread waits for another */
     struct replay_curve *curve;
+    bool apart;                         /* each recorded process is a worker process */
+    struct {
+        uint64_t process;               /* the recorded one */
+        int signal;                     /* that ended its worker; 0: it left by itself */
+    } died;
     const struct replay_session *session;
 };
 

@@ -57,12 +57,16 @@ double replay_latencies_quantile(const struct replay_latencies *latencies, doubl
                                    : value + (place - (double)low) * (ranked(latencies, low + 1) - value);
 }
 
-struct replay_latencies *replay_latencies_create(uint32_t count)
+static struct replay_latencies *create(uint32_t count, int sharing)
 {
     size_t size = (count + 1u) * sizeof(struct replay_latencies);
-    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, sharing | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return memory == MAP_FAILED ? NULL : memory;
 }
+
+struct replay_latencies *replay_latencies_create(uint32_t count) { return create(count, MAP_PRIVATE); }
+
+struct replay_latencies *replay_latencies_create_shared(uint32_t count) { return create(count, MAP_SHARED); }
 
 void replay_latencies_warm(struct replay_latencies *latencies, uint64_t ns)
 {

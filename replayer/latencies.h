@@ -49,6 +49,8 @@ double replay_latencies_quantile(const struct replay_latencies *latencies, doubl
 
 /* count of them, empty; null when memory is short. Pages are had when they are met. */
 struct replay_latencies *replay_latencies_create(uint32_t count);
+/* The same; children that are forked from now on add to the same ones. */
+struct replay_latencies *replay_latencies_create_shared(uint32_t count);
 /* Makes the pages be there that numbers up to ns would meet, so that a run does not have to. */
 void replay_latencies_warm(struct replay_latencies *latencies, uint64_t ns);
 void replay_latencies_destroy(struct replay_latencies *latencies, uint32_t count);

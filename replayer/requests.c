@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "base/units.h"
+#include "replayer/schedule.h"
+#include "replayer/share.h"
 
 enum { PAGE = 4096, NOWHERE = 8 /* an address below what any kernel maps */ };
 
@@ -49,17 +51,21 @@ static int map_memories(struct replay_requests *requests, struct ga_error *error
 
 int replay_requests_init(struct replay_requests *requests, const struct replay_plan *plan, struct ga_error *error)
 {
+    bool several = replay_plan_is_of_several(plan);
     *requests = (struct replay_requests){
         .plan = plan,
-        .values = calloc(plan->object_count + 1u, sizeof *requests->values),
+        .values = replay_share((plan->object_count + 1u) * sizeof *requests->values, several),
+        .holders = replay_share((plan->object_count + 1u) * sizeof *requests->holders, several),
+        .fetched = calloc(plan->object_count + 1u, sizeof *requests->fetched),
         .scratch = calloc(plan->lane_count + 1u, sizeof *requests->scratch),
         .memories = calloc(plan->memory_count + 1u, sizeof *requests->memories),
         .memfds = calloc(plan->memory_count + 1u, sizeof *requests->memfds),
-        .fence_values = calloc(plan->paging_count + 1u, sizeof *requests->fence_values),
+        .fence_values = replay_share((plan->paging_count + 1u) * sizeof *requests->fence_values, several),
         .plain_file = memfd_create("gpualloc replay: no dma-buf", MFD_CLOEXEC),
         .event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
     };
-    if (!requests->fence_values || !requests->values || !requests->scratch || !requests->memories || !requests->memfds)
+    if (!requests->fence_values || !requests->values || !requests->holders || !requests->fetched || !requests->scratch ||
+        !requests->memories || !requests->memfds)
         return ga_error_errno(error, ENOMEM, "replay");
     memset(requests->memfds, 0xff, plan->memory_count * sizeof *requests->memfds);
     for (uint32_t l = 0; l < plan->lane_count; l++) {
@@ -87,8 +93,10 @@ void replay_requests_release(struct replay_requests *requests)
         close(requests->plain_file);
     if (plan && requests->event >= 0)
         close(requests->event);
-    free(requests->fence_values);
-    free(requests->values);
+    replay_unshare(requests->fence_values);
+    replay_unshare(requests->values);
+    replay_unshare(requests->holders);
+    free(requests->fetched);
     free(requests->scratch);
     free(requests->memories);
     free(requests->memfds);
@@ -109,6 +117,7 @@ void replay_requests_reset(struct replay_requests *requests)
     for (uint32_t o = 0; o < requests->plan->object_count; o++) {
         bool stranger = requests->plan->objects[o].stranger;
         replay_set_value(requests, o, stranger ? stranger_value(requests, o) : REPLAY_ABSENT);
+        atomic_store_explicit(&requests->holders[o], 0, memory_order_relaxed);
     }
     for (uint32_t p = 0; p <= requests->plan->paging_count; p++)
         atomic_store_explicit(&requests->fence_values[p], 0, memory_order_relaxed);
@@ -191,6 +200,26 @@ static void put_pointers(const struct replay_requests *requests, unsigned char *
         put_pointer(requests, scratch, &requests->plan->relocations[r], &used);
 }
 
+void replay_requests_enter(struct replay_requests *requests) { requests->self = getpid(); }
+
+static bool is_elsewhere(const struct replay_requests *requests, uint32_t object)
+{
+    pid_t holder = atomic_load_explicit(&requests->holders[object], memory_order_relaxed);
+    return holder && holder != requests->self;
+}
+
+/* A descriptor that another worker has, here: fetched once. Outside timed code. */
+static uint64_t descriptor_here(struct replay_requests *requests, uint32_t object, uint64_t value)
+{
+    if (!is_elsewhere(requests, object))
+        return value;
+    if (!requests->fetched[object]) {
+        int fd = replay_fetch_descriptor(atomic_load_explicit(&requests->holders[object], memory_order_relaxed), (int)value);
+        requests->fetched[object] = fd < 0 ? 0 : fd + 1;
+    }
+    return requests->fetched[object] ? (uint64_t)requests->fetched[object] - 1 : REPLAY_ABSENT;
+}
+
 enum replay_skip replay_requests_prepare(struct replay_requests *requests, uint32_t lane, const struct replay_call *call)
 {
     const struct replay_plan *plan = requests->plan;
@@ -202,6 +231,8 @@ enum replay_skip replay_requests_prepare(struct replay_requests *requests, uint3
         if (ref->object == REPLAY_NONE || ref->role == REPLAY_MAKES || ref->role == REPLAY_AGAIN)
             continue;
         uint64_t value = replay_value(requests, ref->object);
+        if (replay_is_descriptor(ref->kind) && value != REPLAY_ABSENT)
+            value = descriptor_here(requests, ref->object, value);
         if (value == REPLAY_ABSENT)
             return REPLAY_SKIP_ABSENT;
         if (ref->kind == REPLAY_RANGE && !plan->objects[ref->object].stranger) /* as far into the range as the program was */
@@ -211,9 +242,15 @@ enum replay_skip replay_requests_prepare(struct replay_requests *requests, uint3
     return REPLAY_ISSUED;
 }
 
+/* What another worker has it closes itself, with all else that it has, when the pass is over. */
 static void close_descriptor(struct replay_requests *requests, uint32_t object)
 {
     uint64_t fd = replay_value(requests, object);
+    if (requests->fetched[object])
+        close(requests->fetched[object] - 1);
+    requests->fetched[object] = 0;
+    if (is_elsewhere(requests, object))
+        return;
     if (fd == REPLAY_ABSENT || requests->plan->objects[object].stranger)
         return;
     close((int)fd);
@@ -223,9 +260,11 @@ static void close_descriptor(struct replay_requests *requests, uint32_t object)
 static void keep(struct replay_requests *requests, const unsigned char *scratch, const struct replay_ref *ref)
 {
     uint64_t value = get(scratch + ref->place, ref->width);
-    if (ref->role == REPLAY_MAKES || ref->kind == REPLAY_OFFSET)
+    if (ref->role == REPLAY_MAKES || ref->kind == REPLAY_OFFSET) {
         replay_set_value(requests, ref->object, value || replay_is_descriptor(ref->kind) ? value : REPLAY_ABSENT);
-    else if (ref->role == REPLAY_AGAIN && ref->kind == REPLAY_DMA_BUF && value != replay_value(requests, ref->object))
+        if (replay_is_descriptor(ref->kind))
+            atomic_store_explicit(&requests->holders[ref->object], requests->self, memory_order_relaxed);
+    } else if (ref->role == REPLAY_AGAIN && ref->kind == REPLAY_DMA_BUF && value != replay_value(requests, ref->object))
         close((int)value); /* one descriptor of a dma-buf is enough */
 }
 

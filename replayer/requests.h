@@ -7,6 +7,7 @@
 #define GPUALLOC_REPLAYER_REQUESTS_H
 
 #include <stdatomic.h>
+#include <sys/types.h>
 
 #include "replayer/backend.h"
 
@@ -21,12 +22,17 @@ struct replay_requests {
     _Atomic uint64_t *fence_values; /* by call.paging: what the call was given in this run */
     int plain_file;           /* what stands for a descriptor that is no dma-buf or NT handle */
     int event;                /* what stands for the program's events */
+    _Atomic pid_t *holders;   /* by object: the worker process that has the descriptor; 0: this process, without workers */
+    int *fetched;             /* by object, of this process alone: the descriptor here of what another worker has, plus 1 */
+    pid_t self;               /* this worker; 0: there are none */
 };
 
 /* Allocates all that runs need. Release it also after a failure; zeros are fine. */
 int replay_requests_init(struct replay_requests *requests, const struct replay_plan *plan, struct ga_error *error);
 /* Before a run: no object is there. */
 void replay_requests_reset(struct replay_requests *requests);
+/* In a worker process, before its calls: descriptors that it makes are its own. */
+void replay_requests_enter(struct replay_requests *requests);
 /* Makes the lane's scratch memory the call's argument. REPLAY_SKIP_ABSENT when an object that it names is not there. */
 enum replay_skip replay_requests_prepare(struct replay_requests *requests, uint32_t lane, const struct replay_call *call);
 /* Whether finish has anything to do for the call. */

@@ -287,6 +287,7 @@ const char *replay_end_text(enum replay_end end)
         [REPLAY_END_TIME] = "the time was over (--max-time)",
         [REPLAY_END_REMOVED] = "the device was removed",
         [REPLAY_END_HUNG] = "a call did not come back",
+        [REPLAY_END_DIED] = "a worker process died",
         [REPLAY_END_ERROR] = "a further run could not be begun",
     };
     return texts[end];

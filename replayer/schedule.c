@@ -160,6 +160,14 @@ int replay_schedule_init(struct replay_schedule *schedule, const struct replay_p
     return 0;
 }
 
+bool replay_plan_is_of_several(const struct replay_plan *plan)
+{
+    for (uint32_t l = 1; l < plan->lane_count; l++)
+        if (plan->lanes[l].process != plan->lanes[0].process)
+            return true;
+    return false;
+}
+
 void replay_schedule_release(struct replay_schedule *schedule)
 {
     free(schedule->workers);

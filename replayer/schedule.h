@@ -30,6 +30,9 @@ static inline uint32_t replay_schedule_worker(const struct replay_schedule *sche
     return schedule->own_order ? lane % schedule->worker_count : lane;
 }
 
+/* Whether the recording's calls are of more than one process. */
+bool replay_plan_is_of_several(const struct replay_plan *plan);
+
 /* Where in its worker's order the call is that a dependency names. */
 static inline uint32_t replay_schedule_place(const struct replay_schedule *schedule, const struct replay_plan *plan,
                                              const struct replay_dependency *on)

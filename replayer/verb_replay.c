@@ -237,6 +237,8 @@ static int status_of_end(const struct replay *replay)
         return GA_EXIT_REMOVED;
     case REPLAY_END_HUNG:
         return GA_EXIT_HUNG;
+    case REPLAY_END_DIED:
+        return GA_EXIT_DIED;
     default:
         return GA_EXIT_FAILURE;
     }
@@ -332,12 +334,12 @@ const struct ga_verb verb_replay = {
     .summary = "Issues a trace's allocation calls again and measures them",
     .synopsis = "[--device NODE | --backend NAME | --softgpu] [options] TRACE",
     .description =
-        "Each captured thread is a thread again; calls wait for what they need from other threads, and are issued as fast as\n"
-        "possible, or as --speed says. After each run everything is freed, whatever ended it, and the results so far are written,\n"
-        "marked as incomplete. Results that only software gave are marked as such.\n\n"
+        "Each captured thread is a thread again, and on /dev/dxg each captured process a process; calls wait for what they need\n"
+        "from other threads, and are issued as fast as possible, or as --speed says. After each run everything is freed, whatever\n"
+        "ended it, and the results so far are written, marked as incomplete. Results that only software gave are marked as such.\n\n"
         "Exit status: 4: a lossy trace is refused; 6: fidelity is below --require-fidelity; 7: the device was removed; 8: it had\n"
-        "no memory for what the recording's device had; 9: a call did not come back in time; 10: --max-time was over; 128 + the\n"
-        "signal after SIGINT, SIGTERM or SIGHUP.",
+        "no memory for what the recording's device had; 9: a call did not come back in time; 10: --max-time was over; 11: a worker\n"
+        "process died; 128 + the signal after SIGINT, SIGTERM or SIGHUP.",
     .options = replay_asked_options,
     .min_args = 1,
     .max_args = 1,

@@ -22,6 +22,7 @@ enum ga_exit {
     GA_EXIT_EXHAUSTED = 8,   /* replay: the device had no memory for what the recording's had */
     GA_EXIT_HUNG = 9,        /* replay: a call did not come back in time */
     GA_EXIT_TIME = 10,       /* replay: the time allowed was over */
+    GA_EXIT_DIED = 11,       /* replay: one of its worker processes died */
     GA_EXIT_OWN = 125,       /* record, run: our own failure before the program ran; as timeout(1) */
     GA_EXIT_NOT_EXECUTABLE = 126,
     GA_EXIT_NOT_FOUND = 127,

@@ -1,7 +1,8 @@
 /*
  * Backend dxg: /dev/dxg of WSL2, or softgpu in its place. Requests as recorded, private data to the byte; only handles, adapter
  * ids and addresses are the replay's own. All that a run made goes with its descriptor: the last close of the device in a process
- * destroys what the process has. Calls of several recorded processes are one process's here.
+ * destroys what the process has. Each recorded process is a worker process of the replay's, with its own descriptor and handles; with
+ * --lanes they are all one.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -202,7 +203,7 @@ static int make_device(const struct replay_device *device, D3DKMT_HANDLE adapter
 }
 
 /* The device's own adapters, in turn, stand for those that no recorded call told or opened; a device is made on the first. */
-static int supply(struct replay_device *device, struct ga_error *error)
+static int supply(struct replay_device *device, const uint64_t *process, struct ga_error *error)
 {
     struct D3DKMT_ADAPTERINFO adapters[ADAPTERS_MAX];
     uint32_t count = 0, handle = 0;
@@ -214,6 +215,8 @@ static int supply(struct replay_device *device, struct ga_error *error)
         if (!plan->objects[o].supplied)
             continue;
         const struct D3DKMT_ADAPTERINFO *adapter = &adapters[next++ % count];
+        if (process && plan->objects[o].kind != REPLAY_LUID && plan->objects[o].scope != *process)
+            continue;
         uint64_t value = adapter->hAdapter;
         if (plan->objects[o].kind == REPLAY_LUID)
             memcpy(&value, &adapter->AdapterLuid, sizeof value);
@@ -226,15 +229,32 @@ static int supply(struct replay_device *device, struct ga_error *error)
     return result;
 }
 
-static int dxg_begin(struct replay_device *device, struct ga_error *error)
+static void dxg_clear(struct replay_device *device)
 {
     replay_requests_reset(&device->requests);
     for (uint32_t o = 0; o < device->requests.plan->object_count; o++)
         atomic_store(&device->fences[o].address, 0);
+}
+
+/* process: null when all are this one. */
+static int connect_device(struct replay_device *device, const uint64_t *process, struct ga_error *error)
+{
     device->fd = open(device->node, O_RDONLY | O_CLOEXEC); /* as the thunk library does */
     if (device->fd < 0)
         return ga_error_errno(error, errno, "dxg: %s", device->node);
-    return device->supplies || device->standard.needs_device ? supply(device, error) : 0;
+    return device->supplies || device->standard.needs_device ? supply(device, process, error) : 0;
+}
+
+static int dxg_begin(struct replay_device *device, struct ga_error *error)
+{
+    dxg_clear(device);
+    return connect_device(device, NULL, error);
+}
+
+static int dxg_enter(struct replay_device *device, uint64_t process, struct ga_error *error)
+{
+    replay_requests_enter(&device->requests);
+    return connect_device(device, &process, error);
 }
 
 /* The queue may end with this call: nobody looks at its fence any more. */
@@ -369,6 +389,8 @@ const struct replay_backend replay_backend_dxg = {
     .open = dxg_open,
     .bind = dxg_bind,
     .begin = dxg_begin,
+    .clear = dxg_clear,
+    .enter = dxg_enter,
     .prepare = dxg_prepare,
     .issue = dxg_issue,
     .finish = dxg_finish,

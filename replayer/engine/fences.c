@@ -8,8 +8,13 @@ bool engine_has_fence(const struct engine *run, uint32_t number)
     return run->session->backend->reached && atomic_load_explicit(&engine_paging(run, number)->fenced, memory_order_acquire);
 }
 
-static bool reached(const struct engine *run, uint32_t number)
+/* A fence of another worker process's is seen by that one alone, which notes it. */
+static bool reached(const struct replay_lane_state *lane, uint32_t number)
 {
+    const struct engine *run = lane->run;
+    const struct replay_lane *lanes = run->session->plan->lanes;
+    if (run->out->apart && lanes[run->calls[number].lane].process != lanes[lane->number].process)
+        return !engine_has_fence(run, number) || atomic_load(&engine_paging(run, number)->resident_ns);
     return !engine_has_fence(run, number) || run->session->backend->reached(run->session->device, &run->session->plan->calls[number]);
 }
 
@@ -31,7 +36,7 @@ void engine_watch_fences(struct replay_lane_state *lane)
     for (uint32_t i = 0; i < lane->outstanding_count; i++) {
         uint32_t number = lane->outstanding[i];
         bool known = atomic_load(&engine_paging(lane->run, number)->resident_ns) != 0;
-        if (!known && reached(lane->run, number)) {
+        if (!known && reached(lane, number)) {
             engine_note_resident(lane->run, number);
             known = true;
         }
@@ -55,13 +60,13 @@ static bool nap(const struct engine *run, int64_t since)
 bool engine_wait_for_fence(struct replay_lane_state *lane, uint32_t number)
 {
     for (int i = 0; i < ENGINE_SPINS; i++) {
-        if (reached(lane->run, number))
+        if (reached(lane, number))
             return true;
         engine_relax();
     }
     int64_t since = engine_now_ns();
     while (nap(lane->run, since))
-        if (reached(lane->run, number))
+        if (reached(lane, number))
             return true;
     return false;
 }
@@ -80,7 +85,7 @@ enum replay_skip engine_wait_for_fences(struct replay_lane_state *lane, const st
 
 void engine_note_paging(struct replay_lane_state *lane, uint32_t number)
 {
-    if (reached(lane->run, number)) {
+    if (reached(lane, number)) {
         engine_note_resident(lane->run, number);
         return;
     }

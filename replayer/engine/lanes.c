@@ -1,15 +1,12 @@
 /* Lanes as threads: see lanes.h. */
 #include "replayer/engine/lanes.h"
 
-#include <linux/futex.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "replayer/engine/fences.h"
 #include "replayer/engine/issue.h"
+#include "replayer/engine/workers.h"
 
 enum {
     LEAD_NS = 2 * 1000000, /* lanes are told so much before the start, so that the first calls are not late */
@@ -17,33 +14,32 @@ enum {
 };
 
 /* All lanes start at once. False: there is no further pass. */
-static bool pass_gate(struct engine *run, uint64_t time)
+static bool pass_gate(struct engine *run, uint32_t time)
 {
-    pthread_mutex_lock(&run->mutex);
-    run->waiting++;
-    pthread_cond_broadcast(&run->changed);
-    while (run->opened < time && !run->go_home)
-        pthread_cond_wait(&run->changed, &run->mutex);
-    bool go = !run->go_home;
-    pthread_mutex_unlock(&run->mutex);
-    return go;
+    atomic_fetch_add(&run->waiting, 1);
+    engine_wake(&run->waiting);
+    for (uint32_t opened; (opened = atomic_load(&run->opened)) < time;)
+        engine_sleep(&run->opened, opened, 0);
+    return !run->go_home;
 }
 
-/* Once all so many are at the gate. */
-static void open_gate(struct engine *run, uint32_t lanes, bool timed, bool go)
+/* Once all so many are at the gate. False: a worker is lost. */
+static bool open_gate(struct engine *run, uint32_t lanes, bool timed, bool go)
 {
-    pthread_mutex_lock(&run->mutex);
-    while (run->waiting < lanes)
-        pthread_cond_wait(&run->changed, &run->mutex);
-    run->waiting = 0;
+    for (uint32_t waiting; (waiting = atomic_load(&run->waiting)) < lanes;) {
+        if (!engine_workers_live(run))
+            return false;
+        engine_sleep(&run->waiting, waiting, ENGINE_SLEEP_NS);
+    }
+    atomic_store(&run->waiting, 0);
     run->go_home = !go;
-    run->opened++;
     run->timed = timed;
     run->timed_ns = engine_now_ns() + (run->per_speed > 0 && timed ? LEAD_NS : 0);
     if (!timed || !run->session->plan->prologue)
         run->start_ns = run->timed_ns;
-    pthread_cond_broadcast(&run->changed);
-    pthread_mutex_unlock(&run->mutex);
+    atomic_fetch_add(&run->opened, 1);
+    engine_wake(&run->opened);
+    return true;
 }
 
 /* The end of a lane's pass: no more is waiting for a turn on this thread. */
@@ -53,7 +49,7 @@ static void end_pass(struct replay_lane_state *lane)
         if (engine_wait_for_fence(lane, lane->outstanding[i]))
             engine_note_resident(lane->run, lane->outstanding[i]);
     if (atomic_fetch_sub(&lane->run->running, 1) == 1)
-        syscall(SYS_futex, &lane->run->running, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+        engine_wake(&lane->run->running);
 }
 
 static void *lane_main(void *argument)
@@ -62,7 +58,9 @@ static void *lane_main(void *argument)
     struct engine *run = lane->run;
     if (run->per_speed > 0)
         prctl(PR_SET_TIMERSLACK, 1ul); /* ns; else a sleep may be 50 µs longer */
-    for (uint64_t time = 1; pass_gate(run, time); time++) {
+    lane->pid = getpid();
+    lane->tid = gettid();
+    for (uint32_t time = 1; pass_gate(run, time); time++) {
         lane->counting = run->timed ? &lane->counts : &lane->aside;
         engine_run_pass(lane);
         end_pass(lane);
@@ -82,25 +80,41 @@ static int pin(pthread_attr_t *attributes, const struct replay_settings *setting
 
 static void on_wake(int number) { (void)number; }
 
-int engine_start_lanes(struct engine *run, uint32_t *started)
+void engine_catch_wakes(struct engine *run)
 {
     struct sigaction wake = {.sa_handler = on_wake};
     sigaction(WAKE_SIGNAL, &wake, &run->before);
-    pthread_mutex_init(&run->mutex, NULL);
-    pthread_cond_init(&run->changed, NULL);
+}
+
+void engine_leave_wakes(struct engine *run) { sigaction(WAKE_SIGNAL, &run->before, NULL); }
+
+int engine_start_lanes(struct engine *run, const uint64_t *process)
+{
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, 256 * 1024);
     int result = 0;
-    for (*started = 0; result == 0 && *started < run->out->schedule.worker_count; *started += result == 0) {
-        struct replay_lane_state *lane = &run->lanes[*started];
+    for (uint32_t l = 0; l < run->out->schedule.worker_count; l++) {
+        struct replay_lane_state *lane = &run->lanes[l];
+        if (process && run->session->plan->lanes[l].process != *process)
+            continue;
         lane->run = run;
-        result = pin(&attributes, &run->session->settings, *started);
+        result = result ? result : pin(&attributes, &run->session->settings, l);
         if (result == 0)
             result = pthread_create(&lane->thread, &attributes, lane_main, lane);
+        lane->started = result == 0;
     }
     pthread_attr_destroy(&attributes);
     return -result;
+}
+
+void engine_join_lanes(struct engine *run, const uint64_t *process)
+{
+    for (uint32_t l = 0; l < run->out->schedule.worker_count; l++) {
+        struct replay_lane_state *lane = &run->lanes[l];
+        if (lane->started && (!process || run->session->plan->lanes[l].process == *process))
+            pthread_join(lane->thread, NULL);
+    }
 }
 
 /* Interrupts calls that do not come back: all of them once the run is stopped, else those that patience is at its end with. False:
@@ -119,18 +133,22 @@ static bool wake_lanes(struct engine *run, uint32_t lanes)
         if (since) /* without, it sleeps until a call's time */
             atomic_store(&lane->give_up, true);
         alive &= !since || now - since < 2 * allowed;
-        pthread_kill(lane->thread, WAKE_SIGNAL);
+        syscall(SYS_tgkill, lane->pid, lane->tid, WAKE_SIGNAL);
     }
     return alive;
 }
 
-/* Until all have ended the pass. False: a lane is in a call that does not come back, and never will be waited for again. */
+/* Until all have ended the pass. False: a lane is in a call that does not come back, and never will be waited for again; or a worker is
+   lost. */
 static bool wait_for_lanes(struct engine *run, uint32_t lanes)
 {
     int64_t end_ns = run->session->settings.end_ns;
     for (uint32_t running; (running = atomic_load(&run->running));) {
-        struct timespec limit = {.tv_nsec = ENGINE_SLEEP_NS};
-        syscall(SYS_futex, &run->running, FUTEX_WAIT_PRIVATE, running, &limit, NULL, 0);
+        engine_sleep(&run->running, running, ENGINE_SLEEP_NS);
+        if (atomic_load(run->stop)) /* workers have no signal handlers of ours */
+            engine_halt(run, REPLAY_END_STOPPED);
+        if (!engine_workers_live(run))
+            return false;
         if (end_ns && engine_now_ns() >= end_ns)
             engine_halt(run, REPLAY_END_TIME);
         if (!wake_lanes(run, lanes) && atomic_load(&run->running)) {
@@ -144,16 +162,7 @@ static bool wait_for_lanes(struct engine *run, uint32_t lanes)
 bool engine_run_phase(struct engine *run, uint32_t lanes, bool timed)
 {
     atomic_store(&run->running, lanes);
-    open_gate(run, lanes, timed, true);
-    return wait_for_lanes(run, lanes);
+    return open_gate(run, lanes, timed, true) && wait_for_lanes(run, lanes);
 }
 
-void engine_end_lanes(struct engine *run, uint32_t started)
-{
-    open_gate(run, started, false, false);
-    for (uint32_t l = 0; l < started; l++)
-        pthread_join(run->lanes[l].thread, NULL);
-    pthread_cond_destroy(&run->changed);
-    pthread_mutex_destroy(&run->mutex);
-    sigaction(WAKE_SIGNAL, &run->before, NULL);
-}
+bool engine_send_home(struct engine *run, uint32_t lanes) { return open_gate(run, lanes, false, false); }

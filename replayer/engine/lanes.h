@@ -7,11 +7,18 @@
 
 #include "replayer/engine/state.h"
 
-/* A thread a lane, all at the gate; *started: how many, also after a failure. End them all the same. */
-int engine_start_lanes(struct engine *run, uint32_t *started);
-/* Lets all so many go through the prologue, or what is measured. False: a lane is in a call that does not come back. */
+/* The signal that interrupts a call is caught, from before the first lane until after the last. */
+void engine_catch_wakes(struct engine *run);
+void engine_leave_wakes(struct engine *run);
+/* A thread a lane, of that recorded process or (null) all; they go to the gate. A negative errno: not all of them could be. */
+int engine_start_lanes(struct engine *run, const uint64_t *process);
+/* Once they are sent home. */
+void engine_join_lanes(struct engine *run, const uint64_t *process);
+
+/* Lets all so many go through the prologue, or what is measured. False: a lane is in a call that does not come back, or a worker is
+   lost: run->halt tells. */
 bool engine_run_phase(struct engine *run, uint32_t lanes, bool timed);
-/* Sends them home. */
-void engine_end_lanes(struct engine *run, uint32_t started);
+/* Tells all so many that there is no further pass. False: a worker is lost. */
+bool engine_send_home(struct engine *run, uint32_t lanes);
 
 #endif

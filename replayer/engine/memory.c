@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "replayer/engine/state.h"
+#include "replayer/share.h"
 
 enum { WARM_NS = 20 * 1000 /* histograms' pages are there before the run up to this latency */ };
 
@@ -29,7 +30,7 @@ static int init_lane(struct replay_run *run, uint32_t number)
     uint32_t kinds = 0;
     for (uint32_t k = 0; k < session->kinds.count; k++)
         kinds += lane->by_kind[k] != NULL;
-    lane->memory = replay_latencies_create(kinds + 1);
+    lane->memory = run->apart ? replay_latencies_create_shared(kinds + 1) : replay_latencies_create(kinds + 1);
     if (!lane->memory)
         return -ENOMEM;
     lane->memory_count = kinds + 1;
@@ -46,23 +47,23 @@ static int init_parts(struct replay_run *run, const struct replay_plan *plan)
 {
     uint32_t kinds = run->session->kinds.count;
     size_t lanes = (run->schedule.worker_count + 1u) * sizeof *run->lanes;
-    run->lanes = aligned_alloc(_Alignof(struct replay_lane_state), lanes);
+    run->lanes = replay_share(lanes, run->apart);
     if (!run->lanes)
         return -ENOMEM;
-    memset(run->lanes, 0, lanes);
     run->latencies = replay_latencies_create(kinds);
     run->resident = replay_latencies_create(kinds);
     run->lateness = replay_latencies_create(1);
-    run->pagings = calloc(plan->paging_count + 1u, sizeof *run->pagings);
+    run->pagings = replay_share((plan->paging_count + 1u) * sizeof *run->pagings, run->apart);
     run->curve = calloc(1, sizeof *run->curve);
     run->steps = calloc(plan->call_count + 1u, sizeof *run->steps);
     if (!run->steps || !run->latencies || !run->resident || !run->lateness || !run->pagings || !run->curve)
         return -ENOMEM;
     for (uint32_t c = 0; c < plan->call_count; c++)
         run->pagings[plan->calls[c].paging].number = c;
-    if (plan->dependency_count && !(run->ends = calloc(plan->call_count + 1u, sizeof *run->ends)))
+    size_t calls = plan->call_count + 1u;
+    if (plan->dependency_count && !(run->ends = replay_share(calls * sizeof *run->ends, run->apart)))
         return -ENOMEM;
-    if (run->session->settings.keep_samples && !(run->samples = calloc(plan->call_count + 1u, sizeof *run->samples)))
+    if (run->session->settings.keep_samples && !(run->samples = replay_share(calls * sizeof *run->samples, run->apart)))
         return -ENOMEM;
     int result = 0;
     for (uint32_t w = 0; result == 0 && w < run->schedule.worker_count; w++)
@@ -74,6 +75,8 @@ int replay_run_init(struct replay_run *run, struct replay_session *session)
 {
     *run = (struct replay_run){.session = session};
     int result = replay_schedule_init(&run->schedule, session->plan, session->settings.threads);
+    run->apart = session->backend->enter && !run->schedule.own_order && replay_plan_is_of_several(session->plan) &&
+                 replay_can_fetch_descriptors();
     return result < 0 ? result : init_parts(run, session->plan);
 }
 
@@ -86,15 +89,15 @@ void replay_run_release(struct replay_run *run)
         free(run->lanes[w].by_kind);
         replay_latencies_destroy(run->lanes[w].memory, run->lanes[w].memory_count);
     }
-    free(run->lanes);
+    replay_unshare(run->lanes);
     replay_latencies_destroy(run->latencies, kinds);
     replay_latencies_destroy(run->resident, kinds);
     replay_latencies_destroy(run->lateness, 1);
-    free(run->pagings);
+    replay_unshare(run->pagings);
     free(run->curve);
     free(run->steps);
-    free(run->ends);
-    free(run->samples);
+    replay_unshare(run->ends);
+    replay_unshare(run->samples);
     replay_schedule_release(&run->schedule);
     *run = (struct replay_run){0};
 }

@@ -4,8 +4,9 @@
 #include "replayer/engine/fences.h"
 
 /* False when the run was stopped first. */
-static bool wait_for(struct engine *run, struct replay_lane_state *other, uint32_t place)
+static bool wait_for(struct replay_lane_state *lane, struct replay_lane_state *other, uint32_t place)
 {
+    struct engine *run = lane->run;
     for (int i = 0; i < ENGINE_SPINS; i++) {
         if (atomic_load_explicit(&other->done, memory_order_acquire) > place)
             return true;
@@ -17,8 +18,8 @@ static bool wait_for(struct engine *run, struct replay_lane_state *other, uint32
         uint32_t done = atomic_load(&other->done);
         if ((reached = done > place))
             break;
-        struct timespec limit = {.tv_nsec = ENGINE_SLEEP_NS};
-        syscall(SYS_futex, &other->done, FUTEX_WAIT_PRIVATE, done, &limit, NULL, 0);
+        engine_sleep(&other->done, done, ENGINE_SLEEP_NS);
+        engine_watch_fences(lane); /* another process may wait for what only this one sees */
     }
     atomic_fetch_sub(&other->sleepers, 1);
     return reached;
@@ -32,7 +33,7 @@ bool engine_wait_for_all(struct replay_lane_state *lane, const struct replay_cal
         const struct replay_dependency *on = &plan->dependencies[d];
         uint32_t worker = replay_schedule_worker(schedule, on->lane);
         if (worker != lane->number &&
-            !wait_for(lane->run, &lane->run->lanes[worker], replay_schedule_place(schedule, plan, on)))
+            !wait_for(lane, &lane->run->lanes[worker], replay_schedule_place(schedule, plan, on)))
             return false;
     }
     return true;

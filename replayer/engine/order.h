@@ -5,10 +5,6 @@
 #ifndef GPUALLOC_REPLAYER_ENGINE_ORDER_H
 #define GPUALLOC_REPLAYER_ENGINE_ORDER_H
 
-#include <linux/futex.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include "replayer/engine/state.h"
 
 /* Until all that the call depends on are through. False when the run was stopped first. */
@@ -25,7 +21,7 @@ static inline void engine_publish(struct replay_lane_state *lane, uint32_t done,
     }
     atomic_store(&lane->done, done); /* sequentially consistent: ordered before the look at sleepers */
     if (atomic_load(&lane->sleepers))
-        syscall(SYS_futex, &lane->done, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+        engine_wake(&lane->done);
 }
 
 #endif

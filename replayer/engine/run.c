@@ -2,15 +2,19 @@
 #include "replayer/engine.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <inttypes.h>
+#include <string.h>
 
 #include "replayer/engine/lanes.h"
+#include "replayer/engine/workers.h"
+#include "replayer/share.h"
 
 const char *replay_end_name(enum replay_end end)
 {
     static const char *const names[REPLAY_ENDS_COUNT] = {[REPLAY_WHOLE] = "whole", [REPLAY_END_STOPPED] = "interrupted",
                                                          [REPLAY_END_TIME] = "time", [REPLAY_END_REMOVED] = "device_removed",
-                                                         [REPLAY_END_HUNG] = "hung", [REPLAY_END_ERROR] = "error"};
+                                                         [REPLAY_END_HUNG] = "hung", [REPLAY_END_DIED] = "worker_died",
+                                                         [REPLAY_END_ERROR] = "error"};
     return names[end];
 }
 
@@ -134,12 +138,17 @@ static int begin_pass(struct engine *run, struct ga_error *error)
 {
     const struct replay_backend *backend = run->session->backend;
     clear_pass(run);
+    if (run->out->apart) {
+        backend->clear(run->session->device);
+        return engine_start_workers(run, error);
+    }
     return backend->begin ? backend->begin(run->session->device, error) : 0;
 }
 
+/* What workers made went with them. */
 static void free_pass(struct engine *run)
 {
-    if (run->session->backend->end)
+    if (!run->out->apart && run->session->backend->end)
         run->session->backend->end(run->session->device);
 }
 
@@ -155,6 +164,10 @@ static bool run_passes(struct engine *run, uint32_t lanes, int *result, struct g
             alive = alive && engine_run_phase(run, lanes, true);
             int64_t took = engine_now_ns() - run->timed_ns;
             run->out->wall_ns += took > 0 ? (uint64_t)took : 0;
+            if (run->out->apart) {
+                *result = engine_end_workers(run, alive, error);
+                alive = true;
+            }
             take_pass(run);
         }
         if (alive)
@@ -163,18 +176,29 @@ static bool run_passes(struct engine *run, uint32_t lanes, int *result, struct g
     return alive;
 }
 
-static int run_lanes(struct engine *run, struct ga_error *error)
+static int run_threads(struct engine *run, struct ga_error *error)
 {
     uint32_t started = 0;
-    int result = engine_start_lanes(run, &started);
+    int result = engine_start_lanes(run, NULL);
+    while (started < run->out->schedule.worker_count && run->lanes[started].started)
+        started++;
     if (result < 0)
         ga_error_errno(error, -result, "starting thread %u of %u%s", started + 1, run->out->schedule.worker_count,
                        run->session->settings.cpu_count ? " on the CPUs asked for" : "");
-    if (run_passes(run, started, &result, error))
-        engine_end_lanes(run, started);
-    else
+    if (!run_passes(run, started, &result, error)) {
         run->session->abandoned = true;
-    return run->session->abandoned ? 0 : result;
+        return 0;
+    }
+    engine_send_home(run, started);
+    engine_join_lanes(run, NULL);
+    return result;
+}
+
+static int run_workers(struct engine *run, struct ga_error *error)
+{
+    int result = 0;
+    run_passes(run, run->out->schedule.worker_count, &result, error);
+    return result;
 }
 
 static int ended(const struct replay_session *session, const struct replay_run *run, struct ga_error *error)
@@ -189,6 +213,10 @@ static int ended(const struct replay_session *session, const struct replay_run *
     case REPLAY_END_HUNG:
         return ga_error_set(error, ETIMEDOUT, "a call has not come back, nor could it be interrupted; the kernel frees what the run "
                                               "had made when it does");
+    case REPLAY_END_DIED:
+        return ga_error_set(error, ECHILD, "the worker of the recorded process %016" PRIx64 " %s%s; the others were ended, and what "
+                            "the run had made is freed", run->died.process, run->died.signal ? "was killed: " : "ended by itself",
+                            run->died.signal ? strsignal(run->died.signal) : "");
     default:
         return 0;
     }
@@ -196,18 +224,21 @@ static int ended(const struct replay_session *session, const struct replay_run *
 
 int replay_session_run(struct replay_session *session, struct replay_run *run, const atomic_bool *stop, struct ga_error *error)
 {
-    struct engine *state = calloc(1, sizeof *state); /* lanes that are given up keep it */
+    struct engine *state = replay_share(sizeof *state, run->apart); /* lanes that are given up keep it */
     if (!state)
         return ga_error_errno(error, ENOMEM, "replay");
     *state = (struct engine){.session = session, .out = run, .stop = stop, .lanes = run->lanes, .backend = session->backend,
                              .device = session->device, .calls = session->plan->calls, .samples = run->samples,
                              .per_speed = session->settings.speed > 0 ? 1 / session->settings.speed : 0};
     clear_run(run);
-    int result = run_lanes(state, error);
+    engine_catch_wakes(state);
+    int result = run->apart ? run_workers(state, error) : run_threads(state, error);
     take_run(run);
     enum replay_end halted = (enum replay_end)atomic_load(&state->halt);
     run->end = halted ? halted : atomic_load(stop) ? REPLAY_END_STOPPED : REPLAY_WHOLE;
-    if (!session->abandoned)
-        free(state);
+    if (!session->abandoned) {
+        engine_leave_wakes(state);
+        replay_unshare(state);
+    }
     return result < 0 ? result : ended(session, run, error);
 }

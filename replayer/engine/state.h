@@ -5,10 +5,13 @@
 #ifndef GPUALLOC_REPLAYER_ENGINE_STATE_H
 #define GPUALLOC_REPLAYER_ENGINE_STATE_H
 
+#include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "replayer/engine.h"
 
@@ -40,7 +43,9 @@ struct replay_lane_state {
     uint64_t busy_ns;
     uint32_t prologue, next;            /* calls of the lane's order: of the prologue, and through in this pass */
     uint32_t outstanding[ENGINE_OUTSTANDING]; /* calls whose fence has not been reached */
-    pthread_t thread;
+    pthread_t thread;                         /* in its own process */
+    pid_t pid, tid;
+    bool started;
     struct replay_curve curve;
 };
 
@@ -65,12 +70,15 @@ struct engine {
     int64_t timed_ns;      /* when what is measured began: after the prologue */
     bool timed;            /* it has */
     double per_speed;      /* 1 / speed, or 0 */
-    pthread_mutex_t mutex; /* the gate before a pass; not taken within one */
-    pthread_cond_t changed;
-    uint32_t waiting;         /* lanes at the gate */
-    uint64_t opened;          /* times that the gate was; twice a pass with a prologue */
+    _Atomic uint32_t waiting; /* lanes at the gate before a pass */
+    _Atomic uint32_t opened;  /* times that the gate was; twice a pass with a prologue */
     bool go_home;
     _Atomic uint32_t running; /* lanes that have not ended the pass; the main thread sleeps on it */
+    struct engine_worker *workers; /* the main process's; null: lanes are its own threads */
+    uint32_t worker_count;
+    atomic_bool failing, failed; /* a worker could not begin: */
+    int failure;              /* negative errno */
+    struct ga_error error;
     struct sigaction before;  /* what the process did on the signal that wakes lanes */
 };
 
@@ -88,6 +96,18 @@ static inline void engine_relax(void)
 #elif defined(__aarch64__)
     __asm__ volatile("yield");
 #endif
+}
+
+/* Also between processes. Sleeps while the word has that value, or for a while; limit_ns 0: until woken. */
+static inline void engine_sleep(_Atomic uint32_t *word, uint32_t value, long limit_ns)
+{
+    struct timespec limit = {.tv_nsec = limit_ns};
+    syscall(SYS_futex, word, FUTEX_WAIT, value, limit_ns ? &limit : NULL, NULL, 0);
+}
+
+static inline void engine_wake(_Atomic uint32_t *word)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
 }
 
 static inline bool engine_stopped(const struct engine *run)

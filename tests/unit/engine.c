@@ -5,12 +5,16 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "plan_calls.h"
 #include "replayer/engine.h"
+#include "replayer/share.h"
 
 static const struct replay_plan_options resource_order = {.order = REPLAY_ORDER_RESOURCE};
 static atomic_bool never;
@@ -404,6 +408,165 @@ static void a_wait_without_its_signal_is_skipped(void **state)
     replay_plan_release(&plan);
 }
 
+/* A backend whose device is what a process holds: each worker says in shared memory who it is, and may die. */
+static struct people {
+    _Atomic pid_t entered[2], issued[2];
+    _Atomic uint32_t ended, calls;
+    _Atomic uint32_t killed_at; /* this call is the last of its process; 0: none is */
+} *people;
+
+static int people_open(struct replay_device **device, const struct replay_backend *self, const struct replay_target *target,
+                       struct replay_identity *identity, struct ga_error *error)
+{
+    return watch_open(device, self, target, identity, error);
+}
+
+static int people_bind(struct replay_device *device, const struct replay_plan *plan, struct replay_binding *binding,
+                       struct ga_error *error)
+{
+    (void)binding, (void)error;
+    device->plan = plan;
+    return 0;
+}
+
+static void people_clear(struct replay_device *device) { (void)device; }
+
+static int people_enter(struct replay_device *device, uint64_t process, struct ga_error *error)
+{
+    (void)device;
+    if (process == 0xbad)
+        return ga_error_set(error, EBUSY, "no room for a second process");
+    people->entered[process != PROCESS] = getpid();
+    return 0;
+}
+
+static void people_issue(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)
+{
+    people->issued[device->plan->lanes[lane].process != PROCESS] = getpid();
+    if (++people->calls == people->killed_at)
+        kill(getpid(), SIGKILL);
+    *outcome = (struct replay_outcome){.ret = call->ret, .error = call->error, .failed = call->failed};
+}
+
+static void people_end(struct replay_device *device)
+{
+    (void)device;
+    people->ended++;
+}
+
+static void people_close(struct replay_device *device) { (void)device; }
+
+static const struct replay_backend crowd = {
+    .name = "crowd", .summary = "each process by itself", .open = people_open, .bind = people_bind, .clear = people_clear,
+    .enter = people_enter, .issue = people_issue, .end = people_end, .close = people_close,
+};
+
+/* The second process opens again and again what the first shares, so that its lane waits for the other process's. */
+static void two_processes(struct replay_plan *plan, uint64_t second, uint32_t count)
+{
+    assert_int_equal(replay_plan_begin(plan, &resource_order), 0);
+    uint64_t t = 10;
+    add_create_device(plan, (struct when){0, t, t + 1}, 1);
+    for (uint32_t i = 0; i < count; i++, t += 20) {
+        add_create(plan, (struct when){0, t + 2, t + 3}, (struct create){.device = 1, .resource = 50, .first = 100, .count = 1}, NULL);
+        add_share(plan, (struct when){0, t + 4, t + 5}, 50, 9);
+        add_open_shared(plan, (struct when){1, t + 6, t + 7}, second, 1, 9, 60 + i, 1000 + i, 1);
+        add_destroy(plan, (struct when){0, t + 8, t + 9}, 1, 50, 0);
+    }
+    finish(plan);
+    assert_int_equal(plan->lane_count, 2);
+}
+
+struct crowd_run {
+    struct replay_plan plan;
+    struct replay_session session;
+    struct replay_run run;
+    struct ga_error error;
+};
+
+static void open_crowd(struct crowd_run *c, uint64_t second, uint32_t threads)
+{
+    two_processes(&c->plan, second, 500);
+    watcher = (struct replay_device){0};
+    people = replay_share(sizeof *people, true);
+    assert_int_equal(replay_session_open(&c->session, &crowd, &(struct replay_target){0}, &c->plan, &c->error), 0);
+    c->session.settings.threads = threads;
+    c->session.settings.loops = 3;
+    assert_int_equal(replay_run_init(&c->run, &c->session), 0);
+}
+
+static void close_crowd(struct crowd_run *c)
+{
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no worker is left */
+    replay_run_release(&c->run);
+    replay_session_close(&c->session);
+    replay_plan_release(&c->plan);
+    replay_unshare(people);
+}
+
+static void each_recorded_process_is_a_process(void **state)
+{
+    (void)state;
+    struct crowd_run c;
+    open_crowd(&c, 0xcafe, 0);
+    assert_int_equal(replay_session_run(&c.session, &c.run, &never, &c.error), 0);
+    assert_int_equal(c.run.end, REPLAY_WHOLE);
+    assert_int_equal(c.run.passes, 3);
+    assert_int_equal(people->ended, 2 * 3);
+    for (int p = 0; p < 2; p++) {
+        assert_int_equal(people->issued[p], people->entered[p]);
+        assert_int_not_equal(people->issued[p], getpid());
+    }
+    assert_int_not_equal(people->issued[0], people->issued[1]);
+    assert_int_equal(c.run.counts.violations, 0);
+    assert_int_equal(c.run.counts.outcomes[REPLAY_ISSUED], 3 * c.plan.call_count);
+    uint64_t measured = 0;
+    for (uint32_t k = 0; k < c.session.kinds.count; k++)
+        measured += c.run.latencies[k].n;
+    assert_int_equal(measured, 3 * c.plan.call_count);
+    close_crowd(&c);
+}
+
+/* Threads that share lanes share them of all processes. */
+static void folded_lanes_are_of_one_process(void **state)
+{
+    (void)state;
+    struct crowd_run c;
+    open_crowd(&c, 0xcafe, 1);
+    assert_int_equal(replay_session_run(&c.session, &c.run, &never, &c.error), 0);
+    assert_int_equal(people->issued[0], getpid());
+    assert_int_equal(people->issued[1], getpid());
+    close_crowd(&c);
+}
+
+static void a_dead_worker_ends_the_run(void **state)
+{
+    (void)state;
+    struct crowd_run c;
+    open_crowd(&c, 0xcafe, 0);
+    people->killed_at = 700;
+    assert_int_equal(replay_session_run(&c.session, &c.run, &never, &c.error), -ECHILD);
+    assert_int_equal(c.run.end, REPLAY_END_DIED);
+    assert_int_equal(c.run.died.signal, SIGKILL);
+    assert_true(c.run.died.process == PROCESS || c.run.died.process == 0xcafe);
+    assert_non_null(strstr(c.error.text, "Killed"));
+    assert_in_range(c.run.counts.outcomes[REPLAY_ISSUED], 698, 2 * c.plan.call_count);
+    people->killed_at = 0;
+    assert_int_equal(replay_session_run(&c.session, &c.run, &never, &c.error), 0); /* the next is whole */
+    assert_int_equal(c.run.end, REPLAY_WHOLE);
+    close_crowd(&c);
+}
+
+static void a_worker_that_cannot_begin_says_why(void **state)
+{
+    (void)state;
+    struct crowd_run c;
+    open_crowd(&c, 0xbad, 0);
+    assert_int_equal(replay_session_run(&c.session, &c.run, &never, &c.error), -EBUSY);
+    assert_string_equal(c.error.text, "no room for a second process");
+    close_crowd(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -415,6 +578,10 @@ int main(void)
         cmocka_unit_test(what_does_not_come_in_time_is_left_out),
         cmocka_unit_test(a_stop_interrupts_a_wait),
         cmocka_unit_test(a_wait_without_its_signal_is_skipped),
+        cmocka_unit_test(each_recorded_process_is_a_process),
+        cmocka_unit_test(folded_lanes_are_of_one_process),
+        cmocka_unit_test(a_dead_worker_ends_the_run),
+        cmocka_unit_test(a_worker_that_cannot_begin_says_why),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

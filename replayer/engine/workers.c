@@ -1,0 +1,161 @@
+/* Worker processes: see workers.h. */
+#include "replayer/engine/workers.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "replayer/engine/lanes.h"
+#include "replayer/share.h"
+
+enum {
+    REAP_MS = 2000, /* what a worker may take to end, and then a killed one: what is stuck in the kernel is left to it */
+    FAILED = 1,     /* exit status of a worker that could not begin */
+};
+
+struct engine_worker {
+    uint64_t process;
+    pid_t pid; /* 0: it is gone */
+};
+
+/* It ends with its parent, whose business a terminal's signals are: all are told by run->halt. */
+static void become_worker(pid_t parent)
+{
+    static const int ours[] = {SIGINT, SIGTERM, SIGHUP};
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+        signal(ours[i], SIG_IGN);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(FAILED);
+    replay_lend_descriptors();
+}
+
+static void fail(struct engine *run, int result, const struct ga_error *error)
+{
+    if (!atomic_exchange(&run->failing, true)) { /* the first is told */
+        run->failure = result;
+        run->error = *error;
+        atomic_store(&run->failed, true);
+    }
+}
+
+static _Noreturn void work(struct engine *run, uint64_t process)
+{
+    struct ga_error error = {""};
+    int result = run->backend->enter(run->device, process, &error);
+    if (result == 0) {
+        result = engine_start_lanes(run, &process);
+        if (result < 0)
+            ga_error_errno(&error, -result, "starting the threads of a worker");
+    }
+    if (result < 0) {
+        fail(run, result, &error);
+        _exit(FAILED);
+    }
+    engine_join_lanes(run, &process);
+    run->backend->end(run->device);
+    _exit(0);
+}
+
+static void kill_workers(struct engine *run)
+{
+    for (uint32_t w = 0; w < run->worker_count; w++)
+        if (run->workers[w].pid)
+            kill(run->workers[w].pid, SIGKILL);
+}
+
+/* False: they are not all gone yet. */
+static bool reap(struct engine *run)
+{
+    bool gone = true;
+    for (uint32_t w = 0; w < run->worker_count; w++) {
+        if (run->workers[w].pid && waitpid(run->workers[w].pid, NULL, WNOHANG) != 0)
+            run->workers[w].pid = 0;
+        gone &= !run->workers[w].pid;
+    }
+    return gone;
+}
+
+static void forget_workers(struct engine *run)
+{
+    for (int i = 0; !reap(run) && i < 2 * REAP_MS; i++) {
+        if (i == REAP_MS)
+            kill_workers(run);
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    free(run->workers);
+    run->workers = NULL;
+    run->worker_count = 0;
+}
+
+static bool has_worker(const struct engine *run, uint64_t process)
+{
+    for (uint32_t w = 0; w < run->worker_count; w++)
+        if (run->workers[w].process == process)
+            return true;
+    return false;
+}
+
+static int fork_worker(struct engine *run, uint64_t process)
+{
+    pid_t parent = getpid(), pid = fork();
+    if (pid == 0) {
+        become_worker(parent);
+        work(run, process);
+    }
+    if (pid < 0)
+        return -errno;
+    run->workers[run->worker_count++] = (struct engine_worker){.process = process, .pid = pid};
+    return 0;
+}
+
+int engine_start_workers(struct engine *run, struct ga_error *error)
+{
+    const struct replay_plan *plan = run->session->plan;
+    run->workers = calloc(plan->lane_count + 1u, sizeof *run->workers);
+    if (!run->workers)
+        return ga_error_errno(error, ENOMEM, "replay");
+    atomic_store(&run->waiting, 0);
+    atomic_store(&run->opened, 0);
+    run->go_home = false;
+    fflush(NULL); /* what is not written yet is not written twice */
+    int result = 0;
+    for (uint32_t l = 0; result == 0 && l < plan->lane_count; l++)
+        if (!has_worker(run, plan->lanes[l].process))
+            result = fork_worker(run, plan->lanes[l].process);
+    if (result == 0)
+        return 0;
+    ga_error_errno(error, -result, "starting worker %u", run->worker_count + 1);
+    kill_workers(run);
+    forget_workers(run);
+    return result;
+}
+
+bool engine_workers_live(struct engine *run)
+{
+    for (uint32_t w = 0; w < run->worker_count; w++) {
+        struct engine_worker *worker = &run->workers[w];
+        int status;
+        if (!worker->pid || waitpid(worker->pid, &status, WNOHANG) != worker->pid)
+            continue;
+        worker->pid = 0;
+        run->out->died.process = worker->process;
+        run->out->died.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+        engine_halt(run, atomic_load(&run->failed) ? REPLAY_END_ERROR : REPLAY_END_DIED);
+        return false;
+    }
+    return true;
+}
+
+int engine_end_workers(struct engine *run, bool alive, struct ga_error *error)
+{
+    if (!alive || !engine_send_home(run, run->out->schedule.worker_count))
+        kill_workers(run);
+    forget_workers(run);
+    if (!atomic_load(&run->failed))
+        return 0;
+    *error = run->error;
+    return run->failure;
+}
