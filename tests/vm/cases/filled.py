@@ -32,8 +32,9 @@ def main():
         verdict.equal([0xfffff000], [line["size"] for line in failed], "the buffer that no device holds is refused")
 
     verdict.status(folder, "fill-replay")
+    issued = len(tracing.listed(folder / "fill-trace", mappings=True)) + 1
     for number, run in enumerate(json.loads((folder / "fill.json").read_text())["runs"], 1):
-        verdict.equal([len(listed) + 1, {}, 0], [run["issued"], run["skipped"], run["differs"]],
+        verdict.equal([issued, {}, 0], [run["issued"], run["skipped"], run["differs"]],
                       f"run {number}: issued (and the file's close), skipped, different")
         refused = sum(kind["n"] for kind in run["kinds"] if kind["failed"])
         verdict.equal(len(failed), refused, f"run {number}: calls refused")
