@@ -276,6 +276,13 @@ static void text_origins(const struct group *all, const struct analysis_output *
         line(out, "", "%s of unknown size (\"unsized\"): in no byte count here", ga_count(unknown).text);
 }
 
+static void text_imported(const struct group *all, const struct analysis_output *out)
+{
+    if (all->imported)
+        line(out, "", "%s imported handle%s (memory made elsewhere, in no byte count), %s not closed",
+             ga_count(all->imported).text, plural(all->imported), ga_count(all->imported_alive).text);
+}
+
 static void text_memory(const struct state *state, const struct group *all, const struct analysis_output *out)
 {
     uint64_t unknown = all->origins[GA_SIZE_UNKNOWN];
@@ -283,6 +290,7 @@ static void text_memory(const struct state *state, const struct group *all, cons
                                       all->bounds + all->at_start_bounds);
     if (!all->made && !all->at_start) {
         line(out, "Memory", "no allocation was made");
+        text_imported(all, out);
         return;
     }
     if (all->peak_bytes)
@@ -303,9 +311,7 @@ static void text_memory(const struct state *state, const struct group *all, cons
          all->live ? ga_count(all->live).text : "none", left);
     if (unknown < all->made)
         text_origins(all, out);
-    if (all->imported)
-        line(out, "", "%s imported handle%s (memory made elsewhere, in no byte count), %s not closed",
-             ga_count(all->imported).text, plural(all->imported), ga_count(all->imported_alive).text);
+    text_imported(all, out);
 }
 
 static void text_ends(const struct state *state, const struct group *all, const struct analysis_output *out)
