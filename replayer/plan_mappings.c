@@ -229,36 +229,17 @@ static int map(struct walk *w, uint32_t number, uint64_t length)
 int walk_mapping_end(struct walk *w, uint32_t number)
 {
     struct replay_call *call = &w->plan->calls[number];
-    const unsigned char *image = w->plan->images + call->image;
-    struct ga_mmap_arguments mmap;
-    struct ga_mremap_arguments mremap;
-    uint64_t bytes = 0;
+    uint16_t row = (uint16_t)ga_row_id(replay_row(call));
+    size_t place = row == GA_ROW_drm_mmap     ? offsetof(struct ga_mmap_arguments, length)
+                   : row == GA_ROW_drm_mremap ? offsetof(struct ga_mremap_arguments, new_size)
+                                              : offsetof(struct ga_munmap_arguments, length);
+    uint64_t bytes = ga_load(w->plan->images + call->image + place, 8, false);
+    bool makes = row == GA_ROW_drm_mmap ? maps_buffer(w, call) : row == GA_ROW_drm_mremap && names_part(w, call);
     call->bytes = 0;
-    switch (ga_row_id(replay_row(call))) {
-    case GA_ROW_drm_mmap:
-        memcpy(&mmap, image, sizeof mmap);
-        bytes = mmap.length;
-        if (maps_buffer(w, call)) {
-            int result = map(w, number, mmap.length);
-            if (result < 0)
-                return result;
-        }
-        break;
-    case GA_ROW_drm_mremap:
-        memcpy(&mremap, image, sizeof mremap);
-        bytes = mremap.new_size;
-        if (names_part(w, call)) {
-            int result = map(w, number, mremap.new_size);
-            if (result < 0)
-                return result;
-        }
-        break;
-    default:
-        memcpy(&bytes, image + offsetof(struct ga_munmap_arguments, length), sizeof bytes);
-        break;
-    }
-    w->plan->calls[number].bytes = bytes;
-    return 0;
+    int result = makes ? map(w, number, bytes) : 0;
+    if (result == 0)
+        w->plan->calls[number].bytes = bytes;
+    return result;
 }
 
 void walk_mappings_release(struct walk *w)

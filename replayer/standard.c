@@ -239,7 +239,6 @@ void replay_standard_release(struct replay_standard *s)
     *s = (struct replay_standard){0};
 }
 
-
 static void add_ended(struct replay_standard *s, struct standard_work *work, uint32_t object)
 {
     if (replay_value(s->requests, object) == REPLAY_ABSENT || work->count == work->room)

@@ -1,4 +1,3 @@
-# timeout: 420
 # What DMA heaps and udmabuf made is made again on the nodes of the same names, with memfds of the replay's, and imported by whichever
 # device: the calls are the same when they are recorded again. Where such a node is not, its calls are left out: here all.
 need python3
