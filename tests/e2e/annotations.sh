@@ -9,8 +9,8 @@ cc -std=gnu17 $flags -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wundef -
     fail "the header warns"
 c++ -std=c++11 $flags -pthread -o program "$here/program.cpp" || fail "the header is no C++11"
 # Nothing is linked: every undefined symbol is of the C library, and dlsym may be missing.
-if nm -D --undefined-only driver.so | grep -v ' w ' | grep -q gpualloc; then fail "the driver needs a symbol of gpualloc's"; fi
-nm -D driver.so | grep -q ' w dlsym' || fail "dlsym is no weak reference"
+if grep -v ' w ' < <(nm -D --undefined-only driver.so) | grep gpualloc; then fail "the driver needs a symbol of gpualloc's"; fi
+grep -q ' w dlsym' < <(nm -D driver.so) || fail "dlsym is no weak reference"
 
 expect_status 0 ./program ./driver.so
 expect_stdout '^done$'
@@ -21,7 +21,7 @@ figure=$(sed -n 's/one annotation takes \([0-9]*\)[.].*/\1/p' "$stdout")
 expect_status 0 gpualloc record --softgpu -o named -- ./program ./driver.so
 expect_stdout '^done$'
 gpualloc list --format jsonl --events named >list.jsonl 2>/dev/null
-python3 - <<'PY' || fail "names differ: $(grep annotate list.jsonl | head -n 12)"
+python3 - <<'PY' || fail "names differ: $(grep -m 12 annotate list.jsonl)"
 import collections, json, sys
 events = [json.loads(line) for line in open("list.jsonl")]
 names = collections.defaultdict(list)

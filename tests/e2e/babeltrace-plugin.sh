@@ -39,8 +39,8 @@ E2
 grep -q 'surface: ' details.txt || fail "no details"
 
 # Texts, and refusals with their reason.
-bt help sink.gpualloc.report | grep -q 'analyses  string' || fail "no help of the sink"
-bt help filter.gpualloc.allocations | grep -q 'lifetime_ns' || fail "no help of the filter"
+grep -q 'analyses  string' < <(bt help sink.gpualloc.report) || fail "no help of the sink"
+grep -q 'lifetime_ns' < <(bt help filter.gpualloc.allocations) || fail "no help of the filter"
 for wrong in 'analyses="surfac"' 'format="xml"' 'top=0' 'colour=yes' 'output="/nowhere/x"'; do
     ! bt scene -c sink.gpualloc.report -p "$wrong" >out 2>err || fail "took $wrong"
     grep -Eq "parameter '${wrong%%=*}'|/nowhere/x: No such file" err || fail "no reason against $wrong: $(tail -3 err)"
@@ -61,7 +61,7 @@ lttng enable-event --userspace 'gpualloc:*,d3dkmt:*,drm:*' >>lttng.log
 lttng start >>lttng.log
 bt -i lttng-live "net://127.0.0.1:$live/host/$(hostname)/live" -c sink.gpualloc.report -p 'format="json"' >live.json 2>live.err &
 viewer=$!
-watched() { babeltrace2 -i lttng-live "net://127.0.0.1:$live" 2>&1 | tee sessions.txt | grep -q ' 1 client'; }
+watched() { babeltrace2 -i lttng-live "net://127.0.0.1:$live" >sessions.txt 2>&1 && grep -q ' 1 client' sessions.txt; }
 wait_until 100 watched
 gpualloc run --softgpu -- d3dkmt_scene >/dev/null
 sleep 1

@@ -25,7 +25,7 @@ lttng destroy --all >>lttng.log
 
 for session in one two; do
     babeltrace2 $session >events
-    grep -oE 'gpualloc:(rundown_begin|process|file|rundown_end)' events | head -n 4 >order
+    grep -oE 'gpualloc:(rundown_begin|process|file|rundown_end)' events | sed -n 1,4p >order
     assert_eq "gpualloc:rundown_begin gpualloc:process gpualloc:file gpualloc:rundown_end" "$(paste -sd ' ' order)" "$session: rundown"
     gpualloc list --format jsonl --event d3dkmt:create_allocation $session >calls 2>loss
     assert_match '0 elements and 0 blobs missing' "$(cat loss)" "$session: loss"

@@ -49,6 +49,6 @@ readelf -d "$library" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' >needed
 if grep -vE '^(liblttng-ust(-common)?\.so\.1|libc\.so\.6|ld-linux.*|lib(asan|ubsan|tsan)\.so.*)$' needed; then
     fail "the library needs more than LTTng and the C library"
 fi
-if nm -D --undefined-only "$library" | grep -q __tls_get_addr; then
-    readelf -d "$library" | grep -q 'libasan\|libtsan' || fail "dynamic TLS: __tls_get_addr is used"
+if grep -q __tls_get_addr < <(nm -D --undefined-only "$library"); then
+    grep -q 'libasan\|libtsan' < <(readelf -d "$library") || fail "dynamic TLS: __tls_get_addr is used"
 fi

@@ -4,7 +4,7 @@ need_built killer_fork killer_close libgpualloc-trace.so libgpualloc-softgpu.so
 need lttng
 helpers=
 for name in fork fd; do
-    path=$(ldconfig -p | grep -o "/.*liblttng-ust-$name\.so\.1$" | head -n 1) || skip "liblttng-ust-$name is not installed"
+    path=$(ldconfig -p | grep -o "/.*liblttng-ust-$name\.so\.1$" | sed -n 1p) || skip "liblttng-ust-$name is not installed"
     helpers=${helpers:+$helpers:}$path
 done
 set_preloads

@@ -15,7 +15,7 @@ assert_eq True "$(json "['complete']" "$stderr")" "complete"
 babeltrace2 T >events
 parent=$(grep 'gpualloc:process:' events | grep 'command_line = "killer_vfork' |
     head -n 1 | sed 's/.*{ process = \(0x[0-9A-F]*\).*/\1/')
-child=$(grep 'gpualloc:process:' events | grep 'command_line = "dxg_churn 7' | head -n 1 | sed 's/.*{ process = \(0x[0-9A-F]*\).*/\1/')
+child=$(grep -m 1 'gpualloc:process:.*command_line = "dxg_churn 7' events | sed 's/.*{ process = \(0x[0-9A-F]*\).*/\1/')
 [ -n "$parent" ] && [ -n "$child" ] && [ "$parent" != "$child" ] || fail "two instances: '$parent' and '$child'"
 assert_eq 40 "$(grep -c "d3dkmt:create_allocation:.*process = $parent" events)" "creates of the parent"
 assert_eq 7 "$(grep -c "d3dkmt:create_allocation:.*process = $child" events)" "creates of the program"

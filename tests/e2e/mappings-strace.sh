@@ -12,7 +12,7 @@ for node in /dev/dri/card0 /dev/dri/card1; do
     seen=$(grep -c "mmap(.*memfd:$node>" strace.out)
     [ "$seen" -gt 0 ] || fail "$node: the client mapped nothing"
     gpualloc list --format jsonl "$trace" >calls.jsonl 2>/dev/null
-    python3 - "$seen" <<'PY' || fail "$node: $(grep drm:m[mu] calls.jsonl | head -5)"
+    python3 - "$seen" <<'PY' || fail "$node: $(grep -m 5 drm:m[mu] calls.jsonl)"
 import json, sys
 calls = [json.loads(line) for line in open("calls.jsonl")]
 mapped = [call for call in calls if call["event"] == "drm:mmap" and int(call["file"], 16)]

@@ -12,7 +12,7 @@ interrupt() { # SIGNAL EXPECTED-STATUS PROGRAM…
     wait $pid || status=$?
     assert_eq "$expected" "$status" "exit status after SIG$signal"
     grep -q 'trace in T' errors || fail "no summary after SIG$signal: $(cat errors)"
-    lttng list 2>&1 | grep -q gpualloc- && fail "a session stayed after SIG$signal"
+    grep -q gpualloc- < <(lttng list 2>&1) && fail "a session stayed after SIG$signal"
     true
 }
 interrupt INT 130 sh -c 'touch started; exec sleep 30'

@@ -29,7 +29,7 @@ lttng create both --output="$work/both" >lttng.log
 lttng enable-event --userspace 'gpualloc:*,d3dkmt:*,drm:*' >>lttng.log
 lttng start >>lttng.log
 expect_status 0 gpualloc record --softgpu -o recorded-too -- d3dkmt_scene
-lttng list | grep -q 'both \[active\]' || fail "record took the user's session away"
+grep -q 'both \[active\]' < <(lttng list) || fail "record took the user's session away"
 lttng destroy >>lttng.log
 assert_eq "$(calls_of recorded)" "$(calls_of both)" "calls in the user's session"
 assert_eq "$(calls_of recorded)" "$(calls_of recorded-too)" "calls in record's session"

@@ -3,7 +3,6 @@
 need_built make-trace libfake-drm.so
 need python3
 tools=$SOURCE/tests/tools
-gpualloc replay -h | grep -q -- --issue-log || skip "replay writes no issue log"
 runs=${E2E_ORDER_RUNS:-1000}
 
 make-trace --interface dumb --calls 400 --threads 2 --cross 1 --inversions 20 --live 5 T >/dev/null

@@ -9,7 +9,7 @@ make-trace --interface=virtio_gpu --calls=4000 --threads=3 --leak=5 --seed=2 now
 for trace in before now; do gpualloc report --json $trace >$trace.json; done
 
 expect_status 0 gpualloc diff before now
-head -1 "$stdout" | grep -q '^Before before, now now' || fail "the page begins: $(head -3 "$stdout")"
+grep -q '^Before before, now now' < <(head -1 "$stdout") || fail "the page begins: $(head -3 "$stdout")"
 expect_stdout 'process 1 thread 2 +appeared'
 expect_status 0 gpualloc diff --json before now
 python3 - "$stdout" <<'PY' || fail "other figures than the reports have: $(cat "$stdout")"
