@@ -6,7 +6,7 @@ need_built killer_sigkill libgpualloc-trace.so libgpualloc-softgpu.so
 
 start=$SECONDS
 expect_status 137 gpualloc record --softgpu --json -o T -- killer_sigkill 500
-[ $((SECONDS - start)) -lt 20 ] || fail "took $((SECONDS - start)) s"
+[ $((SECONDS - start)) -lt 60 ] || fail "took $((SECONDS - start)) s"
 assert_eq 1000 "$(json "['allocations_created']" "$stderr")" "allocations: $(cat "$stderr")"
 gpualloc list --format jsonl --event d3dkmt:create_allocation T >calls 2>loss
 assert_match '0 events and 0 packets discarded, 0 calls' "$(cat loss)" "loss"

@@ -14,7 +14,7 @@
 #   within MS COMMAND…                        expect_status 0, in that many milliseconds once in five times
 #   expect_stdout REGEX; expect_stderr REGEX  of the last expect_status
 #   expect_one_line_stderr                    of the last expect_status: one line, no more, no less
-#   wait_until SECONDS COMMAND…               until it succeeds, or the test fails
+#   wait_until SECONDS COMMAND…               until it succeeds; the test fails when an idle machine would long have it
 #   as_user UID COMMAND…                      with a home of its own ($work/home-UID), as root also as this other user
 #   start_session_daemon; stop_session_daemon one runs when the script starts
 #   alive PID; processes_named NAME           whether it runs; pids in this test's namespace (root) or of this user
@@ -66,8 +66,9 @@ expect_stderr() { grep -Eq -- "$1" "$stderr" || fail "nothing in stderr matches 
 expect_one_line_stderr() { [ "$(wc -l <"$stderr")" = 1 ] || fail "stderr is not one line: $(cat "$stderr")"; }
 
 alive() { local state; state=$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) && [ "${state:0:1}" != Z ]; }
+# A hang has no end, so a bound many times too large finds it as well, and a busy machine does not meet it.
 wait_until() {
-    local seconds=$1 end=$((SECONDS + $1)); shift
+    local seconds=$((20 * $1)) end=$((SECONDS + 20 * $1)); shift
     until "$@"; do [ $SECONDS -lt $end ] || fail "not within $seconds s: $*"; sleep 0.05; done
 }
 processes_named() {
@@ -154,6 +155,8 @@ prepare() {
     mkdir "$work" "$place/home" "$place/tmp"
     chmod 1777 "$place/tmp"
     export HOME=$place/home LTTNG_HOME=$place/home TMPDIR=$place/tmp
+    # What a program does before LTTng has it registered is not recorded. On a busy machine that takes longer than UST waits by itself.
+    export LTTNG_UST_REGISTER_TIMEOUT=120000
     unset XDG_CACHE_HOME
 }
 
@@ -164,6 +167,11 @@ left_over() {
         name=$(cat "/proc/$pid/comm" 2>/dev/null) || continue
         [ "$pid" = $$ ] || [ "$pid" = $BASHPID ] || ! alive "$pid" || echo "$name ($pid)"
     done
+}
+# Sets `left` to what is left for good: who was killed is there until the scheduler has let it die.
+await_left_over() {
+    local end=$((SECONDS + 10))
+    until left=$(left_over); [ -z "$left" ] || [ $SECONDS -ge $end ]; do sleep 0.05; done
 }
 
 clean_up() {
@@ -199,7 +207,7 @@ main() {
     run_script "$script" "$@" || status=$?
     stop_session_daemon
     if [ -n "${E2E_INSIDE:-}" ] && [ $status = 0 ]; then
-        left=$(left_over)
+        await_left_over
         [ -z "$left" ] || { echo "FAILED: left running: $left" >&2; status=1; }
     fi
     exit $status

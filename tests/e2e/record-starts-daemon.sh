@@ -12,19 +12,27 @@ none || fail "the session daemon stayed"
 assert_eq "" "$(processes_named lttng-consumerd)" "consumers left"
 
 # Two at once: one daemon; whoever ends first leaves it to the other, who stops it.
-both() {
-    gpualloc record -o "$1-a" -- sleep "$2" 2>"$1-a.err" & local a=$!
-    gpualloc record -o "$1-b" -- sleep "$3" 2>"$1-b.err" & local b=$!
+both() { # NAME WHO-ENDS-FIRST THE-OTHER: their programs end when somebody opens their gates
+    local -A running
+    local who
+    for who in a b; do
+        mkfifo "$1-$who.gate"
+        gpualloc record -o "$1-$who" -- cat "$1-$who.gate" 2>"$1-$who.err" & running[$who]=$!
+    done
     wait_until 10 sessions 2
     assert_eq 1 "$(daemons)" "daemons of two recordings"
-    wait $a; wait $b
+    for who in "$2" "$3"; do
+        one || fail "$(daemons) daemons when $who is still recording"
+        : >"$1-$who.gate"
+        wait "${running[$who]}"
+    done
     grep -l 'started for this recording' "$1"-?.err | wc -l >"$1-started"
     assert_eq 1 "$(cat "$1-started")" "recordings that started a daemon"
     wait_until 5 none
 }
 sessions() { [ "$(lttng list 2>/dev/null | grep -cE '[0-9]\) gpualloc-')" = "$1" ]; }
-both first 1 2
-both second 2 1
+both first a b
+both second b a
 
 # A session of the user's keeps the daemon; the next recording to leave it alone stops it.
 expect_status 0 gpualloc record -o T3 -- sh -c 'lttng create mine --no-output >/dev/null'
@@ -34,10 +42,10 @@ expect_stderr 'session daemon: pid [0-9]+, started by another gpualloc'
 none || fail "the session daemon stayed after its last session"
 
 # A recording that was killed leaves its session and daemon; the next recording takes both away.
-gpualloc record -o T5 -- sleep 60 2>/dev/null & killed=$!
-wait_until 10 sessions 1
+gpualloc record -o T5 -- sh -c 'echo $$ >pid; exec sleep 600' 2>/dev/null & killed=$!
+wait_until 10 test -s pid
 kill -KILL $killed
 wait $killed 2>/dev/null || true
-kill $(processes_named sleep)
+kill "$(cat pid)"
 expect_status 0 gpualloc record -o T6 -- true
 none || fail "the killed recording's daemon stayed"
