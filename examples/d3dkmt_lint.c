@@ -9,6 +9,8 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -170,23 +172,28 @@ static void break_standard(void)
 
 /* ---- Handles -------------------------------------------------------------------------------------------------------------- */
 
+static atomic_bool asking;
+
 static void *ask_slowly(void *user)
 {
     uint32_t priority;
     struct D3DKMT_GETALLOCATIONPRIORITY args = {
         .hDevice = device, .phAllocationList = user, .AllocationCount = 1, .pPriorities = &priority};
+    atomic_store(&asking, true);
     D3DKMTGetAllocationPriority(&args);
     return NULL;
 }
 
-/* softgpu holds the question up for 300 ms; meanwhile the allocation goes. */
+/* softgpu holds the question up for 3 s; meanwhile the allocation goes. Many short sleeps: on a busy machine each lets the other
+   thread come to its call. */
 static void race(void)
 {
     struct made made = make(device, 0, PAGE);
     D3DKMT_HANDLE handle = made.allocation;
     pthread_t thread;
     must(pthread_create(&thread, NULL, ask_slowly, &handle) == 0, "no thread");
-    nanosleep(&(struct timespec){.tv_nsec = 100 * 1000 * 1000}, NULL);
+    for (int i = 0; i < 20 || !atomic_load(&asking); i++)
+        nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
     step("destroy-races-use", destroy(0, &made.allocation, 1));
     pthread_join(thread, NULL);
 }
@@ -337,7 +344,7 @@ int main(void)
 {
     setenv(SOFTGPU_ENV_LOCAL_BUDGET, "64M", 0);
     setenv(SOFTGPU_ENV_FAULTS,
-           "GetAllocationPriority:1:300ms,CreateContextVirtual:1:0xC0000017,InvalidateCache:1:remove", 0);
+           "GetAllocationPriority:1:3s,CreateContextVirtual:1:0xC0000017,InvalidateCache:1:remove", 0);
     open_adapter();
     device = open_device();
     D3DKMT_HANDLE leaky = open_device(); /* leaked-device; and its adapter is never closed: leaked-adapter */

@@ -201,7 +201,7 @@ static void open_shared(const char *path)
     int peer = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), fds[2];
     check_call(peer, "socket");
     for (int tries = 0; connect(peer, (struct sockaddr *)(void *)&address, sizeof address) == -1; tries++) {
-        check_call(tries < 100 && (errno == ENOENT || errno == ECONNREFUSED) ? 0 : -1, path);
+        check_call(tries < 2400 && (errno == ENOENT || errno == ECONNREFUSED) ? 0 : -1, path);
         usleep(50000); /* the other may be started later */
     }
     pass(peer, fds, false);

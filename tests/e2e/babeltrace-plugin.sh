@@ -48,21 +48,27 @@ done
 ! bt scene -c filter.gpualloc.allocations -p a=1 >out 2>err || fail "the filter took a parameter"
 
 # Live: a session's events as they come, reported when it ends.
-read -r control data live < <(python3 -c '
+listens() { (echo >"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+ready_or_gone() { ! alive $relayd || { listens "$control" && listens "$data" && listens "$live"; }; }
+for attempt in {1..10}; do # somebody may take a port that was free a moment ago
+    read -r control data live < <(python3 -c '
 import socket
 sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
 print(*(s.getsockname()[1] for s in sockets))')
-lttng-relayd --control-port=tcp4://127.0.0.1:"$control" --data-port=tcp4://127.0.0.1:"$data" --live-port=tcp4://127.0.0.1:"$live" \
-    --output="$work/relayed" >relayd.log 2>&1 &
-relayd=$!
-wait_until 30 bash -c "echo >/dev/tcp/127.0.0.1/$live" 2>/dev/null
+    lttng-relayd --control-port=tcp4://127.0.0.1:"$control" --data-port=tcp4://127.0.0.1:"$data" \
+        --live-port=tcp4://127.0.0.1:"$live" --output="$work/relayed" >relayd.log 2>&1 &
+    relayd=$!
+    wait_until 30 ready_or_gone
+    ! alive $relayd || break
+done
+alive $relayd || fail "no relay daemon: $(cat relayd.log)"
 lttng create live --live=200000 --ctrl-url=tcp4://127.0.0.1:"$control" --data-url=tcp4://127.0.0.1:"$data" >lttng.log
 lttng enable-event --userspace 'gpualloc:*,d3dkmt:*,drm:*' >>lttng.log
 lttng start >>lttng.log
 bt -i lttng-live "net://127.0.0.1:$live/host/$(hostname)/live" -c sink.gpualloc.report -p 'format="json"' >live.json 2>live.err &
 viewer=$!
 watched() { babeltrace2 -i lttng-live "net://127.0.0.1:$live" >sessions.txt 2>&1 && grep -q ' 1 client' sessions.txt; }
-wait_until 100 watched
+wait_until 10 watched
 gpualloc run --softgpu -- d3dkmt_scene >/dev/null
 sleep 1
 lttng destroy >>lttng.log

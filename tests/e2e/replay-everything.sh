@@ -38,15 +38,15 @@ done
 [ "$(python3 -c 'import json; print(len({json.loads(l)["process"] for l in open("shared.jsonl")}))')" = 2 ] || fail "not two processes"
 
 # Paging that takes its time: whoever needs it waits, and it is seen in the figures.
-GPUALLOC_SOFTGPU_PAGING=3ms gpualloc replay alone --softgpu --json slow.json >slow.out
+GPUALLOC_SOFTGPU_PAGING=300ms gpualloc replay alone --softgpu --json slow.json >slow.out
 python3 - alone.json slow.json <<'P' || fail "time to resident: $(cat slow.out)"
 import json, sys
 fast, slow = ({k['kind']: k for k in json.load(open(f))['runs'][0]['kinds']} for f in sys.argv[1:])
 run = json.load(open(sys.argv[2]))['runs'][0]
 assert run['differs'] == run['order_violations'] == 0 and set(run['skipped']) == {'effect'}, run
 for kind in 'make_resident', 'map_gpu_virtual_address':
-    assert fast[kind]['time_to_resident']['p50_ns'] < 3e6 <= slow[kind]['time_to_resident']['p50_ns'], kind
-    assert slow[kind]['p50_ns'] < 3e6, kind  # the call itself does not wait
+    assert fast[kind]['time_to_resident']['p50_ns'] < 300e6 <= slow[kind]['time_to_resident']['p50_ns'], kind
+    assert slow[kind]['p50_ns'] < 300e6, kind  # the call itself does not wait
 P
 grep -q '^until it has taken effect' slow.out || fail "no time to resident: $(cat slow.out)"
 gpualloc compare alone.json slow.json >/dev/null || fail "compare does not take the result"

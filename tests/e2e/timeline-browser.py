@@ -102,6 +102,13 @@ class Browser:
             time.sleep(0.005)
         return time.monotonic() - begin
 
+    def wait(self, expression, holds, what):
+        """Until a value is as it should be: a frame that is drawn may be one of before the event."""
+        begin = time.monotonic()
+        while not holds(value := self.value(expression)):
+            check(time.monotonic() - begin < LIMIT_SECONDS, f"{what}: {value}")
+            time.sleep(0.02)
+
     def cpu(self):
         """Seconds of processor that Chromium has used."""
         ticks = 0
@@ -165,36 +172,35 @@ def scene(browser, page, lives, memory, pictures):
     for group in ("size", "thread", "process", "device", "surface"):
         browser.frame(lambda: browser.value(f"(() => {{ const g = document.getElementById('group'); g.value = '{group}';"
                                             "g.onchange(); })()"))
-        check(browser.value("document.querySelectorAll('#legend li').length") >= 1, f"no legend by {group}")
+        browser.wait("document.querySelectorAll('#legend li').length", lambda lines: lines >= 1, f"no legend by {group}")
     left, top, width, height = browser.box("lives")
     # The longest-lived allocation with a surface: seen under the cursor, selected, and found by its handle.
     life = max((life for life in lives if life.get("hPrivateRuntimeResourceHandle")), key=lambda life: life["lifetime_ns"] or 0)
     number = life["id"]
     place = browser.value(f"timeline.position({number})")
     browser.frame(lambda: browser.mouse("mouseMoved", left + place["x"], top + place["y"]))
-    tip = browser.value("document.getElementById('tip').innerText")
-    check(hex(life["hAllocation"]) in tip and hex(life["hPrivateRuntimeResourceHandle"]) in tip, f"under the cursor is: {tip}")
+    handles = hex(life["hAllocation"]), hex(life["hPrivateRuntimeResourceHandle"])
+    browser.wait("document.getElementById('tip').innerText", lambda tip: all(handle in tip for handle in handles),
+                 "under the cursor is")
     browser.click(left + place["x"], top + place["y"])
-    check(browser.value("timeline.selected && timeline.selected.life") == number, "a click selects another allocation")
-    details = browser.value("document.getElementById('details').innerText")
-    check(f"{life['size']:,} B" in details and "DestroyAllocation" in details, f"the details are: {details}")
+    browser.wait("timeline.selected && timeline.selected.life", lambda selected: selected == number,
+                 "a click selects another allocation")
+    browser.wait("document.getElementById('details').innerText",
+                 lambda text: f"{life['size']:,} B" in text and "DestroyAllocation" in text, "the details are")
     browser.picture(pictures + "/timeline-scene-light.png")
     same = [other for other in lives if life["hPrivateRuntimeResourceHandle"] == other["hPrivateRuntimeResourceHandle"]]
     browser.key("/")
     browser.send("Input.insertText", text=hex(life["hPrivateRuntimeResourceHandle"]))
-    begin = time.monotonic()
-    while not browser.value("timeline.match"):
-        check(time.monotonic() - begin < LIMIT_SECONDS, "nothing is found")
-        time.sleep(0.02)
-    check(browser.value("timeline.match.lifeCount") == len(same), "a surface's allocations are not found")
+    browser.wait("timeline.match && timeline.match.lifeCount", lambda count: count == len(same), "a surface's allocations found")
     browser.key("Escape")
-    check(browser.value("timeline.match") is None, "Esc does not end the search")
+    browser.wait("timeline.match && timeline.match.lifeCount", lambda count: count is None, "Esc does not end the search")
     # A point among the calls leads to the call and to what it made.
     left, top, width, height = browser.box("calls")
     browser.wheel(left + width / 2, top + height / 2, -200)
-    check(browser.value("timeline.view.to - timeline.view.from") < browser.value("timeline.full") * 0.9, "the wheel does not zoom")
+    shown = "(timeline.view.to - timeline.view.from) / timeline.full"
+    browser.wait(shown, lambda part: part < 0.9, "the wheel does not zoom")
     browser.frame(lambda: browser.key("0"))
-    check(browser.value("timeline.view.to - timeline.view.from") == browser.value("timeline.full"), "0 does not show all")
+    browser.wait(shown, lambda part: part == 1, "0 does not show all")
     browser.frame(lambda: browser.key("+"))
     browser.frame(lambda: browser.key("ArrowLeft"))
     browser.quiet(page)
