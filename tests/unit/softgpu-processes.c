@@ -389,12 +389,13 @@ static void an_event_comes_from_another_process(void **state)
 }
 
 static int alarms;
+static bool alarm_signals;
 static const struct device *alarm_device;
 static D3DKMT_HANDLE alarm_fence;
 static void count_alarm(int number)
 {
     (void)number;
-    if (++alarms == 3)
+    if (++alarms == 3 && alarm_signals)
         signal_fence(alarm_device, alarm_fence, 1);
 }
 
@@ -402,8 +403,10 @@ static void start_alarms(int flags)
 {
     struct sigaction action = {.sa_handler = count_alarm, .sa_flags = flags};
     struct itimerval timer = {.it_interval = {.tv_usec = 20000}, .it_value = {.tv_usec = 20000}};
-    alarms = 0;
+    setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
     sigaction(SIGALRM, &action, NULL);
+    alarms = 0;
+    alarm_signals = flags & SA_RESTART;
     setitimer(ITIMER_REAL, &timer, NULL);
 }
 

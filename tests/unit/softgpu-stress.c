@@ -14,7 +14,7 @@
 
 #include "softgpu-process.h"
 
-enum { THREADS = 8, HANDLES = 16, NT_HANDLES = 32, RUN_MS = 1500 };
+enum { THREADS = 8, HANDLES = 16, NT_HANDLES = 32, RUN_MS = 1500, UNTIL_KILLED_MS = 600000 };
 enum kind { FENCE, RESOURCE, CONTEXT, KINDS };
 
 /* What both processes see. NT handles are numbers here; used with the state locked, as the ops are called so. */
@@ -207,6 +207,8 @@ static long (*const actions[])(struct player *p) = {
     change_device, open_fence,   open_resource,   signal_fence,
 };
 
+static uint64_t run_ms = RUN_MS;
+
 static uint64_t now_ms(void)
 {
     struct timespec now;
@@ -217,7 +219,7 @@ static uint64_t now_ms(void)
 static void *play(void *argument)
 {
     struct player *p = argument;
-    for (uint64_t end = now_ms() + RUN_MS; now_ms() < end && !p->wrong; p->calls++) {
+    for (uint64_t end = now_ms() + run_ms; now_ms() < end && !p->wrong; p->calls++) {
         long result = actions[draw(p, sizeof actions / sizeof *actions)](p);
         if (result != 0 && result != -EINVAL && result != -ENOMEM && result != -EINTR)
             p->wrong = result;
@@ -277,11 +279,12 @@ static struct fixture start_stress(void)
     return f;
 }
 
-static pid_t start_child(const struct fixture *f)
+static pid_t start_child(const struct fixture *f, uint64_t for_ms)
 {
     pid_t child = fork();
     if (child == 0) {
         struct fixture own = *f;
+        run_ms = for_ms;
         softgpu_lock(own.gpu);
         own.place = softgpu_process_enter(own.gpu, 200, 1);
         softgpu_unlock(own.gpu);
@@ -295,7 +298,7 @@ static void two_processes_of_eight_threads_do_everything(void **state)
     (void)state;
     struct fixture f = start_stress();
     int status;
-    pid_t child = start_child(&f);
+    pid_t child = start_child(&f, RUN_MS);
     assert_int_equal(play_all(&f, 1), 0);
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status));
@@ -309,7 +312,7 @@ static void a_process_is_killed_in_the_middle(void **state)
     (void)state;
     struct fixture f = start_stress();
     int status;
-    pid_t child = start_child(&f);
+    pid_t child = start_child(&f, UNTIL_KILLED_MS);
     nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
     kill(child, SIGKILL);
     assert_int_equal(play_all(&f, 3), 0);
