@@ -202,7 +202,7 @@ static int living_makers(struct ga_map *living)
     size_t place = 0;
     int result = 0;
     for (struct ga_map_slot *slot; !result && (slot = ga_map_next(living, &place));) {
-        const struct ga_life *maker = ((const struct ga_life *)(uintptr_t)slot->value)->memory->maker;
+        const struct ga_life *maker = ga_life_maker((const struct ga_life *)(uintptr_t)slot->value);
         if (!ga_map_get(living, maker->id, 0))
             result = ga_map_set(&makers, maker->id, 0, (uintptr_t)maker);
     }

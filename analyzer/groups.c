@@ -131,7 +131,7 @@ int groups_memory(struct groups *groups, struct group_key maker_key, const struc
     if (!maker)
         return -ENOMEM;
     if (!life->memory->handles && how != GA_END_NOT)
-        memory_gone(maker, life->memory->maker);
+        memory_gone(maker, ga_life_maker(life));
     return 0;
 }
 

@@ -66,7 +66,7 @@ int owners_died(void *user, const struct ga_life *life, enum ga_life_end how, co
 {
     (void)call;
     struct owners *owners = user;
-    return groups_died(&owners->groups, key_of_life(owners, life), key_of_life(owners, life->memory->maker), life, how);
+    return groups_died(&owners->groups, key_of_life(owners, life), key_of_life(owners, ga_life_maker(life)), life, how);
 }
 
 int owners_range_begins(void *user, int64_t ns)

@@ -39,7 +39,7 @@ static int died(void *user, const struct ga_life *life, enum ga_life_end how, co
 {
     (void)call;
     struct state *state = user;
-    return groups_died(&state->groups, key(life), key(life->memory->maker), life, how);
+    return groups_died(&state->groups, key(life), key(ga_life_maker(life)), life, how);
 }
 
 static int range_begins(void *user, int64_t ns)

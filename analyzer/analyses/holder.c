@@ -106,14 +106,14 @@ static struct holder *holder_get(struct state *state, enum kind kind, const stru
 /* Null: a lone one. */
 static struct buffer *buffer_find(const struct state *state, const struct ga_memory *memory)
 {
-    uint64_t *place = state->buffers.count ? ga_map_get(&state->buffers, memory->maker->id, 0) : NULL;
+    uint64_t *place = state->buffers.count ? ga_map_get(&state->buffers, ga_memory_maker(memory)->id, 0) : NULL;
     return place ? (struct buffer *)(uintptr_t)*place : NULL;
 }
 
 static struct buffer *buffer_new(struct state *state, const struct ga_memory *memory)
 {
     struct buffer *buffer = calloc(1, sizeof *buffer);
-    if (!buffer || ga_map_set(&state->buffers, memory->maker->id, 0, (uintptr_t)buffer) < 0) {
+    if (!buffer || ga_map_set(&state->buffers, ga_memory_maker(memory)->id, 0, (uintptr_t)buffer) < 0) {
         free(buffer);
         return NULL;
     }
@@ -135,7 +135,7 @@ static struct hold *hold_get(struct buffer *buffer, struct holder *holder)
 static void enter(struct hold *hold, enum part part, const struct ga_memory *memory, int64_t ns)
 {
     struct figure *figure = &hold->holder->parts[part];
-    bool unknown = memory->maker->origin == GA_SIZE_UNKNOWN, bound = ga_size_is_bound(memory->maker->origin);
+    bool unknown = ga_memory_maker(memory)->origin == GA_SIZE_UNKNOWN, bound = ga_size_is_bound(ga_memory_maker(memory)->origin);
     if (!hold->counted[part]) {
         hold->counted[part] = true;
         figure->buffers++;
@@ -145,7 +145,7 @@ static void enter(struct hold *hold, enum part part, const struct ga_memory *mem
     figure->now++;
     figure->now_unknown += unknown;
     figure->now_bounds += bound;
-    figure->bytes += unknown ? 0 : memory->maker->size;
+    figure->bytes += unknown ? 0 : ga_memory_maker(memory)->size;
     if (figure->bytes > figure->peak_bytes) {
         figure->peak_bytes = figure->bytes;
         figure->peak_ns = ns;
@@ -156,14 +156,14 @@ static void leave(struct hold *hold, enum part part, const struct ga_memory *mem
 {
     struct figure *figure = &hold->holder->parts[part];
     figure->now--;
-    figure->now_unknown -= memory->maker->origin == GA_SIZE_UNKNOWN;
-    figure->now_bounds -= ga_size_is_bound(memory->maker->origin);
-    figure->bytes -= memory->maker->origin == GA_SIZE_UNKNOWN ? 0 : memory->maker->size;
+    figure->now_unknown -= ga_memory_maker(memory)->origin == GA_SIZE_UNKNOWN;
+    figure->now_bounds -= ga_size_is_bound(ga_memory_maker(memory)->origin);
+    figure->bytes -= ga_memory_maker(memory)->origin == GA_SIZE_UNKNOWN ? 0 : ga_memory_maker(memory)->size;
 }
 
 static enum part part_of(const struct buffer *buffer, const struct hold *hold)
 {
-    const struct ga_life *maker = buffer->memory->maker;
+    const struct ga_life *maker = ga_memory_maker(buffer->memory);
     const struct holder *holder = hold->holder;
     bool own = holder->id == holder_id(holder->kind, maker) && (holder->kind != DEVICE || holder->drm == ga_row_is_drm(maker->row));
     if (!hold->handles)
@@ -232,7 +232,7 @@ static int lone_change(struct state *state, const struct ga_life *life, bool com
 /* What is kept of a buffer; one that was lone until now is put in as it was. Null: out of memory. */
 static struct buffer *buffer_get(struct state *state, const struct ga_memory *memory)
 {
-    const struct ga_life *maker = memory->maker;
+    const struct ga_life *maker = ga_memory_maker(memory);
     struct buffer *buffer = buffer_find(state, memory);
     if (buffer)
         return buffer;
@@ -251,7 +251,7 @@ static int born(void *user, const struct ga_life *life, const struct ga_call *ca
 {
     (void)call;
     struct state *state = user;
-    bool first = life->memory->maker == life;
+    bool first = ga_life_maker(life) == life;
     if (first && (life->imported || !life->memory->exported))
         return lone_change(state, life, true);
     struct buffer *buffer = first ? buffer_new(state, life->memory) : buffer_get(state, life->memory);
@@ -287,7 +287,7 @@ static int died(void *user, const struct ga_life *life, enum ga_life_end how, co
     update(buffer, life->died_ns);
     if (buffer->handles)
         return 0;
-    ga_map_erase(&state->buffers, life->memory->maker->id, 0);
+    ga_map_erase(&state->buffers, ga_life_maker(life)->id, 0);
     free(buffer->holds);
     free(buffer);
     return 0;

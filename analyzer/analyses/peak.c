@@ -187,7 +187,7 @@ static int born(void *user, const struct ga_life *life, const struct ga_call *ca
 static int died(void *user, const struct ga_life *life, enum ga_life_end how, const struct ga_call *call)
 {
     struct state *state = user;
-    const struct ga_life *maker = life->memory->maker;
+    const struct ga_life *maker = ga_life_maker(life);
     if (life->memory->handles || how == GA_END_NOT || maker->imported)
         return 0;
     int result = change(state, maker, -1);

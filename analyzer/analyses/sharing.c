@@ -38,7 +38,7 @@ static struct edge *edge_get(struct state *state, const struct ga_row *row, uint
 
 static int born(void *user, const struct ga_life *life, const struct ga_call *call)
 {
-    const struct ga_life *maker = life->memory->maker;
+    const struct ga_life *maker = ga_life_maker(life);
     if (!life->imported || !call)
         return 0;
     struct edge *edge = edge_get(user, life->row, maker->imported ? 0 : maker->process, life->process);

@@ -15,7 +15,7 @@ static int born(void *state, const struct ga_life *life, const struct ga_call *c
 static int died(void *state, const struct ga_life *life, enum ga_life_end how, const struct ga_call *call)
 {
     (void)call;
-    return groups_died(state, key(life), key(life->memory->maker), life, how);
+    return groups_died(state, key(life), key(ga_life_maker(life)), life, how);
 }
 
 static int range_begins(void *user, int64_t ns)

@@ -45,7 +45,7 @@ static int died(void *user, const struct ga_life *life, enum ga_life_end how, co
 {
     (void)call;
     struct group_key key, maker_key;
-    struct groups *groups = groups_of(user, life, &key), *maker = groups_of(user, life->memory->maker, &maker_key);
+    struct groups *groups = groups_of(user, life, &key), *maker = groups_of(user, ga_life_maker(life), &maker_key);
     int result = groups ? groups_ended(groups, key, life, how) : 0;
     return result || !maker ? result : groups_memory(maker, maker_key, life, how);
 }

@@ -111,8 +111,8 @@ static void put_identity(struct writer *writer, const struct ga_life *life)
         put_id(writer, "file", ga_life_scope(life));
         put_unsigned(writer, "device", life->device);
     }
-    if (life->drm && life->drm->dma_buf)
-        put_unsigned(writer, "dma_buf", life->drm->dma_buf);
+    if (life->is_drm && ga_life_drm(life)->dma_buf)
+        put_unsigned(writer, "dma_buf", ga_life_drm(life)->dma_buf);
 }
 
 static void put_size(struct writer *writer, const struct ga_life *life)

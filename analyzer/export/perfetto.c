@@ -666,7 +666,7 @@ static int on_died(struct export *export, struct ga_life *life, enum ga_life_end
     if (how == GA_END_NOT)
         return 0;
     int result = call ? flow_add(&state->ended, &state->ended_room, &state->ended_count, life) : 0;
-    return result < 0 || life->memory->handles ? result : memory_changed(state, life->memory->maker, -1);
+    return result < 0 || life->memory->handles ? result : memory_changed(state, ga_life_maker(life), -1);
 }
 
 static int on_begin(struct export *export)

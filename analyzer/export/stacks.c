@@ -90,7 +90,7 @@ int stacks_born(struct stacks *stacks, struct export *export, struct ga_life *li
 
 int stacks_died(struct stacks *stacks, const struct ga_life *life, enum ga_life_end how)
 {
-    const struct ga_life *maker = life->memory->maker;
+    const struct ga_life *maker = ga_life_maker(life);
     if (how == GA_END_NOT || life->memory->handles || !maker->user)
         return 0;
     struct stack *stack = &stacks->list[(uintptr_t)maker->user - 1];

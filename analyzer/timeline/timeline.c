@@ -204,7 +204,7 @@ static int write_row(struct timeline *timeline, const struct ga_life *life, enum
     DIFFERENCE(timeline, resource, life->resource);
     DIFFERENCE(timeline, surface, surface);
     PUT(timeline, device, device);
-    PUT(timeline, dma_buf, life->drm ? life->drm->dma_buf : 0);
+    PUT(timeline, dma_buf, life->is_drm ? ga_life_drm(life)->dma_buf : 0);
     if (!with_call && how != GA_END_NOT)
         SIGNED(timeline, died, died_ns - timeline->origin_ns);
     if (kept & gone) {
@@ -219,7 +219,7 @@ static int write_row(struct timeline *timeline, const struct ga_life *life, enum
 static int on_died(void *user, struct ga_life *life, enum ga_life_end how, const struct ga_call *call)
 {
     struct timeline *timeline = user;
-    const struct ga_life *maker = life->memory->maker;
+    const struct ga_life *maker = ga_life_maker(life);
     int result = 0;
     if (timeline->full)
         return 0;

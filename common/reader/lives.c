@@ -106,7 +106,7 @@ static struct object *find(const struct ga_lives *lives, enum object_kind kind, 
 /* The object whose memory an allocation is. */
 static struct object *maker_of(const struct object *object)
 {
-    return object_of(object->life.memory->maker);
+    return object_of(ga_life_maker(&object->life));
 }
 
 struct ga_life *ga_lives_find_at(const struct ga_lives *lives, uint64_t scope, uint32_t handle, int64_t begin_ns)
@@ -367,14 +367,14 @@ static int be_born(struct ga_lives *lives, struct object *object, struct object 
     life->asked_ns = call->begin_ns;
     struct ga_known learnt;
     int known = lives->ops.known ? lives->ops.known(lives->user, life->id, &learnt) : 0;
-    if (known > 0 && life->drm)
+    if (known > 0 && life->is_drm)
         object->drm.name = learnt.name;
     if (known > 0 && size_rank(life->origin) < size_rank(learnt.origin)) {
         life->size = learnt.size;
         life->origin = learnt.origin;
     }
     if (!maker) {
-        object->memory = (struct ga_memory){.maker = life, .exported = life->imported};
+        object->memory = (struct ga_memory){.exported = life->imported};
     } else if (life->origin == GA_SIZE_UNKNOWN && maker->life.origin != GA_SIZE_UNKNOWN) {
         life->size = maker->life.size;
         life->origin = GA_SIZE_IMPORTED;
@@ -828,7 +828,7 @@ static int drm_import(struct ga_lives *lives, const struct ga_call *call, uint32
         return drm_born(lives, call, handle, memory_by_name(lives, names[1]), names);
     }
     struct object *object = objects_newest(&lives->objects, OBJECT_ALLOCATION, file, handle);
-    bool ours = object && object->kind == OBJECT_ALLOCATION && object->life.drm;
+    bool ours = object && object->kind == OBJECT_ALLOCATION && object->life.is_drm;
     if (ours && !object->waiting && (!dma_buf || object->drm.dma_buf == dma_buf)) {
         struct object_rare *rare = object_rare_get(&lives->objects, object);
         if (!rare)
@@ -843,7 +843,7 @@ static int drm_export(struct ga_lives *lives, const struct ga_call *call, struct
 {
     uint64_t dma_buf = value_of(call, "dma_buf");
     uint32_t name = (uint32_t)value_of(call, "name");
-    if (dma_buf && object->life.drm)
+    if (dma_buf && object->life.is_drm)
         object->drm.dma_buf = dma_buf;
     struct object *maker = maker_of(object);
     if (!name)

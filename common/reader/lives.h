@@ -44,10 +44,8 @@ const char *ga_life_end_name(enum ga_life_end end);
 /* What handles lead to. One of d3dkmt has one handle; a GEM buffer can have several, in several files, by PRIME and FLINK. Its
    bytes are to be counted once: from the birth that makes handles 1 to the death that makes it 0. */
 struct ga_memory {
-    uint32_t handles;            /* that are alive; at born with the new one, at died without the old one */
-    bool exported;               /* a dma-buf or an NT handle was made of it, which others may hold without a handle; told by used */
-    const struct ga_life *maker; /* the first handle; kept as long as the memory, whose size is its. An imported one: made outside
-                                    the recording */
+    uint32_t handles : 31; /* that are alive; at born with the new one, at died without the old one */
+    uint32_t exported : 1; /* a dma-buf or an NT handle was made of it, which others may hold without a handle; told by used */
 };
 
 /* What handles of DRM have beside it. */
@@ -62,7 +60,8 @@ struct ga_life_drm {
 struct ga_life {
     uint64_t id : 48;  /* dense, from 0, in the order of creation */
     enum ga_size_origin origin;
-    bool imported;     /* a handle to memory made elsewhere: do not count its bytes twice */
+    bool imported : 1; /* a handle to memory made elsewhere: do not count its bytes twice */
+    bool is_drm : 1;   /* what handles of DRM have stands behind it: ga_life_drm */
     uint32_t handle;
     uint32_t create_thread, pid, tid;
     uint32_t owner;    /* d3dkmt: hDevice; drm: 0 */
@@ -72,7 +71,6 @@ struct ga_life {
     uint64_t device;   /* drm: device number; d3dkmt: AdapterLuid (HighPart above LowPart), 0 when not known */
     uint64_t size;     /* bytes, meaningful unless the origin is unknown; as known now: see sized below */
     const struct ga_memory *memory;
-    const struct ga_life_drm *drm; /* or null: of d3dkmt */
     const struct ga_row *row;  /* of the call that made it */
     uint64_t create_call;      /* number in its thread */
     int64_t asked_ns;          /* epoch: begin of the create */
@@ -80,13 +78,25 @@ struct ga_life {
     int64_t died_ns;           /* epoch: begin of what ended it; meaningful at died */
     void *user;                /* the caller's, zero at birth */
 };
-_Static_assert(sizeof(struct ga_life) == 128, "a life has a gap");
+_Static_assert(sizeof(struct ga_life) == 120, "a life has a gap");
 
+/* The first handle to a memory, which stands before it; kept as long as the memory, whose size is its. An imported one: made outside
+   the recording. */
+static inline const struct ga_life *ga_memory_maker(const struct ga_memory *memory) { return (const void *)(memory + 1); }
+static inline const struct ga_life *ga_life_maker(const struct ga_life *life) { return ga_memory_maker(life->memory); }
+/* Null: of d3dkmt. */
+static inline const struct ga_life_drm *ga_life_drm(const struct ga_life *life)
+{
+    return life->is_drm ? (const void *)(life + 1) : NULL;
+}
 /* The name that the program gave to a buffer of DRM, and the file of its handle; else null. */
-static inline const char *ga_life_name(const struct ga_life *life) { return life->drm ? life->drm->name : NULL; }
-static inline const struct ga_file_info *ga_life_file(const struct ga_life *life) { return life->drm ? life->drm->file : NULL; }
+static inline const char *ga_life_name(const struct ga_life *life) { return life->is_drm ? ga_life_drm(life)->name : NULL; }
+static inline const struct ga_file_info *ga_life_file(const struct ga_life *life)
+{
+    return life->is_drm ? ga_life_drm(life)->file : NULL;
+}
 /* Name space of its handle: process instance (d3dkmt) or by the file (drm). */
-static inline uint64_t ga_life_scope(const struct ga_life *life) { return life->drm ? life->drm->scope : life->process; }
+static inline uint64_t ga_life_scope(const struct ga_life *life) { return life->is_drm ? ga_life_drm(life)->scope : life->process; }
 
 /* What a D3DKMT handle leads to. */
 enum __attribute__((packed)) ga_object_kind {
@@ -142,8 +152,9 @@ struct ga_lives_ops {
     int (*closed)(void *user, struct ga_object *object, enum ga_life_end how, const struct ga_call *call);
     /* An allocation began. Optional. */
     int (*born)(void *user, struct ga_life *life, const struct ga_call *call);
-    /* It ended; life is gone afterwards, and stays as memory->maker if it is; of GA_END_NOT all can be read until ga_lives_destroy.
-       call is the one that ended it, or null for ends that no call made (file_closed, lost, end of the trace). Optional. */
+    /* It ended; life is gone afterwards, and stays as its memory's maker if it is; of GA_END_NOT all can be read until
+       ga_lives_destroy. call is the one that ended it, or null for ends that no call made (file_closed, lost, end of the trace).
+       Optional. */
     int (*died)(void *user, struct ga_life *life, enum ga_life_end how, const struct ga_call *call);
     /* A successful call named a living allocation that it neither made nor ended (map, export, lock, …). Optional. */
     int (*used)(void *user, struct ga_life *life, const struct ga_call *call);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/array.h"
 
@@ -23,6 +24,8 @@
 
 /* A number has its pool in the lowest bits, then the slot in its block, then the block. */
 enum { POOL_BITS = 2, SLOT_BITS = 8, SLOTS = 1 << SLOT_BITS, SLOTS_MAX = 1 << (32 - POOL_BITS) };
+/* Where much is alive, each look-up misses the caches, and the processor's table of pages as well unless these are large. */
+enum { LARGE_PAGE = 2 << 20, SLAB = 16 * LARGE_PAGE };
 
 void objects_init(struct objects *objects, bool brief)
 {
@@ -48,6 +51,38 @@ struct object *object_at(const struct objects *objects, object_number number)
     return slot(objects, number);
 }
 
+/* Memory of large pages where the system has them, to be freed as any; what is not touched takes none. */
+static void *large_new(size_t size)
+{
+    void *memory = aligned_alloc(LARGE_PAGE, (size + LARGE_PAGE - 1) & ~(size_t)(LARGE_PAGE - 1));
+    if (memory)
+        madvise(memory, size, MADV_HUGEPAGE);
+    return memory;
+}
+
+/* The first blocks stand alone; once they are more than a large page, slabs have the further ones. */
+static bool block_add(struct object_pool *pool)
+{
+    size_t size = (size_t)SLOTS * pool->size;
+    if (ga_array_room(&pool->blocks, &pool->room, pool->block_count + 1, sizeof *pool->blocks) < 0)
+        return false;
+    bool alone = pool->block_count * size < LARGE_PAGE;
+    if (!alone && pool->slab_left < size) {
+        if (ga_array_room(&pool->slabs, &pool->slab_room, pool->slab_count + 1, sizeof *pool->slabs) < 0 ||
+            !(pool->slabs[pool->slab_count] = large_new(SLAB)))
+            return false;
+        pool->slab_count++;
+        pool->slab_left = SLAB;
+    }
+    char *block = alone ? malloc(size) : pool->slabs[pool->slab_count - 1] + (SLAB - pool->slab_left);
+    if (!block)
+        return false;
+    pool->alone += alone;
+    pool->slab_left -= alone ? 0 : size;
+    pool->blocks[pool->block_count++] = block;
+    return true;
+}
+
 /* A slot of zeros; 0: out of memory. */
 static object_number slot_take(struct objects *objects, unsigned which)
 {
@@ -59,12 +94,8 @@ static object_number slot_take(struct objects *objects, unsigned which)
     } else {
         if (pool->unused == SLOTS_MAX)
             return 0;
-        if (pool->unused >> SLOT_BITS == pool->block_count) {
-            if (ga_array_room(&pool->blocks, &pool->room, pool->block_count + 1, sizeof *pool->blocks) < 0 ||
-                !(pool->blocks[pool->block_count] = malloc((size_t)SLOTS * pool->size)))
-                return 0;
-            pool->block_count++;
-        }
+        if (pool->unused >> SLOT_BITS == pool->block_count && !block_add(pool))
+            return 0;
         number = pool->unused++ << POOL_BITS | which;
     }
     memset(slot(objects, number), 0, pool->size);
@@ -97,7 +128,8 @@ struct object_rare *object_rare_get(struct objects *objects, struct object *obje
     return object_rare(objects, object);
 }
 
-/* The table: slots of chains through the newest objects. */
+/* The table: open addressing. A slot has its object's hash, so that neither another object is looked at on the way to one, nor any
+   when slots move. */
 
 /* Adapters and scopes stand beside the one number space of all other handles. */
 static uint64_t key(enum object_kind kind, uint32_t handle)
@@ -110,7 +142,7 @@ static uint64_t scope_of(const struct object *object)
 {
     if (object->kind != OBJECT_ALLOCATION)
         return object->shown.process;
-    return object->life.drm ? object->life.drm->scope : object->life.process;
+    return ga_life_scope(&object->life);
 }
 
 static uint64_t key_of(const struct object *object)
@@ -119,38 +151,73 @@ static uint64_t key_of(const struct object *object)
 }
 
 /* The finaliser of MurmurHash3 over both. */
-static size_t hash(uint64_t scope, uint64_t number)
+static uint32_t hash(uint64_t scope, uint64_t number)
 {
     uint64_t h = scope ^ (number * 0x9e3779b97f4a7c15u);
     h = (h ^ (h >> 33)) * 0xff51afd7ed558ccdu;
     h = (h ^ (h >> 33)) * 0xc4ceb9fe1a85ec53u;
-    return (size_t)(h ^ (h >> 33));
+    return (uint32_t)(h ^ (h >> 33));
 }
 
-/* Where the number of a handle's newest object is, or the end of its chain. The table must not be empty. */
-static object_number *place_of(const struct objects *objects, uint64_t scope, uint64_t number)
+/* Where the search for a hash begins: in the order of hashes, so that a larger table is filled from its beginning to its end. */
+static size_t home(uint32_t hash, size_t capacity)
 {
-    object_number *place = &objects->table[hash(scope, number) & (objects->capacity - 1)];
-    for (struct object *object; (object = object_at(objects, *place)); place = &object->chained)
-        if (scope_of(object) == scope && key_of(object) == number)
-            break;
-    return place;
+    return (size_t)((uint64_t)hash * capacity >> 32);
 }
 
+static size_t after(size_t place, size_t capacity)
+{
+    return place + 1 == capacity ? 0 : place + 1;
+}
+
+/* Where a handle's newest object is, or the free slot for it. The table must not be empty. */
+static struct object_slot *place_of(const struct objects *objects, uint64_t scope, uint64_t number)
+{
+    uint32_t wanted = hash(scope, number);
+    size_t place = home(wanted, objects->capacity);
+    for (;; place = after(place, objects->capacity)) {
+        struct object_slot *slot = &objects->table[place];
+        const struct object *object = slot->hash == wanted ? object_at(objects, slot->newest) : NULL;
+        if (!slot->newest || (object && scope_of(object) == scope && key_of(object) == number))
+            return slot;
+    }
+}
+
+/* Frees a slot: what was put behind it for want of place moves up. */
+static void place_free(struct objects *objects, struct object_slot *slot)
+{
+    size_t capacity = objects->capacity, hole = (size_t)(slot - objects->table);
+    for (size_t place = after(hole, capacity); objects->table[place].newest; place = after(place, capacity)) {
+        size_t begin = home(objects->table[place].hash, capacity);
+        bool stays = hole < place ? begin > hole && begin <= place : begin > hole || begin <= place;
+        if (stays)
+            continue;
+        objects->table[hole] = objects->table[place];
+        hole = place;
+    }
+    objects->table[hole] = (struct object_slot){0};
+    objects->count--;
+}
+
+/* The old table's memory is given back while it is read: there is never that of both. */
 static bool table_grow(struct objects *objects)
 {
-    size_t capacity = objects->capacity ? 2 * objects->capacity : 64;
-    object_number *table = calloc(capacity, sizeof *table);
+    size_t capacity = objects->capacity ? objects->capacity / 2 * 3 : 64, size = capacity * sizeof *objects->table;
+    bool large = objects->capacity * sizeof *objects->table >= LARGE_PAGE;
+    struct object_slot *old = objects->table, *table = size < LARGE_PAGE ? malloc(size) : large_new(size);
     if (!table)
         return false;
-    for (size_t i = 0; i < objects->capacity; i++)
-        for (struct object *object = object_at(objects, objects->table[i]), *following; object; object = following) {
-            object_number *place = &table[hash(scope_of(object), key_of(object)) & (capacity - 1)];
-            following = object_at(objects, object->chained);
-            object->chained = *place;
-            *place = object->self;
-        }
-    free(objects->table);
+    memset(table, 0, size);
+    for (size_t i = 0; i < objects->capacity; i++) {
+        size_t place = home(old[i].hash, capacity), done = (i + 1) * sizeof *old;
+        while (old[i].newest && table[place].newest)
+            place = after(place, capacity);
+        if (old[i].newest)
+            table[place] = old[i];
+        if (large && done % LARGE_PAGE == 0)
+            madvise((char *)old + done - LARGE_PAGE, LARGE_PAGE, MADV_DONTNEED);
+    }
+    free(old);
     objects->table = table;
     objects->capacity = capacity;
     return true;
@@ -158,7 +225,7 @@ static bool table_grow(struct objects *objects)
 
 struct object *objects_newest(const struct objects *objects, enum object_kind kind, uint64_t scope, uint32_t handle)
 {
-    return objects->capacity ? object_at(objects, *place_of(objects, scope, key(kind, handle))) : NULL;
+    return objects->capacity ? object_at(objects, place_of(objects, scope, key(kind, handle))->newest) : NULL;
 }
 
 struct object *objects_at(const struct objects *objects, enum object_kind kind, uint64_t scope, uint32_t handle, int64_t ns)
@@ -218,7 +285,7 @@ static struct object *object_new(struct objects *objects, enum object_kind kind,
     object->life.handle = handle;
     object->life.born_ns = born_ns;
     if (drm) {
-        object->life.drm = &object->drm;
+        object->life.is_drm = true;
         object->drm.scope = scope;
     }
     return object;
@@ -227,13 +294,13 @@ static struct object *object_new(struct objects *objects, enum object_kind kind,
 struct object *objects_add(struct objects *objects, enum object_kind kind, bool drm, uint64_t scope, uint32_t handle, int64_t born_ns,
                            struct object *owner)
 {
-    if (objects->count >= objects->capacity && !table_grow(objects))
+    if (objects->count >= objects->capacity / 10 * 7 && !table_grow(objects))
         return NULL;
     struct object *object = object_new(objects, kind, drm, scope, handle, born_ns), *newer = NULL;
     if (!object)
         return NULL;
-    object_number *place = place_of(objects, scope, key(kind, handle));
-    struct object *older = object_at(objects, *place);
+    struct object_slot *place = place_of(objects, scope, key(kind, handle));
+    struct object *older = object_at(objects, place->newest);
     while (older && object_born(older) > born_ns) {
         newer = older;
         older = object_at(objects, newer->older);
@@ -250,9 +317,8 @@ struct object *objects_add(struct objects *objects, enum object_kind kind, bool 
         object->waiting = true;
         given->given_ns = object_born(newer);
     } else {
-        object->chained = older ? older->chained : 0;
         objects->count += !older;
-        *place = object->self;
+        *place = (struct object_slot){object->self, hash(scope, key(kind, handle))};
     }
     if (older) {
         older->waiting = true;
@@ -265,18 +331,16 @@ struct object *objects_add(struct objects *objects, enum object_kind kind, bool 
 
 void objects_remove(struct objects *objects, struct object *object)
 {
-    object_number *place = place_of(objects, scope_of(object), key_of(object));
-    struct object *newest = object_at(objects, *place), *older = object_at(objects, object->older);
+    struct object_slot *place = place_of(objects, scope_of(object), key_of(object));
+    struct object *newest = object_at(objects, place->newest), *older = object_at(objects, object->older);
     if (newest != object) {
         while (newest->older != object->self)
             newest = object_at(objects, newest->older);
         newest->older = object->older;
     } else if (older) {
-        older->chained = object->chained;
-        *place = older->self;
+        place->newest = older->self;
     } else {
-        *place = object->chained;
-        objects->count--;
+        place_free(objects, place);
     }
     detach(objects, object, list_of(objects, object_at(objects, object->owner)));
 }
@@ -312,8 +376,12 @@ void objects_release(struct objects *objects)
         struct object_pool *pool = &objects->pools[i];
         for (size_t block = 0; block < pool->block_count; block++) {
             ASAN_UNPOISON_MEMORY_REGION(pool->blocks[block], (size_t)SLOTS * pool->size);
-            free(pool->blocks[block]);
+            if (block < pool->alone)
+                free(pool->blocks[block]);
         }
+        for (size_t slab = 0; slab < pool->slab_count; slab++)
+            free(pool->slabs[slab]);
+        free(pool->slabs);
         free(pool->blocks);
     }
     free(objects->table);

@@ -30,23 +30,24 @@ typedef uint32_t object_number;
 struct object {
     object_number self;
     object_number older; /* the next older generation of the handle */
-    object_number chained; /* newest generations: the next in the same slot of the table */
     object_number owner, previous, next;
     object_number rare;  /* struct object_rare, of those that need one */
     uint8_t kind;        /* enum object_kind */
     bool waiting;        /* its handle was given again: for the destroy that is under way */
     union {
+        struct ga_memory memory; /* allocations: when it is the maker */
+        object_number owned;     /* the others */
+    };
+    union {
         struct {
-            struct ga_memory memory;  /* when it is the maker */
             struct ga_life life;
-            struct ga_life_drm drm;   /* DRM only */
+            struct ga_life_drm drm; /* DRM only */
         };
-        struct {
-            object_number owned;
-            struct ga_object shown; /* without what follows GA_OBJECT_BRIEF, when nobody is told of it */
-        };
+        struct ga_object shown; /* without what follows GA_OBJECT_BRIEF, when nobody is told of it */
     };
 };
+_Static_assert(offsetof(struct object, life) == offsetof(struct object, memory) + sizeof(struct ga_memory), "see ga_memory_maker");
+_Static_assert(offsetof(struct object, drm) == offsetof(struct object, life) + sizeof(struct ga_life), "see ga_life_drm");
 
 /* What few objects need. */
 struct object_rare {
@@ -61,13 +62,18 @@ enum { POOL_OTHERS, POOL_D3DKMT, POOL_DRM, POOL_RARE, POOLS };
 
 struct objects {
     struct object_pool {
-        char **blocks;
-        size_t block_count, room;
+        char **blocks; /* the first of them alone, the others in slabs */
+        size_t block_count, room, alone;
+        char **slabs;
+        size_t slab_count, slab_room, slab_left; /* left: bytes of the last one that are in no block */
         uint32_t size;   /* bytes of one */
         uint32_t unused; /* slots from here on were never used */
         object_number free;
     } pools[POOLS];
-    object_number *table; /* by scope, space and number: the newest object */
+    struct object_slot {
+        object_number newest; /* 0: free */
+        uint32_t hash;        /* of scope, space and number */
+    } * table;
     size_t count, capacity;
     object_number top;    /* OBJECT_SCOPEs */
     object_number kept;   /* dead makers of memory that lives on */

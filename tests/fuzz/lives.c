@@ -38,7 +38,7 @@ static int born(void *user, struct ga_life *life, const struct ga_call *call)
     (void)call;
     struct run *run = user;
     must(!ga_map_get(&run->alive, life->id, 0), "born twice");
-    must(life->memory->handles > 0 && life->memory->maker, "memory without a handle");
+    must(life->memory->handles > 0 && ga_life_maker(life), "memory without a handle");
     must(life->origin == GA_SIZE_UNKNOWN || life->size > 0, "a size of 0 that is called known");
     run->births++;
     return ga_map_set(&run->alive, life->id, 0, 1);

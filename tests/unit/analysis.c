@@ -353,14 +353,18 @@ static void keys_beyond_the_limit_are_one_group(void **state)
 {
     (void)state;
     struct groups groups = {0};
-    struct ga_memory memory = {0};
-    struct ga_life life = {.origin = GA_SIZE_REQUESTED, .size = 10, .memory = &memory};
-    memory.maker = &life;
+    struct {
+        uint32_t before;
+        struct ga_memory memory; /* right before its maker */
+        struct ga_life life;
+    } made = {.life = {.origin = GA_SIZE_REQUESTED, .size = 10, .memory = &made.memory}};
+    const struct ga_life *life = &made.life;
+    assert_ptr_equal(ga_life_maker(life), life);
     for (uint64_t i = 0; i < GROUPS_MAX + 10; i++)
-        assert_int_equal(groups_born(&groups, (struct group_key){i, 0}, &life), 0);
+        assert_int_equal(groups_born(&groups, (struct group_key){i, 0}, life), 0);
     assert_int_equal(groups.count, GROUPS_MAX + 1);
     struct group_key last = {GROUPS_MAX + 9, 0};
-    assert_int_equal(groups_died(&groups, last, last, &life, GA_END_FREED), 0);
+    assert_int_equal(groups_died(&groups, last, last, life, GA_END_FREED), 0);
     groups_sort(&groups, false);
     const struct group *others = groups.list[GROUPS_MAX];
     assert_true(others->others);

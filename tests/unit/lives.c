@@ -49,8 +49,8 @@ static int died(void *user, struct ga_life *life, enum ga_life_end how, const st
 static int sized(void *user, struct ga_life *life, uint64_t size_before, enum ga_size_origin origin_before)
 {
     assert_true(life->size != size_before || life->origin != origin_before);
-    assert_int_equal(life->memory->maker->size, life->size);
-    assert_int_equal(life->memory->maker->origin, life->origin);
+    assert_int_equal(ga_life_maker(life)->size, life->size);
+    assert_int_equal(ga_life_maker(life)->origin, life->origin);
     tell(user, "~%u#%u:%s:%u>%s:%u ", life->handle, (unsigned)life->id, ga_size_origin_name(origin_before),
          (unsigned)size_before, ga_size_origin_name(life->origin), (unsigned)life->size);
     return 0;
@@ -411,7 +411,7 @@ static void what_an_earlier_pass_learnt_holds_from_birth(void **state)
     FEED(made_map(MADE, WHEN(0, 3, 4), 5, 0, 4)); /* nobody asks for sizes after birth */
     assert_int_equal(ga_lives_find(run->lives, 7, 5)->origin, GA_SIZE_UNKNOWN);
     assert_int_equal(ga_lives_find(run->lives, 7, 6)->origin, GA_SIZE_LOCKED);
-    assert_int_equal(ga_lives_find(run->lives, 7, 6)->memory->maker->size, 12345);
+    assert_int_equal(ga_life_maker(ga_lives_find(run->lives, 7, 6))->size, 12345);
     assert_null(ga_life_name(ga_lives_find(run->lives, 7, 6))); /* names are DRM's */
     FEED(made_dumb(MADE, ON_FILE(60, 5, 6), 1, 4096));
     FEED(made_dumb(MADE, ON_FILE(60, 7, 8), 2, 4096));
@@ -496,7 +496,7 @@ static void an_import_joins_the_memory_of_its_exporter(void **state)
     assert_int_equal(life->memory->handles, 2);
     FEED(made_gem_close(MADE, ON_FILE(3, 9, 10), 1)); /* the memory lives on with the import */
     assert_int_equal(life->memory->handles, 1);
-    assert_ptr_equal(life->memory->maker, maker);
+    assert_ptr_equal(ga_life_maker(life), maker);
     FEED(made_import(MADE, ON_FILE(5, 11, 12), 2, 555));
     assert_int_equal(life->memory->handles, 2);
     FEED(made_gem_close(MADE, ON_FILE(4, 13, 14), 9));
@@ -506,7 +506,7 @@ static void an_import_joins_the_memory_of_its_exporter(void **state)
     life = ga_lives_find(run->lives, 6, 3);
     assert_int_equal(life->size, 4096);
     assert_int_equal(life->origin, GA_SIZE_IMPORTED);
-    assert_ptr_equal(life->memory->maker, life);
+    assert_ptr_equal(ga_life_maker(life), life);
 }
 
 /* PRIME gives a file one handle for a dma-buf however often it is imported, and one GEM_CLOSE ends it. */
@@ -568,8 +568,8 @@ static void a_buffer_outlives_the_handle_that_made_it(void **state)
     FEED(made_gem_close(MADE, ON_FILE(3, 7, 8), 1)); /* the exporter first */
     const struct ga_life *life = ga_lives_find(run->lives, 14, 1);
     assert_int_equal(life->memory->handles, 1);
-    assert_int_equal(life->memory->maker->process, 7);
-    assert_int_equal(life->memory->maker->size, 4096);
+    assert_int_equal(ga_life_maker(life)->process, 7);
+    assert_int_equal(ga_life_maker(life)->size, 4096);
     FEED(made_import(MADE, ON_FILE(3, 9, 10), 2, 555)); /* the maker's file takes it back, by another handle */
     assert_int_equal(handles_of(run, 3, 2), 2);
     assert_true(ga_lives_find(run->lives, 3, 2)->imported);
@@ -596,7 +596,7 @@ static void a_dma_buf_stays_while_a_handle_lives(void **state)
     FEED(made_import(MADE, in_process(8, 14, 17), 1, 555));
     const struct ga_life *life = ga_lives_find(run->lives, 14, 1);
     assert_int_equal(life->memory->handles, 2);
-    assert_ptr_equal(life->memory->maker, ga_lives_find(run->lives, 4, 2));
+    assert_ptr_equal(ga_life_maker(life), ga_lives_find(run->lives, 4, 2));
     assert_int_equal(life->size, 4096);
     assert_true(life->memory->exported);
 }
@@ -610,7 +610,7 @@ static void a_buffer_from_outside_the_recording_is_one_too(void **state)
     FEED(made_gem_open(MADE, in_process(8, 14, 7), 42, 6, 8192));
     assert_int_equal(handles_of(run, 4, 9), 2);
     assert_int_equal(handles_of(run, 4, 5), 2);
-    assert_true(ga_lives_find(run->lives, 14, 1)->memory->maker->imported);
+    assert_true(ga_life_maker(ga_lives_find(run->lives, 14, 1))->imported);
     FEED(made_gem_close(MADE, ON_FILE(4, 9, 10), 9));
     FEED(made_gem_close(MADE, in_process(8, 14, 11), 1));
     FEED(made_import(MADE, in_process(8, 14, 13), 1, 555));
