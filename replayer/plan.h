@@ -90,8 +90,11 @@ struct replay_ref {
     uint32_t place;  /* bytes into the image; of a mapping: enum replay_part */
     uint32_t object; /* REPLAY_NONE: left as it is */
     uint8_t kind, role, width;
-    bool last;       /* the recording does not use the object again: its descriptor is closed after this call */
+    uint8_t how;     /* what a replay does with it: */
 };
+/* Nearly all are handles of 32 bits that go in as they are and come out as they are; the rest is handled with care. */
+enum { REPLAY_HOW_PUTS = 1, REPLAY_HOW_KEEPS = 2, REPLAY_HOW_ENDS = 4, REPLAY_HOW_WITH_CARE = 8,
+       REPLAY_HOW_LAST = 16 /* the recording does not use the object again: its descriptor is closed after this call */ };
 
 enum replay_target_kind {
     REPLAY_TO_IMAGE,   /* target: bytes into the image */

@@ -517,7 +517,7 @@ static int find_last_uses(struct walk *w)
     for (uint32_t o = 0; result == 0 && o < plan->object_count; o++) {
         if (!replay_is_descriptor(plan->objects[o].kind) || last[o] == REPLAY_NONE)
             continue;
-        plan->refs[last[o]].last = true;
+        plan->refs[last[o]].how = REPLAY_HOW_LAST;
         for (uint32_t u = w->lives[o].first_user; result == 0 && u != REPLAY_NONE; u = w->users[u].next)
             if (w->users[u].call < in_call[o] && w->users[u].lane != plan->calls[in_call[o]].lane)
                 result = add_edge_unreduced(w, in_call[o], w->users[u].call, REPLAY_WAIT_USERS);
@@ -525,6 +525,27 @@ static int find_last_uses(struct walk *w)
     free(in_call);
     free(last);
     return result;
+}
+
+static uint8_t how_of(const struct replay_plan *plan, const struct replay_call *call, const struct replay_ref *ref)
+{
+    bool plain = !replay_is_descriptor(ref->kind) && ref->kind != REPLAY_RANGE && ref->kind != REPLAY_OFFSET &&
+                 ref->kind != REPLAY_MAPPING && ref->role != REPLAY_AGAIN && ref->width == sizeof(uint32_t);
+    if (ref->object == REPLAY_NONE)
+        return 0;
+    if (!plain)
+        return REPLAY_HOW_WITH_CARE | ref->how;
+    if (ref->role == REPLAY_MAKES)
+        return REPLAY_HOW_KEEPS;
+    bool ends = ref->role == REPLAY_ENDS && !(call->failed && plan->objects[ref->object].stranger);
+    return ends ? REPLAY_HOW_PUTS | REPLAY_HOW_ENDS : REPLAY_HOW_PUTS;
+}
+
+static void tell_how(struct replay_plan *plan)
+{
+    for (uint32_t c = 0; c < plan->call_count; c++)
+        for (uint32_t r = plan->calls[c].refs; r < plan->calls[c].refs + plan->calls[c].ref_count; r++)
+            plan->refs[r].how = how_of(plan, &plan->calls[c], &plan->refs[r]);
 }
 
 /* Edges into each call's run of plan.dependencies, by counting. */
@@ -644,6 +665,7 @@ static int walk_calls(struct walk *w)
 static int place_all(struct walk *w)
 {
     int result = find_last_uses(w);
+    tell_how(w->plan);
     if (result == 0)
         result = walk_waits_finish(w);
     if (result == 0)

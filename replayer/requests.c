@@ -220,6 +220,24 @@ static uint64_t descriptor_here(struct replay_requests *requests, uint32_t objec
     return requests->fetched[object] ? (uint64_t)requests->fetched[object] - 1 : REPLAY_ABSENT;
 }
 
+/* False: the object is not there. */
+static __attribute__((noinline)) bool put_with_care(struct replay_requests *requests, unsigned char *scratch,
+                                                    const struct replay_ref *ref)
+{
+    const struct replay_object *object = &requests->plan->objects[ref->object];
+    if (ref->role == REPLAY_MAKES || ref->role == REPLAY_AGAIN)
+        return true;
+    uint64_t value = replay_value(requests, ref->object);
+    if (replay_is_descriptor(ref->kind) && value != REPLAY_ABSENT)
+        value = descriptor_here(requests, ref->object, value);
+    if (value == REPLAY_ABSENT)
+        return false;
+    if (ref->kind == REPLAY_RANGE && !object->stranger) /* as far into the range as the program was */
+        value += ref->recorded - object->recorded;
+    put(scratch + ref->place, value, ref->width);
+    return true;
+}
+
 enum replay_skip replay_requests_prepare(struct replay_requests *requests, uint32_t lane, const struct replay_call *call)
 {
     const struct replay_plan *plan = requests->plan;
@@ -228,16 +246,13 @@ enum replay_skip replay_requests_prepare(struct replay_requests *requests, uint3
     put_pointers(requests, scratch, call);
     const struct replay_ref *end = plan->refs + call->refs + call->ref_count;
     for (const struct replay_ref *ref = plan->refs + call->refs; ref < end; ref++) {
-        if (ref->object == REPLAY_NONE || ref->role == REPLAY_MAKES || ref->role == REPLAY_AGAIN)
-            continue;
-        uint64_t value = replay_value(requests, ref->object);
-        if (replay_is_descriptor(ref->kind) && value != REPLAY_ABSENT)
-            value = descriptor_here(requests, ref->object, value);
-        if (value == REPLAY_ABSENT)
+        if (ref->how & REPLAY_HOW_PUTS) {
+            uint64_t value = replay_value(requests, ref->object);
+            if (value == REPLAY_ABSENT)
+                return REPLAY_SKIP_ABSENT;
+            memcpy(scratch + ref->place, &(uint32_t){(uint32_t)value}, sizeof(uint32_t));
+        } else if (ref->how & REPLAY_HOW_WITH_CARE && !put_with_care(requests, scratch, ref))
             return REPLAY_SKIP_ABSENT;
-        if (ref->kind == REPLAY_RANGE && !plan->objects[ref->object].stranger) /* as far into the range as the program was */
-            value += ref->recorded - plan->objects[ref->object].recorded;
-        put(scratch + ref->place, value, ref->width);
     }
     return REPLAY_ISSUED;
 }
@@ -257,46 +272,51 @@ static void close_descriptor(struct replay_requests *requests, uint32_t object)
     replay_set_value(requests, object, REPLAY_ABSENT);
 }
 
-static void keep(struct replay_requests *requests, const unsigned char *scratch, const struct replay_ref *ref)
+static __attribute__((noinline)) void keep_with_care(struct replay_requests *requests, const unsigned char *scratch,
+                                                     const struct replay_call *call, const struct replay_ref *ref)
 {
+    const struct replay_object *object = &requests->plan->objects[ref->object];
     uint64_t value = get(scratch + ref->place, ref->width);
-    if (ref->role == REPLAY_MAKES || ref->kind == REPLAY_OFFSET) {
+    if (ref->role == REPLAY_MAKES || (ref->role == REPLAY_AGAIN && ref->kind == REPLAY_OFFSET)) {
         replay_set_value(requests, ref->object, value || replay_is_descriptor(ref->kind) ? value : REPLAY_ABSENT);
         if (replay_is_descriptor(ref->kind))
             atomic_store_explicit(&requests->holders[ref->object], requests->self, memory_order_relaxed);
     } else if (ref->role == REPLAY_AGAIN && ref->kind == REPLAY_DMA_BUF && value != replay_value(requests, ref->object))
         close((int)value); /* one descriptor of a dma-buf is enough */
+    else if (ref->role == REPLAY_ENDS && !(call->failed && object->stranger)) /* only what failed names strangers */
+        replay_set_value(requests, ref->object, REPLAY_ABSENT);
 }
 
 bool replay_requests_keeps(const struct replay_plan *plan, const struct replay_call *call)
 {
-    for (uint32_t r = call->refs; r < call->refs + call->ref_count; r++) {
-        const struct replay_ref *ref = &plan->refs[r];
-        bool changes = ref->role == REPLAY_MAKES || ref->role == REPLAY_AGAIN || ref->role == REPLAY_ENDS || ref->last;
-        if (ref->object != REPLAY_NONE && changes)
+    for (uint32_t r = call->refs; r < call->refs + call->ref_count; r++)
+        if (plan->refs[r].how & ~REPLAY_HOW_PUTS)
             return true;
-    }
     return call->paging;
 }
 
 void replay_requests_finish(struct replay_requests *requests, uint32_t lane, const struct replay_call *call, bool failed)
 {
+    const unsigned char *scratch = requests->scratch[lane];
     const struct replay_ref *end = requests->plan->refs + call->refs + call->ref_count;
     for (const struct replay_ref *ref = requests->plan->refs + call->refs; ref < end; ref++) {
-        if (ref->object == REPLAY_NONE || ref->kind == REPLAY_MAPPING)
+        uint32_t value;
+        if (!(ref->how & ~REPLAY_HOW_PUTS))
             continue;
-        if (!failed && (ref->role == REPLAY_MAKES || ref->role == REPLAY_AGAIN))
-            keep(requests, requests->scratch[lane], ref);
-        else if (!failed && ref->role == REPLAY_ENDS &&
-                 !(call->failed && requests->plan->objects[ref->object].stranger)) /* only what failed names strangers */
+        if (!failed && ref->how & REPLAY_HOW_KEEPS) {
+            memcpy(&value, scratch + ref->place, sizeof value);
+            replay_set_value(requests, ref->object, value ? value : REPLAY_ABSENT);
+        } else if (!failed && ref->how & REPLAY_HOW_ENDS)
             replay_set_value(requests, ref->object, REPLAY_ABSENT);
-        if (ref->last)
+        else if (!failed && ref->kind != REPLAY_MAPPING)
+            keep_with_care(requests, scratch, call, ref);
+        if (ref->how & REPLAY_HOW_LAST)
             close_descriptor(requests, ref->object);
     }
-    uint64_t value = 0;
+    uint64_t fence = 0;
     if (call->paging && !failed) {
-        memcpy(&value, requests->scratch[lane] + replay_fence_place(replay_row(call)), sizeof value);
-        atomic_store_explicit(&requests->fence_values[call->paging], value, memory_order_release);
+        memcpy(&fence, scratch + replay_fence_place(replay_row(call)), sizeof fence);
+        atomic_store_explicit(&requests->fence_values[call->paging], fence, memory_order_release);
     }
 }
 

@@ -191,8 +191,8 @@ static void a_second_import_is_the_same_object(void **state)
     assert_int_equal(ref_to(&plan, 4, REPLAY_BUFFER)->object, ref_to(&plan, 0, REPLAY_BUFFER)->object);
     assert_int_equal(plan.peak_bytes, 64 * 64 * 4); /* one memory, however many handles */
     assert_int_equal(plan.calls[5].bytes, 64 * 64 * 4);
-    assert_false(ref_to(&plan, 3, REPLAY_DMA_BUF)->last);
-    assert_true(ref_to(&plan, 4, REPLAY_DMA_BUF)->last);
+    assert_false(ref_to(&plan, 3, REPLAY_DMA_BUF)->how & REPLAY_HOW_LAST);
+    assert_true(ref_to(&plan, 4, REPLAY_DMA_BUF)->how & REPLAY_HOW_LAST);
     assert_true(waits_for(&plan, 4, 3)); /* it closes the descriptor */
     replay_plan_release(&plan);
 }
@@ -338,7 +338,7 @@ static void a_shared_resource_is_found_in_another_process(void **state)
     assert_int_equal(ref_to(&plan, 5, REPLAY_NT_HANDLE)->object, ref_to(&plan, 3, REPLAY_NT_HANDLE)->object);
     assert_int_equal(ref_to(&plan, 6, REPLAY_NT_HANDLE)->object, ref_to(&plan, 4, REPLAY_NT_HANDLE)->object);
     assert_true(waits_for(&plan, 6, 4));
-    assert_true(ref_to(&plan, 5, REPLAY_NT_HANDLE)->last);
+    assert_true(ref_to(&plan, 5, REPLAY_NT_HANDLE)->how & REPLAY_HOW_LAST);
     uint32_t opened = ref_to(&plan, 6, REPLAY_RESOURCE)->object;
     assert_int_equal(plan.objects[opened].memory, ref_to(&plan, 2, REPLAY_RESOURCE)->object);
     assert_int_equal(plan.objects[ref_to(&plan, 6, REPLAY_ALLOCATION)->object].owner, opened);
@@ -448,7 +448,7 @@ static void mappings_move_and_are_covered(void **state)
     const struct ga_mmap_arguments *map = (const void *)(plan.images + plan.calls[2].image);
     assert_int_equal(map->offset, 8192);
     assert_int_equal(map->addr | map->dma_buf, 0); /* what the recording named does not get into the replay */
-    assert_true(ref_to(&plan, 2, REPLAY_DMA_BUF)->last);
+    assert_true(ref_to(&plan, 2, REPLAY_DMA_BUF)->how & REPLAY_HOW_LAST);
     assert_int_equal(plan.calls[3].skip, REPLAY_SKIP_UNPAIRED);
     const struct ga_mremap_arguments *move = (const void *)(plan.images + plan.calls[4].image);
     assert_int_equal(move->old_address, 0);
@@ -490,7 +490,7 @@ static void sync_objects_are_shared_by_descriptors(void **state)
     finish(&plan);
     assert_int_equal(ref_to(&plan, 1, REPLAY_SYNCOBJ)->object, ref_to(&plan, 0, REPLAY_SYNCOBJ)->object);
     assert_int_equal(ref_to(&plan, 2, REPLAY_SYNC_FD)->object, ref_to(&plan, 1, REPLAY_SYNC_FD)->object);
-    assert_true(ref_to(&plan, 2, REPLAY_SYNC_FD)->last); /* and is closed then */
+    assert_true(ref_to(&plan, 2, REPLAY_SYNC_FD)->how & REPLAY_HOW_LAST); /* and is closed then */
     assert_int_equal(ref_to(&plan, 2, REPLAY_SYNCOBJ)->role, REPLAY_MAKES);
     assert_int_equal(plan.calls[3].skip, REPLAY_SKIP_OUTSIDE);
     assert_int_equal(plan.calls[4].skip, REPLAY_SKIP_NO_SIGNAL);
