@@ -156,7 +156,8 @@ prepare() {
     chmod 1777 "$place/tmp"
     export HOME=$place/home LTTNG_HOME=$place/home TMPDIR=$place/tmp
     # What a program does before LTTng has it registered is not recorded. On a busy machine that takes longer than UST waits by itself.
-    export LTTNG_UST_REGISTER_TIMEOUT=120000
+    # And a session daemon drops a program that has not answered for 5 s: until it comes again, nothing of it is recorded.
+    export LTTNG_UST_REGISTER_TIMEOUT=120000 LTTNG_APP_SOCKET_TIMEOUT=120
     unset XDG_CACHE_HOME
 }
 
