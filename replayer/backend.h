@@ -91,6 +91,14 @@ struct replay_question {
 
 struct replay_device; /* each backend's own */
 
+/* The lanes that a worker process issues: those of which of[lane] is number, the first of them. */
+struct replay_crew {
+    const uint32_t *of;
+    uint32_t number;
+};
+/* Null: of one process, all of them. */
+static inline bool replay_crew_has(const struct replay_crew *crew, uint32_t lane) { return !crew || crew->of[lane] == crew->number; }
+
 struct replay_backend {
     const char *name;    /* as --backend takes it; the file's name */
     const char *summary; /* one line */
@@ -108,10 +116,10 @@ struct replay_backend {
     /* Before each run. Main thread, no lane runs. Optional. */
     int (*begin)(struct replay_device *device, struct ga_error *error);
     /* In place of begin and end, where each recorded process is a process again. clear, before they are forked: no object is there.
-       Main thread. enter, in each of them: what begin does, for the calls of that process (struct replay_lane's); end is called there
-       too. Optional, both or none: without them all calls are issued by one process. */
+       Main thread. enter, in each of them: what begin does, for the calls of those lanes; end is called there too. Optional, both or
+       none: without them all calls are issued by one process. */
     void (*clear)(struct replay_device *device);
-    int (*enter)(struct replay_device *device, uint64_t process, struct ga_error *error);
+    int (*enter)(struct replay_device *device, const struct replay_crew *crew, struct ga_error *error);
     /* Just before a call, not timed: puts handles into its arguments. REPLAY_ISSUED, or why it cannot be issued now. Lane's thread.
        No allocation, lock or output, as in issue and finish. Optional. */
     enum replay_skip (*prepare)(struct replay_device *device, uint32_t lane, const struct replay_call *call);

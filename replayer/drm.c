@@ -22,6 +22,8 @@
 #include "replayer/capacity.h"
 #include "replayer/mapped.h"
 #include "replayer/populate.h"
+#include "replayer/schedule.h"
+#include "replayer/share.h"
 #include "replayer/standard.h"
 
 enum {
@@ -41,9 +43,10 @@ struct replay_device {
     const struct replay_dialect *dialect; /* then of the device's driver: others' creates are said in it. Null: they are not issued */
     uint8_t places[REPLAY_PLACES]; /* what stands for each here; REPLAY_PLACES: not asked for yet */
     uint8_t *forms; /* by call */
-    int64_t *more; /* by memory: bytes that it has here beyond the recorded ones */
-    atomic_bool any_more;
+    int64_t *more; /* by memory: bytes that it has here beyond the recorded ones; of all workers */
+    atomic_bool *any_more;
     bool *has_heaps; /* by plan.files: one with a node of its own, which is here */
+    uint32_t *file_lanes; /* by plan.files: a lane that uses it, with all others of its crew; REPLAY_NONE: none does */
     unsigned map_way;
     enum replay_populate populate;
     struct replay_populator *populator;
@@ -346,10 +349,17 @@ int replay_drm_bind(struct replay_device *device, const struct replay_plan *plan
                     struct ga_error *error)
 {
     device->forms = calloc(plan->call_count + 1u, sizeof *device->forms);
-    device->more = calloc(plan->object_count + 1u, sizeof *device->more);
+    bool several = replay_plan_is_of_several(plan);
+    device->more = replay_share((plan->object_count + 1u) * sizeof *device->more, several);
+    device->any_more = replay_share(sizeof *device->any_more, several);
     device->has_heaps = calloc(plan->file_count + 1u, sizeof *device->has_heaps);
-    if (!device->forms || !device->more || !device->has_heaps)
+    device->file_lanes = malloc((plan->file_count + 1u) * sizeof *device->file_lanes);
+    if (!device->forms || !device->more || !device->any_more || !device->has_heaps || !device->file_lanes)
         return ga_error_errno(error, ENOMEM, "%s", device->driver);
+    memset(device->file_lanes, 0xff, (plan->file_count + 1u) * sizeof *device->file_lanes);
+    for (uint32_t c = 0; c < plan->call_count; c++)
+        if (plan->calls[c].file != REPLAY_NONE)
+            device->file_lanes[plan->calls[c].file] = plan->calls[c].lane;
     for (uint32_t f = 0; f < plan->file_count; f++) {
         int fd = *plan->files[f].node ? open(plan->files[f].node, O_RDWR | O_CLOEXEC) : -1;
         device->has_heaps[f] = fd >= 0;
@@ -388,20 +398,28 @@ static int open_file(const struct replay_device *device, const struct replay_fil
     return fd < 0 ? ga_error_errno(error, errno, "%s", node) : fd;
 }
 
-int replay_drm_begin(struct replay_device *device, struct ga_error *error)
+void replay_drm_clear(struct replay_device *device)
+{
+    replay_requests_reset(&device->requests);
+    memset(device->more, 0, device->requests.plan->object_count * sizeof *device->more);
+    atomic_store(device->any_more, false);
+}
+
+/* The files of those lanes. */
+static int open_files(struct replay_device *device, const struct replay_crew *crew, struct ga_error *error)
 {
     const struct replay_plan *plan = device->requests.plan;
-    replay_requests_reset(&device->requests);
-    memset(device->more, 0, plan->object_count * sizeof *device->more);
-    atomic_store(&device->any_more, false);
     for (uint32_t f = 0; f < plan->file_count; f++) {
         bool heap = *plan->files[f].node;
         if (heap && !device->has_heaps[f]) /* nothing is issued on it */
+            continue;
+        if (crew && (device->file_lanes[f] == REPLAY_NONE || !replay_crew_has(crew, device->file_lanes[f])))
             continue;
         int fd = open_file(device, &plan->files[f], error);
         if (fd < 0)
             return fd;
         replay_set_value(&device->requests, plan->files[f].object, (uint64_t)fd);
+        replay_hold(&device->requests, plan->files[f].object);
         if (!heap)
             replay_populator_add_file(device->populator, f, fd);
     }
@@ -412,6 +430,18 @@ int replay_drm_begin(struct replay_device *device, struct ga_error *error)
         return device->own_fd;
     replay_populator_add_file(device->populator, plan->file_count, device->own_fd);
     return 0;
+}
+
+int replay_drm_begin(struct replay_device *device, struct ga_error *error)
+{
+    replay_drm_clear(device);
+    return open_files(device, NULL, error);
+}
+
+int replay_drm_enter(struct replay_device *device, const struct replay_crew *crew, struct ga_error *error)
+{
+    replay_requests_enter(&device->requests);
+    return open_files(device, crew, error);
 }
 
 static uint32_t number_of(const struct replay_device *device, const struct replay_call *call)
@@ -616,10 +646,10 @@ static void note_bytes(struct replay_device *device, uint32_t lane, const struct
         int64_t more = more_than_recorded(device, lane, call);
         device->more[plan->objects[buffer->object].memory] = outcome->more_bytes = more;
         if (more)
-            atomic_store_explicit(&device->any_more, true, memory_order_relaxed); /* calls that end it come after, by the plan */
+            atomic_store_explicit(device->any_more, true, memory_order_relaxed); /* calls that end it come after, by the plan */
         return;
     }
-    if (!atomic_load_explicit(&device->any_more, memory_order_relaxed))
+    if (!atomic_load_explicit(device->any_more, memory_order_relaxed))
         return;
     for (uint32_t r = call->refs; r < call->refs + call->ref_count; r++)
         if (plan->refs[r].role == REPLAY_ENDS && plan->refs[r].object != REPLAY_NONE)
@@ -739,8 +769,9 @@ void replay_drm_end(struct replay_device *device)
     for (uint32_t f = 0; f < requests->plan->file_count; f++) {
         uint32_t object = requests->plan->files[f].object;
         uint64_t fd = replay_value(requests, object);
-        if (fd != REPLAY_ABSENT)
-            close((int)fd);
+        if (fd == REPLAY_ABSENT || replay_is_elsewhere(requests, object))
+            continue;
+        close((int)fd);
         replay_set_value(requests, object, REPLAY_ABSENT);
     }
     if (device->own_fd >= 0)
@@ -757,7 +788,9 @@ void replay_drm_close(struct replay_device *device)
     replay_standard_release(&device->standard);
     free(device->by_size_calls);
     free(device->forms);
-    free(device->more);
+    replay_unshare(device->more);
+    replay_unshare(device->any_more);
     free(device->has_heaps);
+    free(device->file_lanes);
     free(device);
 }

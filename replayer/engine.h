@@ -123,7 +123,9 @@ struct replay_run {
     struct replay_paging *pagings;      /* by call.paging */
     _Atomic int64_t *ends;              /* by place in the schedule: when the call was done; null: no thread waits for another */
     struct replay_curve *curve;
-    bool apart;                         /* each recorded process is a worker process */
+    bool apart;                         /* each recorded process is a worker process, but those that share an open file */
+    uint32_t *crews;                    /* replay_schedule_crews; null: there is one process */
+    uint32_t crew_count;
     struct {
         uint64_t process;               /* the recorded one */
         int signal;                     /* that ended its worker; 0: it left by itself */

@@ -22,6 +22,7 @@ enum replay_skip replay_mapped_prepare(struct replay_requests *requests, uint32_
 {
     const struct replay_plan *plan = requests->plan;
     unsigned char *scratch = requests->scratch[lane];
+    replay_requests_tidy(requests, lane);
     memcpy(scratch, plan->images + call->image, call->image_size);
     struct ga_mmap_arguments *map = ga_row_id(replay_row(call)) == GA_ROW_drm_mmap ? (void *)scratch : NULL;
     for (uint32_t r = call->refs; r < call->refs + call->ref_count; r++) {
@@ -32,7 +33,7 @@ enum replay_skip replay_mapped_prepare(struct replay_requests *requests, uint32_
             map->fd = fd;
             map->offset = offset;
         } else if (map && ref->kind == REPLAY_DMA_BUF && ref->object != REPLAY_NONE) {
-            uint64_t value = replay_value(requests, ref->object);
+            uint64_t value = replay_requests_descriptor(requests, lane, ref->object);
             if (value == REPLAY_ABSENT)
                 return REPLAY_SKIP_ABSENT;
             map->fd = (int)value;
@@ -132,6 +133,12 @@ void replay_mapped_issue(struct replay_requests *requests, uint32_t lane, const 
     *outcome = (struct replay_outcome){.ret = failed ? -1 : 0, .error = error, .failed = failed};
 }
 
+static void put_part(struct replay_requests *requests, uint32_t object, uint64_t address)
+{
+    replay_set_value(requests, object, address);
+    replay_hold(requests, object);
+}
+
 /* One has ended: where it was, or REPLAY_ABSENT. */
 static uint64_t take(struct replay_requests *requests, uint32_t object)
 {
@@ -157,9 +164,9 @@ void replay_mapped_finish(struct replay_requests *requests, uint32_t lane, const
             if (from != REPLAY_ABSENT)
                 munmap((void *)(uintptr_t)(from + ref->recorded), ref->scope);
         } else if (is_part(ref, REPLAY_PART_LEFT)) {
-            replay_set_value(requests, ref->object, from == REPLAY_ABSENT ? REPLAY_ABSENT : from + ref->recorded);
+            put_part(requests, ref->object, from == REPLAY_ABSENT ? REPLAY_ABSENT : from + ref->recorded);
         } else if (is_part(ref, REPLAY_PART_NAMED)) {
-            replay_set_value(requests, ref->object, outcome->failed ? REPLAY_ABSENT : result);
+            put_part(requests, ref->object, outcome->failed ? REPLAY_ABSENT : result);
         }
     }
 }
@@ -168,7 +175,8 @@ void replay_mapped_end(struct replay_requests *requests)
 {
     for (uint32_t o = 0; o < requests->plan->object_count; o++) {
         const struct replay_object *object = &requests->plan->objects[o];
-        uint64_t address = object->kind == REPLAY_MAPPING ? take(requests, o) : REPLAY_ABSENT;
+        bool ours = object->kind == REPLAY_MAPPING && !replay_is_elsewhere(requests, o);
+        uint64_t address = ours ? take(requests, o) : REPLAY_ABSENT;
         if (address != REPLAY_ABSENT)
             munmap((void *)(uintptr_t)address, object->size);
     }

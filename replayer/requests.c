@@ -17,6 +17,11 @@
 
 enum { PAGE = 4096, NOWHERE = 8 /* an address below what any kernel maps */ };
 
+struct fetched {
+    int *fds;
+    uint32_t count, room;
+};
+
 /* As /dev/udmabuf wants it: it cannot shrink. Its pages come when a dma-buf is made of them. */
 static int make_memfd(uint64_t size, struct ga_error *error)
 {
@@ -49,6 +54,23 @@ static int map_memories(struct replay_requests *requests, struct ga_error *error
     return 0;
 }
 
+/* As many as a call names at most. */
+static int make_room(struct replay_requests *requests)
+{
+    const struct replay_plan *plan = requests->plan;
+    for (uint32_t c = 0; c < plan->call_count; c++) {
+        struct fetched *fetched = &requests->fetched[plan->calls[c].lane];
+        uint32_t count = 0;
+        for (uint32_t r = plan->calls[c].refs; r < plan->calls[c].refs + plan->calls[c].ref_count; r++)
+            count += replay_is_descriptor(plan->refs[r].kind);
+        fetched->room = count > fetched->room ? count : fetched->room;
+    }
+    for (uint32_t l = 0; l < plan->lane_count; l++)
+        if (!(requests->fetched[l].fds = calloc(requests->fetched[l].room + 1u, sizeof *requests->fetched[l].fds)))
+            return -ENOMEM;
+    return 0;
+}
+
 int replay_requests_init(struct replay_requests *requests, const struct replay_plan *plan, struct ga_error *error)
 {
     bool several = replay_plan_is_of_several(plan);
@@ -56,7 +78,9 @@ int replay_requests_init(struct replay_requests *requests, const struct replay_p
         .plan = plan,
         .values = replay_share((plan->object_count + 1u) * sizeof *requests->values, several),
         .holders = replay_share((plan->object_count + 1u) * sizeof *requests->holders, several),
-        .fetched = calloc(plan->object_count + 1u, sizeof *requests->fetched),
+        .fetched = calloc(plan->lane_count + 1u, sizeof *requests->fetched),
+        .returned = replay_share((plan->lane_count + 1u) * sizeof *requests->returned, several),
+        .older = replay_share((plan->object_count + 1u) * sizeof *requests->older, several),
         .scratch = calloc(plan->lane_count + 1u, sizeof *requests->scratch),
         .memories = calloc(plan->memory_count + 1u, sizeof *requests->memories),
         .memfds = calloc(plan->memory_count + 1u, sizeof *requests->memfds),
@@ -64,8 +88,8 @@ int replay_requests_init(struct replay_requests *requests, const struct replay_p
         .plain_file = memfd_create("gpualloc replay: no dma-buf", MFD_CLOEXEC),
         .event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
     };
-    if (!requests->fence_values || !requests->values || !requests->holders || !requests->fetched || !requests->scratch ||
-        !requests->memories || !requests->memfds)
+    if (!requests->fence_values || !requests->values || !requests->holders || !requests->fetched || !requests->returned ||
+        !requests->older || !requests->scratch || !requests->memories || !requests->memfds || (several && make_room(requests) < 0))
         return ga_error_errno(error, ENOMEM, "replay");
     memset(requests->memfds, 0xff, plan->memory_count * sizeof *requests->memfds);
     for (uint32_t l = 0; l < plan->lane_count; l++) {
@@ -83,6 +107,8 @@ void replay_requests_release(struct replay_requests *requests)
     const struct replay_plan *plan = requests->plan;
     for (uint32_t l = 0; plan && requests->scratch && l < plan->lane_count; l++)
         free(requests->scratch[l]);
+    for (uint32_t l = 0; plan && requests->fetched && l < plan->lane_count; l++)
+        free(requests->fetched[l].fds);
     for (uint32_t m = 0; plan && requests->memfds && m < plan->memory_count; m++)
         if (requests->memfds[m] > 0)
             close(requests->memfds[m]);
@@ -96,6 +122,8 @@ void replay_requests_release(struct replay_requests *requests)
     replay_unshare(requests->fence_values);
     replay_unshare(requests->values);
     replay_unshare(requests->holders);
+    replay_unshare(requests->returned);
+    replay_unshare(requests->older);
     free(requests->fetched);
     free(requests->scratch);
     free(requests->memories);
@@ -119,6 +147,8 @@ void replay_requests_reset(struct replay_requests *requests)
         replay_set_value(requests, o, stranger ? stranger_value(requests, o) : REPLAY_ABSENT);
         atomic_store_explicit(&requests->holders[o], 0, memory_order_relaxed);
     }
+    for (uint32_t l = 0; l < requests->plan->lane_count; l++)
+        atomic_store_explicit(&requests->returned[l], REPLAY_NONE, memory_order_relaxed);
     for (uint32_t p = 0; p <= requests->plan->paging_count; p++)
         atomic_store_explicit(&requests->fence_values[p], 0, memory_order_relaxed);
 }
@@ -202,39 +232,71 @@ static void put_pointers(const struct replay_requests *requests, unsigned char *
 
 void replay_requests_enter(struct replay_requests *requests) { requests->self = getpid(); }
 
-static bool is_elsewhere(const struct replay_requests *requests, uint32_t object)
+uint64_t replay_requests_descriptor(struct replay_requests *requests, uint32_t lane, uint32_t object)
 {
-    pid_t holder = atomic_load_explicit(&requests->holders[object], memory_order_relaxed);
-    return holder && holder != requests->self;
+    uint64_t value = replay_value(requests, object);
+    if (value == REPLAY_ABSENT || !replay_is_elsewhere(requests, object))
+        return value;
+    struct fetched *fetched = &requests->fetched[lane];
+    int fd = fetched->count == fetched->room
+                 ? -EMFILE
+                 : replay_fetch_descriptor(atomic_load_explicit(&requests->holders[object], memory_order_relaxed), (int)value);
+    if (fd < 0)
+        return REPLAY_ABSENT;
+    fetched->fds[fetched->count++] = fd;
+    return (uint64_t)fd;
 }
 
-/* A descriptor that another worker has, here: fetched once. Outside timed code. */
-static uint64_t descriptor_here(struct replay_requests *requests, uint32_t object, uint64_t value)
+static void close_fetched(struct replay_requests *requests, uint32_t lane)
 {
-    if (!is_elsewhere(requests, object))
-        return value;
-    if (!requests->fetched[object]) {
-        int fd = replay_fetch_descriptor(atomic_load_explicit(&requests->holders[object], memory_order_relaxed), (int)value);
-        requests->fetched[object] = fd < 0 ? 0 : fd + 1;
+    struct fetched *fetched = &requests->fetched[lane];
+    while (fetched->count)
+        close(fetched->fds[--fetched->count]);
+}
+
+/* To the lane that made it, which closes it before its next call. */
+static void give_back(struct replay_requests *requests, uint32_t object)
+{
+    uint32_t maker = requests->plan->objects[object].maker;
+    if (maker == REPLAY_NONE)
+        return;
+    _Atomic uint32_t *newest = &requests->returned[requests->plan->calls[maker].lane];
+    requests->older[object] = atomic_load_explicit(newest, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak(newest, &requests->older[object], object))
+        ;
+}
+
+static void close_returned(struct replay_requests *requests, uint32_t lane)
+{
+    for (uint32_t o = atomic_exchange(&requests->returned[lane], REPLAY_NONE), older; o != REPLAY_NONE; o = older) {
+        older = requests->older[o];
+        close((int)replay_value(requests, o));
+        replay_set_value(requests, o, REPLAY_ABSENT);
     }
-    return requests->fetched[object] ? (uint64_t)requests->fetched[object] - 1 : REPLAY_ABSENT;
+}
+
+void replay_requests_tidy(struct replay_requests *requests, uint32_t lane)
+{
+    if (!requests->self)
+        return;
+    close_fetched(requests, lane);
+    if (atomic_load_explicit(&requests->returned[lane], memory_order_relaxed) != REPLAY_NONE)
+        close_returned(requests, lane);
 }
 
 /* False: the object is not there. */
-static __attribute__((noinline)) bool put_with_care(struct replay_requests *requests, unsigned char *scratch,
-                                                    const struct replay_ref *ref)
+static __attribute__((noinline)) bool put_with_care(struct replay_requests *requests, uint32_t lane, const struct replay_ref *ref)
 {
     const struct replay_object *object = &requests->plan->objects[ref->object];
     if (ref->role == REPLAY_MAKES || ref->role == REPLAY_AGAIN)
         return true;
-    uint64_t value = replay_value(requests, ref->object);
-    if (replay_is_descriptor(ref->kind) && value != REPLAY_ABSENT)
-        value = descriptor_here(requests, ref->object, value);
+    uint64_t value = replay_is_descriptor(ref->kind) ? replay_requests_descriptor(requests, lane, ref->object)
+                                                     : replay_value(requests, ref->object);
     if (value == REPLAY_ABSENT)
         return false;
     if (ref->kind == REPLAY_RANGE && !object->stranger) /* as far into the range as the program was */
         value += ref->recorded - object->recorded;
-    put(scratch + ref->place, value, ref->width);
+    put(requests->scratch[lane] + ref->place, value, ref->width);
     return true;
 }
 
@@ -242,6 +304,7 @@ enum replay_skip replay_requests_prepare(struct replay_requests *requests, uint3
 {
     const struct replay_plan *plan = requests->plan;
     unsigned char *scratch = requests->scratch[lane];
+    replay_requests_tidy(requests, lane);
     memcpy(scratch, plan->images + call->image, call->image_size);
     put_pointers(requests, scratch, call);
     const struct replay_ref *end = plan->refs + call->refs + call->ref_count;
@@ -251,25 +314,29 @@ enum replay_skip replay_requests_prepare(struct replay_requests *requests, uint3
             if (value == REPLAY_ABSENT)
                 return REPLAY_SKIP_ABSENT;
             memcpy(scratch + ref->place, &(uint32_t){(uint32_t)value}, sizeof(uint32_t));
-        } else if (ref->how & REPLAY_HOW_WITH_CARE && !put_with_care(requests, scratch, ref))
+        } else if (ref->how & REPLAY_HOW_WITH_CARE && !put_with_care(requests, lane, ref))
             return REPLAY_SKIP_ABSENT;
     }
     return REPLAY_ISSUED;
 }
 
-/* What another worker has it closes itself, with all else that it has, when the pass is over. */
+/* What another worker has it closes itself. */
 static void close_descriptor(struct replay_requests *requests, uint32_t object)
 {
     uint64_t fd = replay_value(requests, object);
-    if (requests->fetched[object])
-        close(requests->fetched[object] - 1);
-    requests->fetched[object] = 0;
-    if (is_elsewhere(requests, object))
-        return;
-    if (fd == REPLAY_ABSENT || requests->plan->objects[object].stranger)
+    if (fd == REPLAY_ABSENT || requests->plan->objects[object].stranger || replay_is_elsewhere(requests, object))
         return;
     close((int)fd);
     replay_set_value(requests, object, REPLAY_ABSENT);
+}
+
+/* After its last use. */
+static void end_descriptor(struct replay_requests *requests, uint32_t object)
+{
+    if (replay_is_elsewhere(requests, object) && replay_value(requests, object) != REPLAY_ABSENT)
+        give_back(requests, object);
+    else
+        close_descriptor(requests, object);
 }
 
 static __attribute__((noinline)) void keep_with_care(struct replay_requests *requests, const unsigned char *scratch,
@@ -280,8 +347,9 @@ static __attribute__((noinline)) void keep_with_care(struct replay_requests *req
     if (ref->role == REPLAY_MAKES || (ref->role == REPLAY_AGAIN && ref->kind == REPLAY_OFFSET)) {
         replay_set_value(requests, ref->object, value || replay_is_descriptor(ref->kind) ? value : REPLAY_ABSENT);
         if (replay_is_descriptor(ref->kind))
-            atomic_store_explicit(&requests->holders[ref->object], requests->self, memory_order_relaxed);
-    } else if (ref->role == REPLAY_AGAIN && ref->kind == REPLAY_DMA_BUF && value != replay_value(requests, ref->object))
+            replay_hold(requests, ref->object);
+    } else if (ref->role == REPLAY_AGAIN && ref->kind == REPLAY_DMA_BUF &&
+               (value != replay_value(requests, ref->object) || replay_is_elsewhere(requests, ref->object)))
         close((int)value); /* one descriptor of a dma-buf is enough */
     else if (ref->role == REPLAY_ENDS && !(call->failed && object->stranger)) /* only what failed names strangers */
         replay_set_value(requests, ref->object, REPLAY_ABSENT);
@@ -311,8 +379,9 @@ void replay_requests_finish(struct replay_requests *requests, uint32_t lane, con
         else if (!failed && ref->kind != REPLAY_MAPPING)
             keep_with_care(requests, scratch, call, ref);
         if (ref->how & REPLAY_HOW_LAST)
-            close_descriptor(requests, ref->object);
+            end_descriptor(requests, ref->object);
     }
+    close_fetched(requests, lane);
     uint64_t fence = 0;
     if (call->paging && !failed) {
         memcpy(&fence, scratch + replay_fence_place(replay_row(call)), sizeof fence);

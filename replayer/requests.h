@@ -22,8 +22,10 @@ struct replay_requests {
     _Atomic uint64_t *fence_values; /* by call.paging: what the call was given in this run */
     int plain_file;           /* what stands for a descriptor that is no dma-buf or NT handle */
     int event;                /* what stands for the program's events */
-    _Atomic pid_t *holders;   /* by object: the worker process that has the descriptor; 0: this process, without workers */
-    int *fetched;             /* by object, of this process alone: the descriptor here of what another worker has, plus 1 */
+    _Atomic pid_t *holders;   /* by object: the worker process that has the file, descriptor or mapping; 0: this one, without workers */
+    struct fetched *fetched;  /* by lane: descriptors of other workers', here for a call */
+    _Atomic uint32_t *returned; /* by lane: the newest of the descriptors that it made and nobody needs any more; or REPLAY_NONE */
+    uint32_t *older;          /* by object, then: the one before it */
     pid_t self;               /* this worker; 0: there are none */
 };
 
@@ -39,6 +41,11 @@ enum replay_skip replay_requests_prepare(struct replay_requests *requests, uint3
 bool replay_requests_keeps(const struct replay_plan *plan, const struct replay_call *call);
 /* Keeps what came back in the scratch memory, and forgets what has ended. */
 void replay_requests_finish(struct replay_requests *requests, uint32_t lane, const struct replay_call *call, bool failed);
+/* Before a call of the lane's: closes what only its last one needed. prepare has done so. */
+void replay_requests_tidy(struct replay_requests *requests, uint32_t lane);
+/* A descriptor's number in this process, for a call of the lane's: another worker's is fetched, and closed after the call.
+   REPLAY_ABSENT when it is not there. */
+uint64_t replay_requests_descriptor(struct replay_requests *requests, uint32_t lane, uint32_t object);
 /* After a run: closes the descriptors that are left. */
 void replay_requests_close_descriptors(struct replay_requests *requests);
 void replay_requests_release(struct replay_requests *requests);
@@ -50,6 +57,17 @@ static inline uint64_t replay_value(const struct replay_requests *requests, uint
 static inline void replay_set_value(struct replay_requests *requests, uint32_t object, uint64_t value)
 {
     atomic_store_explicit(&requests->values[object], value, memory_order_relaxed);
+}
+
+/* What this worker has made: it ends it. */
+static inline void replay_hold(struct replay_requests *requests, uint32_t object)
+{
+    atomic_store_explicit(&requests->holders[object], requests->self, memory_order_relaxed);
+}
+static inline bool replay_is_elsewhere(const struct replay_requests *requests, uint32_t object)
+{
+    pid_t holder = atomic_load_explicit(&requests->holders[object], memory_order_relaxed);
+    return holder && holder != requests->self;
 }
 
 #endif

@@ -168,6 +168,69 @@ bool replay_plan_is_of_several(const struct replay_plan *plan)
     return false;
 }
 
+static uint32_t crew_of(const uint32_t *crews, uint32_t lane)
+{
+    while (crews[lane] != lane)
+        lane = crews[lane];
+    return lane;
+}
+
+static void join_crews(uint32_t *crews, uint32_t a, uint32_t b)
+{
+    a = crew_of(crews, a);
+    b = crew_of(crews, b);
+    crews[a > b ? a : b] = a > b ? b : a;
+}
+
+/* The open file that an object is of, or REPLAY_NONE. */
+static uint32_t file_of(const struct replay_plan *plan, uint32_t object)
+{
+    while (object != REPLAY_NONE && plan->objects[object].kind != REPLAY_FILE)
+        object = plan->objects[object].owner;
+    return object;
+}
+
+static void join_users(const struct replay_plan *plan, uint32_t *crews, uint32_t *users, uint32_t object, uint32_t lane)
+{
+    uint32_t file = file_of(plan, object);
+    if (file != REPLAY_NONE && users[file] == REPLAY_NONE)
+        users[file] = lane;
+    else if (file != REPLAY_NONE && users[file] != lane)
+        join_crews(crews, users[file], lane);
+}
+
+uint32_t *replay_schedule_crews(const struct replay_plan *plan, uint32_t *count)
+{
+    uint32_t *crews = malloc((plan->lane_count + 1u) * sizeof *crews);
+    uint32_t *users = malloc((plan->object_count + 1u) * sizeof *users); /* by file's object: one of its lanes */
+    *count = 0;
+    if (!crews || !users) {
+        free(crews);
+        free(users);
+        return NULL;
+    }
+    memset(users, 0xff, (plan->object_count + 1u) * sizeof *users);
+    for (uint32_t l = 0; l < plan->lane_count; l++) {
+        crews[l] = l;
+        for (uint32_t before = 0; before < l && crews[l] == l; before++)
+            if (plan->lanes[before].process == plan->lanes[l].process)
+                crews[l] = before;
+    }
+    for (uint32_t c = 0; c < plan->call_count; c++) {
+        const struct replay_call *call = &plan->calls[c];
+        if (call->file != REPLAY_NONE)
+            join_users(plan, crews, users, plan->files[call->file].object, call->lane);
+        for (uint32_t r = call->refs; r < call->refs + call->ref_count; r++)
+            join_users(plan, crews, users, plan->refs[r].object, call->lane);
+    }
+    for (uint32_t l = 0; l < plan->lane_count; l++) {
+        crews[l] = crew_of(crews, l);
+        *count += crews[l] == l;
+    }
+    free(users);
+    return crews;
+}
+
 void replay_schedule_release(struct replay_schedule *schedule)
 {
     free(schedule->workers);

@@ -32,6 +32,9 @@ static inline uint32_t replay_schedule_worker(const struct replay_schedule *sche
 
 /* Whether the recording's calls are of more than one process. */
 bool replay_plan_is_of_several(const struct replay_plan *plan);
+/* By lane, the first lane of those that one process has to issue: a recorded process's, and of all that used an open file of its (a
+   forked child has its parent's). *count: processes that are needed. Null when memory is short; free it. */
+uint32_t *replay_schedule_crews(const struct replay_plan *plan, uint32_t *count);
 
 /* Where in its worker's order the call is that a dependency names. */
 static inline uint32_t replay_schedule_place(const struct replay_schedule *schedule, const struct replay_plan *plan,

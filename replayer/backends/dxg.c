@@ -202,8 +202,16 @@ static int make_device(const struct replay_device *device, D3DKMT_HANDLE adapter
     return 0;
 }
 
+static bool is_process_of(const struct replay_plan *plan, const struct replay_crew *crew, uint64_t process)
+{
+    for (uint32_t l = 0; l < plan->lane_count; l++)
+        if (replay_crew_has(crew, l) && plan->lanes[l].process == process)
+            return true;
+    return !crew;
+}
+
 /* The device's own adapters, in turn, stand for those that no recorded call told or opened; a device is made on the first. */
-static int supply(struct replay_device *device, const uint64_t *process, struct ga_error *error)
+static int supply(struct replay_device *device, const struct replay_crew *crew, struct ga_error *error)
 {
     struct D3DKMT_ADAPTERINFO adapters[ADAPTERS_MAX];
     uint32_t count = 0, handle = 0;
@@ -215,7 +223,7 @@ static int supply(struct replay_device *device, const uint64_t *process, struct 
         if (!plan->objects[o].supplied)
             continue;
         const struct D3DKMT_ADAPTERINFO *adapter = &adapters[next++ % count];
-        if (process && plan->objects[o].kind != REPLAY_LUID && plan->objects[o].scope != *process)
+        if (plan->objects[o].kind != REPLAY_LUID && !is_process_of(plan, crew, plan->objects[o].scope))
             continue;
         uint64_t value = adapter->hAdapter;
         if (plan->objects[o].kind == REPLAY_LUID)
@@ -236,13 +244,12 @@ static void dxg_clear(struct replay_device *device)
         atomic_store(&device->fences[o].address, 0);
 }
 
-/* process: null when all are this one. */
-static int connect_device(struct replay_device *device, const uint64_t *process, struct ga_error *error)
+static int connect_device(struct replay_device *device, const struct replay_crew *crew, struct ga_error *error)
 {
     device->fd = open(device->node, O_RDONLY | O_CLOEXEC); /* as the thunk library does */
     if (device->fd < 0)
         return ga_error_errno(error, errno, "dxg: %s", device->node);
-    return device->supplies || device->standard.needs_device ? supply(device, process, error) : 0;
+    return device->supplies || device->standard.needs_device ? supply(device, crew, error) : 0;
 }
 
 static int dxg_begin(struct replay_device *device, struct ga_error *error)
@@ -251,10 +258,10 @@ static int dxg_begin(struct replay_device *device, struct ga_error *error)
     return connect_device(device, NULL, error);
 }
 
-static int dxg_enter(struct replay_device *device, uint64_t process, struct ga_error *error)
+static int dxg_enter(struct replay_device *device, const struct replay_crew *crew, struct ga_error *error)
 {
     replay_requests_enter(&device->requests);
-    return connect_device(device, &process, error);
+    return connect_device(device, crew, error);
 }
 
 /* The queue may end with this call: nobody looks at its fence any more. */

@@ -12,8 +12,8 @@ bool engine_has_fence(const struct engine *run, uint32_t number)
 static bool reached(const struct replay_lane_state *lane, uint32_t number)
 {
     const struct engine *run = lane->run;
-    const struct replay_lane *lanes = run->session->plan->lanes;
-    if (run->out->apart && lanes[run->calls[number].lane].process != lanes[lane->number].process)
+    const uint32_t *crews = run->out->crews;
+    if (run->out->apart && crews[run->calls[number].lane] != crews[lane->number])
         return !engine_has_fence(run, number) || atomic_load(&engine_paging(run, number)->resident_ns);
     return !engine_has_fence(run, number) || run->session->backend->reached(run->session->device, &run->session->plan->calls[number]);
 }

@@ -88,7 +88,7 @@ void engine_catch_wakes(struct engine *run)
 
 void engine_leave_wakes(struct engine *run) { sigaction(WAKE_SIGNAL, &run->before, NULL); }
 
-int engine_start_lanes(struct engine *run, const uint64_t *process)
+int engine_start_lanes(struct engine *run, const struct replay_crew *crew)
 {
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
@@ -96,7 +96,7 @@ int engine_start_lanes(struct engine *run, const uint64_t *process)
     int result = 0;
     for (uint32_t l = 0; l < run->out->schedule.worker_count; l++) {
         struct replay_lane_state *lane = &run->lanes[l];
-        if (process && run->session->plan->lanes[l].process != *process)
+        if (!replay_crew_has(crew, l))
             continue;
         lane->run = run;
         result = result ? result : pin(&attributes, &run->session->settings, l);
@@ -108,11 +108,11 @@ int engine_start_lanes(struct engine *run, const uint64_t *process)
     return -result;
 }
 
-void engine_join_lanes(struct engine *run, const uint64_t *process)
+void engine_join_lanes(struct engine *run, const struct replay_crew *crew)
 {
     for (uint32_t l = 0; l < run->out->schedule.worker_count; l++) {
         struct replay_lane_state *lane = &run->lanes[l];
-        if (lane->started && (!process || run->session->plan->lanes[l].process == *process))
+        if (lane->started && replay_crew_has(crew, l))
             pthread_join(lane->thread, NULL);
     }
 }

@@ -10,10 +10,10 @@
 /* The signal that interrupts a call is caught, from before the first lane until after the last. */
 void engine_catch_wakes(struct engine *run);
 void engine_leave_wakes(struct engine *run);
-/* A thread a lane, of that recorded process or (null) all; they go to the gate. A negative errno: not all of them could be. */
-int engine_start_lanes(struct engine *run, const uint64_t *process);
+/* A thread a lane, of that worker or (null) all; they go to the gate. A negative errno: not all of them could be. */
+int engine_start_lanes(struct engine *run, const struct replay_crew *crew);
 /* Once they are sent home. */
-void engine_join_lanes(struct engine *run, const uint64_t *process);
+void engine_join_lanes(struct engine *run, const struct replay_crew *crew);
 
 /* Lets all so many go through the prologue, or what is measured. False: a lane is in a call that does not come back, or a worker is
    lost: run->halt tells. */

@@ -75,9 +75,15 @@ int replay_run_init(struct replay_run *run, struct replay_session *session)
 {
     *run = (struct replay_run){.session = session};
     int result = replay_schedule_init(&run->schedule, session->plan, session->settings.threads);
-    run->apart = session->backend->enter && !run->schedule.own_order && replay_plan_is_of_several(session->plan) &&
-                 replay_can_fetch_descriptors();
-    return result < 0 ? result : init_parts(run, session->plan);
+    if (result < 0)
+        return result;
+    if (session->backend->enter && !run->schedule.own_order && replay_plan_is_of_several(session->plan)) {
+        run->crews = replay_schedule_crews(session->plan, &run->crew_count);
+        if (!run->crews)
+            return -ENOMEM;
+        run->apart = run->crew_count > 1 && replay_can_fetch_descriptors();
+    }
+    return init_parts(run, session->plan);
 }
 
 void replay_run_release(struct replay_run *run)
@@ -96,6 +102,7 @@ void replay_run_release(struct replay_run *run)
     replay_unshare(run->pagings);
     free(run->curve);
     free(run->steps);
+    free(run->crews);
     replay_unshare(run->ends);
     replay_unshare(run->samples);
     replay_schedule_release(&run->schedule);

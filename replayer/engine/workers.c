@@ -16,7 +16,7 @@ enum {
 };
 
 struct engine_worker {
-    uint64_t process;
+    uint32_t crew;
     pid_t pid; /* 0: it is gone */
 };
 
@@ -41,12 +41,13 @@ static void fail(struct engine *run, int result, const struct ga_error *error)
     }
 }
 
-static _Noreturn void work(struct engine *run, uint64_t process)
+static _Noreturn void work(struct engine *run, uint32_t number)
 {
     struct ga_error error = {""};
-    int result = run->backend->enter(run->device, process, &error);
+    const struct replay_crew crew = {.of = run->out->crews, .number = number};
+    int result = run->backend->enter(run->device, &crew, &error);
     if (result == 0) {
-        result = engine_start_lanes(run, &process);
+        result = engine_start_lanes(run, &crew);
         if (result < 0)
             ga_error_errno(&error, -result, "starting the threads of a worker");
     }
@@ -54,7 +55,7 @@ static _Noreturn void work(struct engine *run, uint64_t process)
         fail(run, result, &error);
         _exit(FAILED);
     }
-    engine_join_lanes(run, &process);
+    engine_join_lanes(run, &crew);
     run->backend->end(run->device);
     _exit(0);
 }
@@ -90,24 +91,16 @@ static void forget_workers(struct engine *run)
     run->worker_count = 0;
 }
 
-static bool has_worker(const struct engine *run, uint64_t process)
-{
-    for (uint32_t w = 0; w < run->worker_count; w++)
-        if (run->workers[w].process == process)
-            return true;
-    return false;
-}
-
-static int fork_worker(struct engine *run, uint64_t process)
+static int fork_worker(struct engine *run, uint32_t crew)
 {
     pid_t parent = getpid(), pid = fork();
     if (pid == 0) {
         become_worker(parent);
-        work(run, process);
+        work(run, crew);
     }
     if (pid < 0)
         return -errno;
-    run->workers[run->worker_count++] = (struct engine_worker){.process = process, .pid = pid};
+    run->workers[run->worker_count++] = (struct engine_worker){.crew = crew, .pid = pid};
     return 0;
 }
 
@@ -123,8 +116,8 @@ int engine_start_workers(struct engine *run, struct ga_error *error)
     fflush(NULL); /* what is not written yet is not written twice */
     int result = 0;
     for (uint32_t l = 0; result == 0 && l < plan->lane_count; l++)
-        if (!has_worker(run, plan->lanes[l].process))
-            result = fork_worker(run, plan->lanes[l].process);
+        if (run->out->crews[l] == l)
+            result = fork_worker(run, l);
     if (result == 0)
         return 0;
     ga_error_errno(error, -result, "starting worker %u", run->worker_count + 1);
@@ -141,7 +134,7 @@ bool engine_workers_live(struct engine *run)
         if (!worker->pid || waitpid(worker->pid, &status, WNOHANG) != worker->pid)
             continue;
         worker->pid = 0;
-        run->out->died.process = worker->process;
+        run->out->died.process = run->session->plan->lanes[worker->crew].process;
         run->out->died.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
         engine_halt(run, atomic_load(&run->failed) ? REPLAY_END_ERROR : REPLAY_END_DIED);
         return false;

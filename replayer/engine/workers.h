@@ -1,7 +1,8 @@
 /*
  * Worker processes: where the recording is of several processes, each is a process again, so that what the kernel keeps by process
  * (open files, handle tables, the address space and its lock) is apart as it was. They are forked for each pass, and leave with all
- * that they made; lanes, waits, figures and the order to stop are in memory that they share.
+ * that they made; lanes, waits, figures and the order to stop are in memory that they share. Recorded processes of which one used an
+ * open file of the other's, inherited over fork, are one worker: its handles are of both.
  */
 #ifndef GPUALLOC_REPLAYER_ENGINE_WORKERS_H
 #define GPUALLOC_REPLAYER_ENGINE_WORKERS_H

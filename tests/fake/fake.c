@@ -379,10 +379,24 @@ static int core_export(struct fake_file *file, void *argument)
     return a->flags & ~(uint32_t)(DRM_CLOEXEC | DRM_RDWR) ? EINVAL : fake_export(file, a->handle, a->flags & DRM_CLOEXEC, &a->fd);
 }
 
+/* One that came from another process, which made it after the fork, and may have closed its own: known by its inode. */
+static void adopt(int fd)
+{
+    struct stat status;
+    if (fd >= FDS || fds[fd].file || fds[fd].dma_buf || fstat(fd, &status) < 0)
+        return;
+    for (struct buffer *buffer = kernel->buffers; !fds[fd].dma_buf && buffer < kernel->buffers + BUFFERS; buffer++)
+        if (buffer->holders && buffer->inode == status.st_ino)
+            fds[fd].dma_buf = buffer;
+    if (fds[fd].dma_buf)
+        fds[fd].dma_buf->holders += !fds[fd].dma_buf->dma_bufs++;
+}
+
 int fake_import(struct fake_file *file, int fd, uint32_t *handle)
 {
     if (fd < 0 || REAL(fcntl)(fd, F_GETFD) < 0)
         return EBADF;
+    adopt(fd);
     struct buffer *buffer = fd < FDS ? fds[fd].dma_buf : NULL;
     if (!buffer)
         return EINVAL;

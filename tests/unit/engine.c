@@ -431,9 +431,9 @@ static int people_bind(struct replay_device *device, const struct replay_plan *p
 
 static void people_clear(struct replay_device *device) { (void)device; }
 
-static int people_enter(struct replay_device *device, uint64_t process, struct ga_error *error)
+static int people_enter(struct replay_device *device, const struct replay_crew *crew, struct ga_error *error)
 {
-    (void)device;
+    uint64_t process = device->plan->lanes[crew->number].process;
     if (process == 0xbad)
         return ga_error_set(error, EBUSY, "no room for a second process");
     people->entered[process != PROCESS] = getpid();
