@@ -42,7 +42,7 @@ static const char *replayed(const struct ga_row *row)
     default:
         return "never: its end is not in the replay";
     }
-    if (!*row->driver || has_backend(row->driver) || ga_driver_type(row->driver) == 'H' || ga_driver_type(row->driver) == 'u')
+    if (!*row->driver || has_backend(row->driver) || ga_row_is_of_heap(row))
         return "as recorded";
     switch (row->effect.kind) {
     case GA_EFFECT_CREATE:

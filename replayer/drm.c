@@ -161,16 +161,10 @@ static enum replay_skip translate(const struct replay_device *device, const stru
     }
 }
 
-static bool is_of_heap(const struct replay_call *call)
-{
-    return ga_row_id(replay_row(call)) == GA_ROW_drm_dma_heap_alloc || ga_row_id(replay_row(call)) == GA_ROW_drm_udmabuf_create ||
-           ga_row_id(replay_row(call)) == GA_ROW_drm_udmabuf_create_list;
-}
-
 static enum replay_skip bind_call(const struct replay_device *device, const struct replay_call *call, uint8_t *form)
 {
     *form = AS_RECORDED;
-    if (replay_row(call) && is_of_heap(call)) {
+    if (replay_row(call) && ga_row_is_of_heap(replay_row(call))) {
         *form = AS_OF_HEAP;
         return device->has_heaps[call->file] ? REPLAY_ISSUED : REPLAY_SKIP_NO_COUNTERPART;
     }
@@ -561,7 +555,7 @@ static unsigned long request_of(const struct replay_device *device, const struct
     case AS_MAP_NATIVE:
         return replay_drm_request(replay_map_row(device->dialect), replay_map_row(device->dialect)->abi_size);
     case AS_OF_HEAP: /* /dev/udmabuf compares all of it */
-        return _IOC(ga_driver_type(replay_row(call)->driver) == 'u' ? _IOC_WRITE : _IOC_READ | _IOC_WRITE,
+        return _IOC(ga_row_is_udmabuf(replay_row(call)) ? _IOC_WRITE : _IOC_READ | _IOC_WRITE,
                     ga_driver_type(replay_row(call)->driver), replay_row(call)->number, replay_row(call)->abi_size);
     default:
         break;
@@ -662,7 +656,7 @@ static void keep_returned(struct replay_device *device, uint32_t lane, const str
 {
     const struct replay_ref *ref = ref_to(device, call, REPLAY_DMA_BUF);
     int fd = (int)outcome->ret;
-    if (ref && ga_driver_type(replay_row(call)->driver) == 'u')
+    if (ref && ga_row_is_udmabuf(replay_row(call)))
         memcpy(device->requests.scratch[lane] + ref->place, &fd, sizeof fd);
 }
 

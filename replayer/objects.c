@@ -321,8 +321,7 @@ bool replay_is_event(const struct ga_member *member)
 
 bool replay_is_memfd(const struct ga_row *row, const struct ga_member *member)
 {
-    bool udmabuf = ga_row_id(row) == GA_ROW_drm_udmabuf_create || ga_row_id(row) == GA_ROW_drm_udmabuf_part;
-    return udmabuf && strcmp(member->name, "memfd") == 0;
+    return ga_row_is_udmabuf(row) && strcmp(member->name, "memfd") == 0;
 }
 
 const char *replay_object_kind_name(enum replay_object_kind kind)

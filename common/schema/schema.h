@@ -249,6 +249,12 @@ static inline enum ga_row_id ga_row_id(const struct ga_row *row) { return (enum 
 /* Which interface a row is of; neither for gpualloc's own events. Async-signal-safe. */
 static inline bool ga_row_is_d3dkmt(const struct ga_row *row) { return row->provider[1] == '3'; }
 static inline bool ga_row_is_drm(const struct ga_row *row) { return row->provider[1] == 'r'; }
+/* Of a device that is no GPU and makes dma-bufs: a DMA heap, or /dev/udmabuf (what it returns is the descriptor). */
+static inline bool ga_row_is_udmabuf(const struct ga_row *row) { return ga_row_is_drm(row) && ga_driver_type(row->driver) == 'u'; }
+static inline bool ga_row_is_of_heap(const struct ga_row *row)
+{
+    return ga_row_is_udmabuf(row) || (ga_row_is_drm(row) && ga_driver_type(row->driver) == 'H');
+}
 /* Whether it is mmap, munmap or mremap. */
 static inline bool ga_row_is_mapping(const struct ga_row *row) { return row->kind == GA_ROW_CALL && row->number == GA_NO_REQUEST; }
 
