@@ -1,14 +1,19 @@
-/* Address ranges in a treap: a search tree by address that is a heap by priority, a hash of it. Each node knows of its subtree. */
+/*
+ * Address ranges in a treap: a search tree by address that is a heap by priority, a hash of it. There can be millions: nodes stand in
+ * one array and name each other by numbers (0: none), each with the hole before it and the largest such hole of its subtree.
+ */
 #include "ranges.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/array.h"
+
 struct ranges_node {
     uint64_t base, end;
-    struct ranges_node *left, *right;
-    uint64_t lowest, highest, bytes, largest; /* of the subtree */
-    uint32_t count, holes;
+    uint64_t hole; /* from the end of the range before it; 0 of the lowest */
+    uint64_t largest;
+    uint32_t left, right;
 };
 
 static uint64_t priority(const struct ranges_node *node)
@@ -17,106 +22,120 @@ static uint64_t priority(const struct ranges_node *node)
     return (hash ^ hash >> 29) * 0xbf58476d1ce4e5b9u;
 }
 
-static void note_hole(struct ranges_node *node, uint64_t from, uint64_t to)
+static struct ranges_node *node_at(const struct ranges *ranges, uint32_t node)
 {
-    node->holes += to > from;
-    node->largest = to - from > node->largest ? to - from : node->largest;
+    return &ranges->nodes[node];
 }
 
-static struct ranges_node *update(struct ranges_node *node)
+static uint32_t update(const struct ranges *ranges, uint32_t number)
 {
-    const struct ranges_node *left = node->left, *right = node->right;
-    node->lowest = left ? left->lowest : node->base;
-    node->highest = right ? right->highest : node->end;
-    node->count = 1 + (left ? left->count : 0) + (right ? right->count : 0);
-    node->bytes = node->end - node->base + (left ? left->bytes : 0) + (right ? right->bytes : 0);
-    node->holes = (left ? left->holes : 0) + (right ? right->holes : 0);
-    node->largest = left ? left->largest : 0;
-    node->largest = right && right->largest > node->largest ? right->largest : node->largest;
-    if (left)
-        note_hole(node, left->highest, node->base);
-    if (right)
-        note_hole(node, node->end, right->lowest);
-    return node;
+    struct ranges_node *node = node_at(ranges, number);
+    node->largest = node->hole;
+    for (int i = 0; i < 2; i++) {
+        uint32_t child = i ? node->right : node->left;
+        if (child && node_at(ranges, child)->largest > node->largest)
+            node->largest = node_at(ranges, child)->largest;
+    }
+    return number;
 }
 
-static struct ranges_node *join(struct ranges_node *low, struct ranges_node *high)
+static uint32_t join(const struct ranges *ranges, uint32_t low, uint32_t high)
 {
     if (!low || !high)
         return low ? low : high;
-    if (priority(low) > priority(high)) {
-        low->right = join(low->right, high);
-        return update(low);
+    struct ranges_node *lower = node_at(ranges, low), *higher = node_at(ranges, high);
+    if (priority(lower) > priority(higher)) {
+        lower->right = join(ranges, lower->right, high);
+        return update(ranges, low);
     }
-    high->left = join(low, high->left);
-    return update(high);
+    higher->left = join(ranges, low, higher->left);
+    return update(ranges, high);
 }
 
 /* Those that begin before the address, and the others. */
-static void part(struct ranges_node *node, uint64_t address, struct ranges_node **low, struct ranges_node **high)
+static void part(const struct ranges *ranges, uint32_t number, uint64_t address, uint32_t *low, uint32_t *high)
 {
-    if (!node) {
-        *low = *high = NULL;
+    struct ranges_node *node = node_at(ranges, number);
+    if (!number) {
+        *low = *high = 0;
     } else if (node->base < address) {
-        part(node->right, address, &node->right, high);
-        *low = update(node);
+        part(ranges, node->right, address, &node->right, high);
+        *low = update(ranges, number);
     } else {
-        part(node->left, address, low, &node->left);
-        *high = update(node);
+        part(ranges, node->left, address, low, &node->left);
+        *high = update(ranges, number);
     }
 }
 
-static struct ranges_node *node_new(uint64_t base, uint64_t end)
+/* Room for as many new nodes as a change can need: then none of it fails. */
+static int reserve(struct ranges *ranges)
 {
-    struct ranges_node *node = malloc(sizeof *node);
-    if (!node)
-        return NULL;
-    *node = (struct ranges_node){.base = base, .end = end};
-    return update(node);
+    if (!ranges->unused)
+        ranges->unused = 1; /* 0 is none */
+    return ranges->unused > UINT32_MAX - 2 ? -ENOMEM
+                                           : ga_array_room(&ranges->nodes, &ranges->room, ranges->unused + 2u, sizeof *ranges->nodes);
 }
 
-static void free_all(struct ranges_node *node)
+static uint32_t node_new(struct ranges *ranges, uint64_t base, uint64_t end)
 {
-    if (!node)
-        return;
-    free_all(node->left);
-    free_all(node->right);
-    free(node);
+    uint32_t number = ranges->free ? ranges->free : ranges->unused++;
+    if (ranges->free)
+        ranges->free = node_at(ranges, number)->left;
+    *node_at(ranges, number) = (struct ranges_node){.base = base, .end = end};
+    ranges->count++;
+    ranges->bytes += end - base;
+    return number;
 }
 
-/* Shortens the highest range so that it ends at the address. */
-static struct ranges_node *trim(struct ranges_node *node, uint64_t address)
+/* Bytes that were in them. */
+static uint64_t free_all(struct ranges *ranges, uint32_t number)
 {
-    if (node->right)
-        node->right = trim(node->right, address);
-    else
-        node->end = address;
-    return update(node);
+    if (!number)
+        return 0;
+    struct ranges_node *node = node_at(ranges, number);
+    uint64_t below = free_all(ranges, node->left) + free_all(ranges, node->right), bytes = node->end - node->base;
+    ranges->count--;
+    ranges->bytes -= bytes;
+    ranges->holes -= node->hole > 0;
+    node->left = ranges->free;
+    ranges->free = number;
+    return below + bytes;
 }
 
-/* Leaves in low what lies below base, in high what begins at its end or above; *bytes that lay between. */
-static int open_gap(struct ranges *ranges, uint64_t base, uint64_t end, struct ranges_node **low, struct ranges_node **high,
-                    uint64_t *bytes)
+/* The outermost of a subtree that is not empty. */
+static struct ranges_node *lowest(const struct ranges *ranges, uint32_t number)
 {
-    struct ranges_node *middle, *tail = NULL;
-    part(ranges->root, base, low, high);
-    part(*high, end, &middle, high);
-    uint64_t reach = *low ? (*low)->highest : 0, middle_reach = middle ? middle->highest : 0;
-    uint64_t top = reach > middle_reach ? reach : middle_reach;
-    if (top > end && !(tail = node_new(end, top))) {
-        ranges->root = join(join(*low, middle), *high);
-        return -ENOMEM;
+    while (node_at(ranges, number)->left)
+        number = node_at(ranges, number)->left;
+    return node_at(ranges, number);
+}
+
+static struct ranges_node *highest(const struct ranges *ranges, uint32_t number)
+{
+    while (node_at(ranges, number)->right)
+        number = node_at(ranges, number)->right;
+    return node_at(ranges, number);
+}
+
+/* The hole before the lowest of a subtree is that from the address. */
+static void hole_from(struct ranges *ranges, uint32_t number, uint64_t address)
+{
+    struct ranges_node *node = node_at(ranges, number);
+    if (node->left) {
+        hole_from(ranges, node->left, address);
+    } else {
+        ranges->holes -= node->hole > 0;
+        node->hole = node->base - address;
+        ranges->holes += node->hole > 0;
     }
-    *bytes = middle ? middle->bytes : 0;
-    if (middle_reach > end)
-        *bytes -= middle_reach - end;
-    if (reach > base) {
-        *bytes += (reach < end ? reach : end) - base;
-        *low = trim(*low, base);
-    }
-    free_all(middle);
-    *high = join(tail, *high);
-    return 0;
+    update(ranges, number);
+}
+
+/* The same where another subtree, or nothing, comes before it. */
+static void hole_after(struct ranges *ranges, uint32_t low, uint32_t high)
+{
+    if (high)
+        hole_from(ranges, high, low ? highest(ranges, low)->end : lowest(ranges, high)->base);
 }
 
 static uint64_t end_of(uint64_t base, uint64_t size)
@@ -124,13 +143,37 @@ static uint64_t end_of(uint64_t base, uint64_t size)
     return base + size < base ? UINT64_MAX : base + size;
 }
 
+/* Leaves in low what lies below base, in high what begins at its end or above; returns the bytes that lay between. There is room. */
+static uint64_t open_gap(struct ranges *ranges, uint64_t base, uint64_t end, uint32_t *low, uint32_t *high)
+{
+    uint32_t middle;
+    part(ranges, ranges->root, base, low, high);
+    part(ranges, *high, end, &middle, high);
+    struct ranges_node *before = *low ? highest(ranges, *low) : NULL;
+    uint64_t reach = before ? before->end : 0, middle_reach = middle ? highest(ranges, middle)->end : 0;
+    uint64_t top = reach > middle_reach ? reach : middle_reach, bytes = free_all(ranges, middle);
+    if (middle_reach > end)
+        bytes -= middle_reach - end;
+    if (reach > base) {
+        bytes += (reach < end ? reach : end) - base;
+        ranges->bytes -= reach - base;
+        before->end = base;
+    }
+    if (top > end)
+        *high = join(ranges, node_new(ranges, end, top), *high);
+    hole_after(ranges, *low, *high);
+    return bytes;
+}
+
 static int cut(struct ranges *ranges, uint64_t base, uint64_t end, uint64_t *bytes)
 {
-    struct ranges_node *low, *high;
-    int result = open_gap(ranges, base, end, &low, &high, bytes);
-    if (!result)
-        ranges->root = join(low, high);
-    return result;
+    uint32_t low, high;
+    int result = reserve(ranges);
+    if (result < 0)
+        return result;
+    *bytes = open_gap(ranges, base, end, &low, &high);
+    ranges->root = join(ranges, low, high);
+    return 0;
 }
 
 int ranges_cut(struct ranges *ranges, uint64_t base, uint64_t size, uint64_t *bytes)
@@ -140,12 +183,13 @@ int ranges_cut(struct ranges *ranges, uint64_t base, uint64_t size, uint64_t *by
 }
 
 /* The highest range that begins at the address or below it, or null. */
-static const struct ranges_node *highest_at(const struct ranges_node *node, uint64_t address)
+static const struct ranges_node *highest_at(const struct ranges *ranges, uint64_t address)
 {
     const struct ranges_node *found = NULL;
-    while (node) {
+    for (uint32_t number = ranges->root; number;) {
+        const struct ranges_node *node = node_at(ranges, number);
         found = node->base <= address ? node : found;
-        node = node->base <= address ? node->right : node->left;
+        number = node->base <= address ? node->right : node->left;
     }
     return found;
 }
@@ -157,29 +201,33 @@ int ranges_add(struct ranges *ranges, uint64_t base, uint64_t size, uint64_t *by
     if (result || !size)
         return result;
     if (joined) {
-        const struct ranges_node *before = highest_at(ranges->root, base), *after = highest_at(ranges->root, end);
+        const struct ranges_node *before = highest_at(ranges, base), *after = highest_at(ranges, end);
         base = before && before->end == base ? before->base : base;
         end = after && after->base == end ? after->end : end;
         if ((result = cut(ranges, base, end, &ignored)))
             return result;
     }
-    struct ranges_node *low, *high, *node = node_new(base, end);
-    part(ranges->root, base, &low, &high);
-    ranges->root = join(join(low, node), high);
-    return node ? 0 : -ENOMEM;
+    if ((result = reserve(ranges)))
+        return result;
+    uint32_t low, high, node = node_new(ranges, base, end);
+    part(ranges, ranges->root, base, &low, &high);
+    hole_after(ranges, low, node);
+    hole_after(ranges, node, high);
+    ranges->root = join(ranges, join(ranges, low, node), high);
+    return 0;
 }
 
 struct ranges_state ranges_state(const struct ranges *ranges)
 {
-    const struct ranges_node *root = ranges->root;
-    if (!root)
+    if (!ranges->root)
         return (struct ranges_state){0};
-    uint64_t span = root->highest - root->lowest;
-    return (struct ranges_state){root->count, root->bytes, span, root->holes, span - root->bytes, root->largest};
+    uint64_t span = highest(ranges, ranges->root)->end - lowest(ranges, ranges->root)->base;
+    return (struct ranges_state){ranges->count,         ranges->bytes, span, ranges->holes, span - ranges->bytes,
+                                 node_at(ranges, ranges->root)->largest};
 }
 
 void ranges_release(struct ranges *ranges)
 {
-    free_all(ranges->root);
+    free(ranges->nodes);
     *ranges = (struct ranges){0};
 }

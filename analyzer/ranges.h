@@ -3,13 +3,17 @@
 #define GPUALLOC_ANALYZER_RANGES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct ranges_node;
 
 /* Of zeros: empty. */
 struct ranges {
-    struct ranges_node *root;
+    struct ranges_node *nodes;
+    size_t room;
+    uint32_t root, unused, free; /* unused: nodes from here on were never used; free: first of a list by left */
+    uint64_t count, bytes, holes;
 };
 
 struct ranges_state {

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "analyzer/groups.h"
 #include "analyzer/table.h"
@@ -19,12 +20,13 @@ struct budget {
 
 struct state {
     const struct analysis_source *source;
-    struct ga_map counts; /* (process, handle) to how often it was made resident and not evicted */
+    uint32_t *counts; /* by ga_life_number: how often it was made resident and not evicted */
+    size_t count, room;
     uint64_t makes, made, evicts, evicted, to_trim_most;
     uint64_t resident, bytes, unknown, peak_bytes; /* now */
     int64_t peak_ns;
     struct budget *budgets;
-    size_t budget_count, room;
+    size_t budget_count, budget_room;
 };
 
 static int start(void *user, const struct analysis_source *source)
@@ -43,6 +45,19 @@ static void change(struct state *state, const struct ga_life *life, int64_t by)
     state->bytes += known ? life->size * (uint64_t)by : 0;
 }
 
+/* Null: out of memory, or with no room to be made, of one that was never made resident. */
+static uint32_t *count_of(struct state *state, const struct ga_life *life, bool make)
+{
+    size_t number = ga_life_number(life);
+    if (number >= state->count) {
+        if (!make || ga_array_room(&state->counts, &state->room, number + 1, sizeof *state->counts) < 0)
+            return NULL;
+        memset(state->counts + state->count, 0, (number + 1 - state->count) * sizeof *state->counts);
+        state->count = number + 1;
+    }
+    return &state->counts[number];
+}
+
 static int make_resident(struct state *state, const struct ga_call *call)
 {
     const struct ga_d3dkmt_make_resident *record = call->record;
@@ -53,13 +68,13 @@ static int make_resident(struct state *state, const struct ga_call *call)
     for (uint32_t i = 0; record->AllocationList_list && i < record->AllocationList_length && i < record->NumAllocations_out; i++) {
         uint64_t process = call->header->process, handle = record->AllocationList_list[i];
         const struct ga_life *life = ga_lives_find_at(state->source->lives, process, (uint32_t)handle, call->begin_ns);
-        const uint64_t *count = ga_map_get(&state->counts, process, handle);
+        uint32_t *count = life ? count_of(state, life, true) : NULL;
         if (!life)
             continue;
         if (!count)
-            change(state, life, 1);
-        if (ga_map_set(&state->counts, process, handle, count ? *count + 1 : 1) < 0)
             return -ENOMEM;
+        if (!(*count)++)
+            change(state, life, 1);
     }
     if (state->bytes > state->peak_bytes) {
         state->peak_bytes = state->bytes;
@@ -76,11 +91,9 @@ static int evict(struct state *state, const struct ga_call *call)
     for (uint32_t i = 0; record->AllocationList_list && i < record->AllocationList_length; i++) {
         uint64_t process = call->header->process, handle = record->AllocationList_list[i];
         const struct ga_life *life = ga_lives_find_at(state->source->lives, process, (uint32_t)handle, call->begin_ns);
-        uint64_t *count = ga_map_get(&state->counts, process, handle);
-        if (!life || !count || --*count)
-            continue;
-        ga_map_erase(&state->counts, process, handle);
-        change(state, life, -1);
+        uint32_t *count = life ? count_of(state, life, false) : NULL;
+        if (count && *count && !--*count)
+            change(state, life, -1);
     }
     return 0;
 }
@@ -94,7 +107,7 @@ static struct budget *budget_get(struct state *state, const struct ga_call *call
             budget->group == record->MemorySegmentGroup)
             return budget;
     }
-    if (ga_array_room(&state->budgets, &state->room, state->budget_count + 1, sizeof *state->budgets) < 0)
+    if (ga_array_room(&state->budgets, &state->budget_room, state->budget_count + 1, sizeof *state->budgets) < 0)
         return NULL;
     state->budgets[state->budget_count] = (struct budget){.process = call->header->process,
                                                           .pid = call->header->pid,
@@ -143,8 +156,11 @@ static int died(void *user, const struct ga_life *life, enum ga_life_end how, co
 {
     (void)call;
     struct state *state = user;
-    if (how != GA_END_NOT && ga_row_is_d3dkmt(life->row) && ga_map_erase(&state->counts, life->process, life->handle))
+    uint32_t *count = how != GA_END_NOT && ga_row_is_d3dkmt(life->row) ? count_of(state, life, false) : NULL;
+    if (count && *count) {
+        *count = 0;
         change(state, life, -1);
+    }
     return 0;
 }
 
@@ -233,7 +249,7 @@ static json_object *json(const void *user)
 static void release(void *user)
 {
     struct state *state = user;
-    ga_map_release(&state->counts);
+    free(state->counts);
     free(state->budgets);
 }
 

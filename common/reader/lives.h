@@ -175,6 +175,9 @@ struct ga_lives_ops {
     int (*blob)(void *user, uint64_t hash, const void **data, uint32_t *size);
 };
 
+/* A small number that no other living allocation of D3DKMT has (none of DRM, of DRM's); it is given again after the end. */
+uint32_t ga_life_number(const struct ga_life *life);
+
 struct ga_lives;
 int ga_lives_create(struct ga_lives **lives, const struct ga_lives_ops *ops, void *user);
 /* Feed every call and every event of a reader, in the order they come. 0, or a negative errno: a callback's, or -ENOMEM. */

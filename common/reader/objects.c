@@ -83,6 +83,11 @@ static bool block_add(struct object_pool *pool)
     return true;
 }
 
+uint32_t ga_life_number(const struct ga_life *life)
+{
+    return object_of(life)->self >> POOL_BITS;
+}
+
 /* A slot of zeros; 0: out of memory. */
 static object_number slot_take(struct objects *objects, unsigned which)
 {

@@ -1240,8 +1240,8 @@ class Residency(Observer):
             for handle in (call["AllocationList"] or [])[:count]:
                 thing = self.lives.find("allocation", process, handle, call["ts"])
                 if thing:
-                    self.bytes += 0 if (process, handle) in self.counts else thing.size
-                    self.counts[process, handle] = self.counts.get((process, handle), 0) + 1
+                    self.bytes += 0 if thing in self.counts else thing.size
+                    self.counts[thing] = self.counts.get(thing, 0) + 1
             if self.bytes > out["peak_bytes"]:
                 out["peak_bytes"], out["peak_ts"] = self.bytes, call["ts"] + call["duration_ns"]
         elif name == "evict":
@@ -1249,16 +1249,16 @@ class Residency(Observer):
             out["evicted"] += call["NumAllocations"]
             for handle in call["AllocationList"] or []:
                 thing = self.lives.find("allocation", process, handle, call["ts"])
-                if thing and (process, handle) in self.counts:
-                    self.counts[process, handle] -= 1
-                    if not self.counts[process, handle]:
-                        del self.counts[process, handle]
+                if thing in self.counts:
+                    self.counts[thing] -= 1
+                    if not self.counts[thing]:
+                        del self.counts[thing]
                         self.bytes -= thing.size
         elif name == "query_video_memory_info":
             self.budgets.setdefault((process, call["hAdapter"], call["MemorySegmentGroup"]), []).append(call)
 
     def died(self, thing, how):
-        if how != "alive" and thing.call["event"].startswith("d3dkmt:") and self.counts.pop((thing.scope, thing.handle), None):
+        if how != "alive" and thing.call["event"].startswith("d3dkmt:") and self.counts.pop(thing, None):
             self.bytes -= thing.size
 
     def check(self, report):
