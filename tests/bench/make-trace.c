@@ -14,7 +14,8 @@
 #define EPOCH_OFFSET 1700000000000000000 /* ns: the trace's clock starts in November 2023 */
 
 struct settings {
-    uint64_t calls, processes, threads, cpus, elements, private_data, distinct, surfaces, live, leak, seed, gap, packet, compact;
+    uint64_t calls, processes, threads, cpus, elements, private_data, distinct, surfaces, live, leak, resident, seed, gap, packet;
+    uint64_t compact;
     uint64_t lose_calls, lose_elements, lose_blobs, discard, inversions, cut, cross;
 };
 
@@ -46,6 +47,7 @@ static const struct {
     {"surfaces", "d3dkmt: different surfaces", &settings.surfaces},
     {"live", "objects that a thread holds, about", &settings.live},
     {"leak", "objects that each thread leaves", &settings.leak},
+    {"resident", "d3dkmt 1: each allocation is made resident and mapped at a GPU address", &settings.resident},
     {"gap", "ns between calls, on average", &settings.gap},
     {"seed", "another number, another trace", &settings.seed},
     {"packet", "bytes of a packet (0: 1 MiB)", &settings.packet},
@@ -86,6 +88,7 @@ struct world {
     struct process *processes;
     struct thread *threads;
     size_t thread_count;
+    uint64_t alive; /* objects of all threads */
     uint64_t calls, events, made, freed, lost_calls, lost_elements, lost_blobs, inverted;
     uint64_t *sent; /* by content: sent before */
     int result;
@@ -195,6 +198,48 @@ static uint64_t send_blob(struct world *world, struct thread *thread, uint64_t c
     return hash;
 }
 
+/* GPU addresses, by the allocation: given again with its handle, with a hole between any two. */
+enum { GPU_PAGES = 16, GPU_PAGE = 4096 };
+static uint64_t gpu_address(uint32_t handle)
+{
+    return (1ULL << 40) + (uint64_t)(handle >> 6 & 0xffffff) * 2 * GPU_PAGES * GPU_PAGE;
+}
+
+/* d3dkmt: makes an object's allocations resident, and maps each. */
+static void d3dkmt_use(struct world *world, struct thread *thread, const struct object *object)
+{
+    uint32_t handles[16];
+    memcpy(handles, object->handles, sizeof handles);
+    struct ga_d3dkmt_make_resident record = {.header = header_make(world, thread, GA_ROW_d3dkmt_make_resident),
+                                             .hPagingQueue = 0x40000080,
+                                             .NumAllocations = object->count,
+                                             .NumAllocations_out = object->count,
+                                             .AllocationList_list = handles,
+                                             .AllocationList_length = object->count};
+    emit_call(world, thread, GA_ROW_d3dkmt_make_resident, &record);
+    for (uint32_t i = 0; i < object->count; i++) {
+        struct ga_d3dkmt_map_gpu_virtual_address map = {.header = header_make(world, thread, GA_ROW_d3dkmt_map_gpu_virtual_address),
+                                                        .hPagingQueue = 0x40000080,
+                                                        .hAllocation = handles[i],
+                                                        .SizeInPages = GPU_PAGES,
+                                                        .VirtualAddress = gpu_address(handles[i])};
+        emit_call(world, thread, GA_ROW_d3dkmt_map_gpu_virtual_address, &map);
+    }
+}
+
+/* d3dkmt: gives an object's GPU addresses back. */
+static void d3dkmt_unmap(struct world *world, struct thread *thread, const struct object *object)
+{
+    for (uint32_t i = 0; i < object->count; i++) {
+        struct ga_d3dkmt_free_gpu_virtual_address record = {.header =
+                                                                header_make(world, thread, GA_ROW_d3dkmt_free_gpu_virtual_address),
+                                                            .hAdapter = 0x40000000,
+                                                            .BaseAddress = gpu_address(object->handles[i]),
+                                                            .Size = GPU_PAGES * GPU_PAGE};
+        emit_call(world, thread, GA_ROW_d3dkmt_free_gpu_virtual_address, &record);
+    }
+}
+
 /* d3dkmt: a resource with one or more allocations. */
 static void d3dkmt_create(struct world *world, struct thread *thread)
 {
@@ -233,6 +278,8 @@ static void d3dkmt_create(struct world *world, struct thread *thread)
             emit(world, thread->cpu, GA_ROW_d3dkmt_allocation, &element);
     }
     emit_call(world, thread, GA_ROW_d3dkmt_create_allocation, &record);
+    if (settings.resident)
+        d3dkmt_use(world, thread, object);
 }
 
 /* The call begins, and the kernel has given the handles back. */
@@ -254,6 +301,8 @@ static struct ga_d3dkmt_destroy_allocation d3dkmt_destroy_begin(struct world *wo
 
 static void d3dkmt_destroy(struct world *world, struct thread *thread, const struct object *object)
 {
+    if (settings.resident)
+        d3dkmt_unmap(world, thread, object);
     struct ga_d3dkmt_destroy_allocation record = d3dkmt_destroy_begin(world, thread, object);
     emit_call(world, thread, GA_ROW_d3dkmt_destroy_allocation, &record);
 }
@@ -318,6 +367,7 @@ static bool is_drm(void)
 static void create(struct world *world, struct thread *thread)
 {
     is_drm() ? drm_create(world, thread) : d3dkmt_create(world, thread);
+    world->alive++;
 }
 
 /* Whose object a thread destroys: its own, or with cross any of its process that has one. */
@@ -333,6 +383,7 @@ static void destroy(struct world *world, struct thread *thread)
     size_t at = random_below(world, owner->object_count);
     struct object object = owner->objects[at];
     owner->objects[at] = owner->objects[--owner->object_count];
+    world->alive--;
     is_drm() ? drm_destroy(world, thread, &object) : d3dkmt_destroy(world, thread, &object);
 }
 
@@ -340,6 +391,7 @@ static void destroy(struct world *world, struct thread *thread)
 static void invert(struct world *world, struct thread *slow, struct thread *fast)
 {
     struct object object = slow->objects[--slow->object_count];
+    world->alive--;
     struct ga_drm_gem_close closing;
     struct ga_d3dkmt_destroy_allocation destroying;
     if (is_drm())
@@ -446,12 +498,8 @@ static int generate(struct ga_error *error)
     if (!start(&world))
         world.result = ga_error_set(error, ENOMEM, "out of memory");
     uint64_t held = world.thread_count * settings.leak;
-    for (uint64_t alive = 0; world.result >= 0 && world.calls + alive < settings.calls + held;) {
+    while (world.result >= 0 && world.calls + world.alive < settings.calls + held)
         step(&world);
-        alive = 0;
-        for (size_t i = 0; i < world.thread_count; i++)
-            alive += world.threads[i].object_count;
-    }
     for (size_t i = 0; i < world.thread_count; i++)
         while (world.result >= 0 && world.threads[i].object_count > settings.leak)
             destroy(&world, &world.threads[i]);

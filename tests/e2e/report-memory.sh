@@ -26,6 +26,8 @@ check() {
 check d3dkmt 150 "" --calls=400000 --live=100000 --leak=100000
 check d3dkmt 150 --json
 [ $(($(left d3dkmt.said))) -gt 140000 ] || fail "too few are left alive: $(cat d3dkmt.said)"
+check resident 150 "" --calls=600000 --live=60000 --leak=60000 --resident=1
+[ $(($(left resident.said))) -gt 80000 ] || fail "too few are left alive: $(cat resident.said)"
 check dumb 10 --json --interface=dumb --calls=200000 --live=100000 --leak=100000
 check contents 200000 "" --calls=400000 --distinct=400000 # of which about 200,000 are there
 check surfaces 50200 "" --calls=100000 --surfaces=50000
