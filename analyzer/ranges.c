@@ -1,11 +1,13 @@
 /*
- * Address ranges in a treap: a search tree by address that is a heap by priority, a hash of it. There can be millions: nodes stand in
- * one array and name each other by numbers (0: none), each with the hole before it and the largest such hole of its subtree.
+ * Address ranges in a treap: a search tree by address that is a heap by priority, a hash of the address and a number of chance, so that
+ * no trace can make it deep. There can be millions: nodes stand in one array and name each other by numbers (0: none), each with the
+ * hole before it and the largest such hole of its subtree.
  */
 #include "ranges.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/random.h>
 
 #include "base/array.h"
 
@@ -16,9 +18,9 @@ struct ranges_node {
     uint32_t left, right;
 };
 
-static uint64_t priority(const struct ranges_node *node)
+static uint64_t priority(const struct ranges *ranges, const struct ranges_node *node)
 {
-    uint64_t hash = (node->base ^ node->base >> 32) * 0x9e3779b97f4a7c15u;
+    uint64_t key = node->base ^ ranges->seed, hash = (key ^ key >> 32) * 0x9e3779b97f4a7c15u;
     return (hash ^ hash >> 29) * 0xbf58476d1ce4e5b9u;
 }
 
@@ -44,7 +46,7 @@ static uint32_t join(const struct ranges *ranges, uint32_t low, uint32_t high)
     if (!low || !high)
         return low ? low : high;
     struct ranges_node *lower = node_at(ranges, low), *higher = node_at(ranges, high);
-    if (priority(lower) > priority(higher)) {
+    if (priority(ranges, lower) > priority(ranges, higher)) {
         lower->right = join(ranges, lower->right, high);
         return update(ranges, low);
     }
@@ -70,8 +72,11 @@ static void part(const struct ranges *ranges, uint32_t number, uint64_t address,
 /* Room for as many new nodes as a change can need: then none of it fails. */
 static int reserve(struct ranges *ranges)
 {
-    if (!ranges->unused)
+    if (!ranges->unused) {
         ranges->unused = 1; /* 0 is none */
+        if (getrandom(&ranges->seed, sizeof ranges->seed, GRND_NONBLOCK) < 0)
+            ranges->seed = (uintptr_t)ranges;
+    }
     return ranges->unused > UINT32_MAX - 2 ? -ENOMEM
                                            : ga_array_room(&ranges->nodes, &ranges->room, ranges->unused + 2u, sizeof *ranges->nodes);
 }

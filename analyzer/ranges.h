@@ -14,6 +14,7 @@ struct ranges {
     size_t room;
     uint32_t root, unused, free; /* unused: nodes from here on were never used; free: first of a list by left */
     uint64_t count, bytes, holes;
+    uint64_t seed; /* of the nodes' priorities: no trace can foresee the tree's shape */
 };
 
 struct ranges_state {
