@@ -342,6 +342,7 @@ static struct json_object *report_object(const struct replay_report *report)
     add_text(root, "state", report->state);
     json_object_object_add(root, "caches_dropped", json_object_new_boolean(report->caches_dropped));
     add_count(root, "loops", session->settings.loops ? session->settings.loops : 1);
+    add_count(root, "processes", report->processes);
     add_count(root, "threads", threads_of(session));
     json_object_object_add(root, "cpus", cpus_of(&session->settings));
     json_object_object_add(root, "complete", json_object_new_boolean(report->end == REPLAY_WHOLE));
@@ -561,8 +562,10 @@ static void print_header(const struct replay_report *report, FILE *out)
             ga_count(plan->lane_count).text, plan->lane_count == 1 ? "" : "s", replay_mode_name(session->binding.mode),
             plan->memory_order == REPLAY_ORDER_MEMORY ? "memory" : "resource", ga_count(report->statistics->run_count).text,
             report->statistics->run_count == 1 ? "" : "s", ga_count(report->warmup).text);
-    fprintf(out, "speed %s, %s thread%s, %s loop%s a run, state %s%s\n", report->speed, ga_count(threads_of(session)).text,
-            threads_of(session) == 1 ? "" : "s", ga_count(session->settings.loops ? session->settings.loops : 1).text,
+    fprintf(out, "speed %s, %s thread%s", report->speed, ga_count(threads_of(session)).text, threads_of(session) == 1 ? "" : "s");
+    if (replay_plan_is_of_several(plan))
+        fprintf(out, " of %s process%s", ga_count(report->processes).text, report->processes == 1 ? "" : "es");
+    fprintf(out, ", %s loop%s a run, state %s%s\n", ga_count(session->settings.loops ? session->settings.loops : 1).text,
             session->settings.loops > 1 ? "s" : "", report->state, report->caches_dropped ? ", caches dropped" : "");
     if (report->base)
         fprintf(out, "between runs: %s\n", report->base);

@@ -17,6 +17,7 @@ struct replay_report {
     const struct replay_statistics *statistics;
     const char *speed, *state;  /* as they were asked for: "asap", "real", "2x"; "warm", "cold", "as found" */
     uint64_t warmup;
+    uint32_t processes;         /* that issued the calls */
     uint32_t clock_cost_ns;
     double engine_ns;           /* of the engine itself, a call: the same plan on backend null, on one thread; NaN: not measured */
     double require;             /* fidelity below which a result is no benchmark; 0: none */

@@ -140,6 +140,7 @@ static int measure(struct replay *replay, struct ga_error *error)
         return ga_error_errno(error, ENOMEM, "%ju runs", (uintmax_t)asked->runs);
     int result = 0;
     replay_plan_populate(session->plan);
+    replay->report.processes = replay->run.apart ? replay->run.crew_count : 1;
     replay->report.clock_cost_ns = replay_clock_cost_ns();
     replay_settle_init(&replay->settle, "", session->identity.node, session->peak);
     replay->report.base = replay->settle.how;

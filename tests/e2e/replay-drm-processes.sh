@@ -24,9 +24,11 @@ for trace in T shared; do
     for node in card0 card1; do
         expect_status 0 $fake gpualloc replay "$trace" --device /dev/dri/$node --runs 2 --loops 3 --json r.json
         nothing_stays
-        python3 - <<'END' || fail "$trace on $node"
-import json
-runs = json.load(open('r.json'))['runs']
+        python3 - $trace <<'END' || fail "$trace on $node"
+import json, sys
+result = json.load(open('r.json'))
+assert result['processes'] == {'T': 2, 'shared': 1}[sys.argv[1]], result['processes']
+runs = result['runs']
 assert len(runs) == 2 and all(run['complete'] for run in runs), runs
 for run in runs:
     assert [run['skipped'], run['differs'], run['order_violations']] == [{}, 0, 0], run
