@@ -304,7 +304,8 @@ enum replay_skip replay_requests_prepare(struct replay_requests *requests, uint3
 {
     const struct replay_plan *plan = requests->plan;
     unsigned char *scratch = requests->scratch[lane];
-    replay_requests_tidy(requests, lane);
+    if (requests->self)
+        replay_requests_tidy(requests, lane);
     memcpy(scratch, plan->images + call->image, call->image_size);
     put_pointers(requests, scratch, call);
     const struct replay_ref *end = plan->refs + call->refs + call->ref_count;
@@ -381,7 +382,8 @@ void replay_requests_finish(struct replay_requests *requests, uint32_t lane, con
         if (ref->how & REPLAY_HOW_LAST)
             end_descriptor(requests, ref->object);
     }
-    close_fetched(requests, lane);
+    if (requests->self)
+        close_fetched(requests, lane);
     uint64_t fence = 0;
     if (call->paging && !failed) {
         memcpy(&fence, scratch + replay_fence_place(replay_row(call)), sizeof fence);
