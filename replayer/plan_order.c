@@ -529,16 +529,18 @@ static int find_last_uses(struct walk *w)
 
 static uint8_t how_of(const struct replay_plan *plan, const struct replay_call *call, const struct replay_ref *ref)
 {
+    uint8_t how = ref->how; /* whether it is the last use */
+    if (ref->object == REPLAY_NONE || ref->kind == REPLAY_MAPPING)
+        return how;
+    if (ref->role == REPLAY_MAKES || ref->role == REPLAY_AGAIN)
+        how |= REPLAY_HOW_KEEPS;
+    else
+        how |= REPLAY_HOW_PUTS;
+    if (ref->role == REPLAY_ENDS && !(call->failed && plan->objects[ref->object].stranger)) /* only what failed names strangers */
+        how |= REPLAY_HOW_ENDS;
     bool plain = !replay_is_descriptor(ref->kind) && ref->kind != REPLAY_RANGE && ref->kind != REPLAY_OFFSET &&
-                 ref->kind != REPLAY_MAPPING && ref->role != REPLAY_AGAIN && ref->width == sizeof(uint32_t);
-    if (ref->object == REPLAY_NONE)
-        return 0;
-    if (!plain)
-        return REPLAY_HOW_WITH_CARE | ref->how;
-    if (ref->role == REPLAY_MAKES)
-        return REPLAY_HOW_KEEPS;
-    bool ends = ref->role == REPLAY_ENDS && !(call->failed && plan->objects[ref->object].stranger);
-    return ends ? REPLAY_HOW_PUTS | REPLAY_HOW_ENDS : REPLAY_HOW_PUTS;
+                 ref->role != REPLAY_AGAIN && ref->width == sizeof(uint32_t);
+    return plain ? how : how | REPLAY_HOW_WITH_CARE;
 }
 
 static void tell_how(struct replay_plan *plan)

@@ -288,8 +288,6 @@ void replay_requests_tidy(struct replay_requests *requests, uint32_t lane)
 static __attribute__((noinline)) bool put_with_care(struct replay_requests *requests, uint32_t lane, const struct replay_ref *ref)
 {
     const struct replay_object *object = &requests->plan->objects[ref->object];
-    if (ref->role == REPLAY_MAKES || ref->role == REPLAY_AGAIN)
-        return true;
     uint64_t value = replay_is_descriptor(ref->kind) ? replay_requests_descriptor(requests, lane, ref->object)
                                                      : replay_value(requests, ref->object);
     if (value == REPLAY_ABSENT)
@@ -304,19 +302,22 @@ enum replay_skip replay_requests_prepare(struct replay_requests *requests, uint3
 {
     const struct replay_plan *plan = requests->plan;
     unsigned char *scratch = requests->scratch[lane];
-    if (requests->self)
-        replay_requests_tidy(requests, lane);
+    replay_requests_tidy(requests, lane);
     memcpy(scratch, plan->images + call->image, call->image_size);
     put_pointers(requests, scratch, call);
     const struct replay_ref *end = plan->refs + call->refs + call->ref_count;
     for (const struct replay_ref *ref = plan->refs + call->refs; ref < end; ref++) {
-        if (ref->how & REPLAY_HOW_PUTS) {
-            uint64_t value = replay_value(requests, ref->object);
-            if (value == REPLAY_ABSENT)
+        if (!(ref->how & REPLAY_HOW_PUTS))
+            continue;
+        if (ref->how & REPLAY_HOW_WITH_CARE) {
+            if (!put_with_care(requests, lane, ref))
                 return REPLAY_SKIP_ABSENT;
-            memcpy(scratch + ref->place, &(uint32_t){(uint32_t)value}, sizeof(uint32_t));
-        } else if (ref->how & REPLAY_HOW_WITH_CARE && !put_with_care(requests, lane, ref))
+            continue;
+        }
+        uint64_t value = replay_value(requests, ref->object);
+        if (value == REPLAY_ABSENT)
             return REPLAY_SKIP_ABSENT;
+        memcpy(scratch + ref->place, &(uint32_t){(uint32_t)value}, sizeof(uint32_t));
     }
     return REPLAY_ISSUED;
 }
@@ -341,25 +342,22 @@ static void end_descriptor(struct replay_requests *requests, uint32_t object)
 }
 
 static __attribute__((noinline)) void keep_with_care(struct replay_requests *requests, const unsigned char *scratch,
-                                                     const struct replay_call *call, const struct replay_ref *ref)
+                                                     const struct replay_ref *ref)
 {
-    const struct replay_object *object = &requests->plan->objects[ref->object];
     uint64_t value = get(scratch + ref->place, ref->width);
-    if (ref->role == REPLAY_MAKES || (ref->role == REPLAY_AGAIN && ref->kind == REPLAY_OFFSET)) {
+    if (ref->role == REPLAY_MAKES || ref->kind == REPLAY_OFFSET) {
         replay_set_value(requests, ref->object, value || replay_is_descriptor(ref->kind) ? value : REPLAY_ABSENT);
         if (replay_is_descriptor(ref->kind))
             replay_hold(requests, ref->object);
-    } else if (ref->role == REPLAY_AGAIN && ref->kind == REPLAY_DMA_BUF &&
+    } else if (ref->kind == REPLAY_DMA_BUF &&
                (value != replay_value(requests, ref->object) || replay_is_elsewhere(requests, ref->object)))
         close((int)value); /* one descriptor of a dma-buf is enough */
-    else if (ref->role == REPLAY_ENDS && !(call->failed && object->stranger)) /* only what failed names strangers */
-        replay_set_value(requests, ref->object, REPLAY_ABSENT);
 }
 
 bool replay_requests_keeps(const struct replay_plan *plan, const struct replay_call *call)
 {
     for (uint32_t r = call->refs; r < call->refs + call->ref_count; r++)
-        if (plan->refs[r].how & ~REPLAY_HOW_PUTS)
+        if (plan->refs[r].how & (REPLAY_HOW_KEEPS | REPLAY_HOW_ENDS | REPLAY_HOW_LAST))
             return true;
     return call->paging;
 }
@@ -370,15 +368,14 @@ void replay_requests_finish(struct replay_requests *requests, uint32_t lane, con
     const struct replay_ref *end = requests->plan->refs + call->refs + call->ref_count;
     for (const struct replay_ref *ref = requests->plan->refs + call->refs; ref < end; ref++) {
         uint32_t value;
-        if (!(ref->how & ~REPLAY_HOW_PUTS))
-            continue;
-        if (!failed && ref->how & REPLAY_HOW_KEEPS) {
+        if (!failed && ref->how & REPLAY_HOW_ENDS) {
+            replay_set_value(requests, ref->object, REPLAY_ABSENT);
+        } else if (!failed && ref->how & REPLAY_HOW_KEEPS && ref->how & REPLAY_HOW_WITH_CARE) {
+            keep_with_care(requests, scratch, ref);
+        } else if (!failed && ref->how & REPLAY_HOW_KEEPS) {
             memcpy(&value, scratch + ref->place, sizeof value);
             replay_set_value(requests, ref->object, value ? value : REPLAY_ABSENT);
-        } else if (!failed && ref->how & REPLAY_HOW_ENDS)
-            replay_set_value(requests, ref->object, REPLAY_ABSENT);
-        else if (!failed && ref->kind != REPLAY_MAPPING)
-            keep_with_care(requests, scratch, call, ref);
+        }
         if (ref->how & REPLAY_HOW_LAST)
             end_descriptor(requests, ref->object);
     }

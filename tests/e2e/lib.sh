@@ -15,6 +15,7 @@
 #   expect_stdout REGEX; expect_stderr REGEX  of the last expect_status
 #   expect_one_line_stderr                    of the last expect_status: one line, no more, no less
 #   wait_until SECONDS COMMAND…               until it succeeds; the test fails when an idle machine would long have it
+#   start_workers COMMAND…; kill_worker N; ended_with STATUS   a slow replay with two worker processes, and its end
 #   as_user UID COMMAND…                      with a home of its own ($work/home-UID), as root also as this other user
 #   start_session_daemon; stop_session_daemon one runs when the script starts
 #   alive PID; processes_named NAME           whether it runs; pids in this test's namespace (root) or of this user
@@ -79,6 +80,30 @@ processes_named() {
             alive "$pid" && echo "$pid"
     done
     true
+}
+
+# A replay of two processes that lasts until it is ended, with its output in out, err and r.json: `replay` and its `workers`.
+start_workers() {
+    "$@" >out 2>err &
+    replay=$!
+    wait_until 30 has_workers
+}
+has_workers() { workers=$(pgrep -P $replay || true); [ "$(wc -w <<<"$workers")" = 2 ]; }
+workers_gone() { local pid; for pid in $workers; do ! alive "$pid" || return 1; done; }
+ended_with() {
+    local status=0
+    wait $replay || status=$?
+    assert_eq "$1" "$status" "exit status ($(cat err))"
+    wait_until 10 workers_gone
+}
+# One of the workers, by number: the replay ends, and says so.
+kill_worker() {
+    kill -KILL "$(sed -n "$1p" <<<"$workers")"
+    ended_with 11
+    grep -q 'the worker of the recorded process [0-9a-f]\{16\} was killed' err || fail "$(cat err)"
+    assert_eq 1 "$(wc -l <err)" 'lines on stderr'
+    python3 -c "import json; r = json.load(open('r.json')); assert not r['complete'] and r['ended_by'] == 'worker_died', r" ||
+        fail r.json
 }
 
 as_user() {

@@ -67,25 +67,11 @@ assert_eq 1 "$(pids_of folded)" 'processes with --lanes 1'
 # A replay that lasts until it is ended; its workers are its children.
 slow_replay() {
     rm -f "$GPUALLOC_FAKE_DRM_LOG"
-    $fake gpualloc replay T --device /dev/dri/card0 --speed 0.000001x --json r.json >out 2>err &
-    replay=$!
-    wait_until 30 has_workers
-}
-has_workers() { workers=$(pgrep -P $replay || true); [ "$(wc -w <<<"$workers")" = 2 ]; }
-gone() { local pid; for pid in $workers; do ! alive "$pid" || return 1; done; }
-ended_with() {
-    local status=0
-    wait $replay || status=$?
-    assert_eq "$1" "$status" "exit status ($(cat err))"
-    wait_until 10 gone
+    start_workers $fake gpualloc replay T --device /dev/dri/card0 --speed 0.000001x --json r.json
 }
 
 slow_replay
-kill -KILL "$(tail -1 <<<"$workers")"
-ended_with 11
-grep -q 'the worker of the recorded process [0-9a-f]\{16\} was killed' err || fail "$(cat err)"
-assert_eq 1 "$(wc -l <err)" 'lines on stderr'
-python3 -c "import json; r = json.load(open('r.json')); assert not r['complete'] and r['ended_by'] == 'worker_died', r" || fail r.json
+kill_worker 2
 
 slow_replay
 kill -TERM $replay
