@@ -188,13 +188,12 @@ static unsigned reference_width(const struct replay_reference *reference, const 
     return reference->kind == REPLAY_LUID ? 8 : member->width;
 }
 
-/* Order is kept by comparing signed times, whatever a trace says. */
-static int64_t clamp_time(uint64_t ns) { return (int64_t)(ns < INT64_MAX / 2 ? ns : INT64_MAX / 2); }
-
 /* How long a wait may take: what it waits for may never come here. */
 static int add_limit(struct pass *p, uint32_t place, int64_t value, bool absolute)
 {
-    int64_t limit = REPLAY_WAIT_MAX_NS, left = absolute ? value - clamp_time(p->call->header->begin) : value;
+    int64_t limit = REPLAY_WAIT_MAX_NS, left = value;
+    if (absolute && value > 0)
+        left -= (int64_t)p->call->header->begin;
     if (value < 0 || left > limit)
         left = limit;
     if (!absolute || value == 0 || left <= 0) { /* one that is over when the call begins asks, and does not wait */
@@ -950,8 +949,8 @@ static int add_call(struct pass *p)
         return result;
     struct replay_call *out = p->out;
     out->row = (uint16_t)ga_row_id(call->row);
-    out->begin_ns = clamp_time(header->begin);
-    out->end_ns = clamp_time(header->end >= header->begin ? header->end : header->begin);
+    out->begin_ns = (int64_t)header->begin;
+    out->end_ns = (int64_t)(header->end >= header->begin ? header->end : header->begin);
     out->argument_size = header->size;
     out->call = header->call;
     out->ret = header->ret;
@@ -1050,7 +1049,7 @@ static int explain(struct replay_plan *plan, int result, struct ga_error *error)
 static void note_number(struct replay_plan_builder *b, const struct ga_call *call)
 {
     const struct replay_range *range = &b->options.range;
-    uint64_t begin = (uint64_t)clamp_time(call->header->begin);
+    uint64_t begin = call->header->begin;
     b->number++;
     if (range->unit == REPLAY_RANGE_CALLS && b->number >= range->from && !b->from_found) {
         b->from_found = true;
@@ -1088,7 +1087,7 @@ static int add_close(struct replay_plan *plan, const struct ga_gpualloc_file_clo
     if (result < 0)
         return result;
     static const struct replay_reference ends = {.kind = REPLAY_FILE, .role = REPLAY_ENDS};
-    pass.out->begin_ns = pass.out->end_ns = clamp_time(closed->begin);
+    pass.out->begin_ns = pass.out->end_ns = (int64_t)closed->begin;
     pass.out->skip = b->options.skips[GA_ROW_COUNT] ? REPLAY_SKIP_ASKED : REPLAY_ISSUED;
     pass.out->file = (uint32_t)*file;
     return add_ref(&pass, &ends, 0, 0, closed->file);

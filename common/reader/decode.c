@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum step_kind { STEP_UNSIGNED, STEP_SIGNED, STEP_STRING, STEP_LIST };
+enum step_kind { STEP_INTEGER, STEP_TIME, STEP_STRING, STEP_LIST };
 
 /* Copies one field. */
 struct decode_step {
@@ -14,7 +14,7 @@ struct decode_step {
     uint16_t length; /* STEP_LIST: where its number of entries goes */
     uint8_t kind;
     uint8_t width; /* bytes of the integer, or of a list's entry */
-    bool is_signed; /* STEP_LIST: its entries */
+    bool is_signed; /* the integer, or a list's entries */
 };
 
 /* Where a field name of the trace goes. */
@@ -22,20 +22,25 @@ struct place {
     const char *name, *suffix; /* together the name */
     uint16_t offset, length;
     uint8_t width;
-    bool is_string, is_list;
+    bool is_string, is_list, is_time;
 };
 
-#define HEADER(type, name_, member)                                                                                            \
+#define HEADER(type, name_, member, ...)                                                                                            \
     {                                                                                                                          \
-        .name = name_, .suffix = "", .offset = offsetof(type, member), .width = sizeof((type){0}.member)                       \
+        .name = name_, .suffix = "", .offset = offsetof(type, member), .width = sizeof((type){0}.member), ##__VA_ARGS__        \
     }
 static const struct place call_places[] = {
     HEADER(struct ga_call_header, "process", process), HEADER(struct ga_call_header, "call", call),
-    HEADER(struct ga_call_header, "begin", begin),     HEADER(struct ga_call_header, "end", end),
-    HEADER(struct ga_call_header, "ret", ret),         HEADER(struct ga_call_header, "pid", pid),
-    HEADER(struct ga_call_header, "tid", tid),         HEADER(struct ga_call_header, "thread", thread),
-    HEADER(struct ga_call_header, "arg_size", size),   HEADER(struct ga_call_header, "error", error),
-    HEADER(struct ga_call_header, "layer", layer),     HEADER(struct ga_call_header, "marks", marks),
+    HEADER(struct ga_call_header, "begin", begin, .is_time = true),
+    HEADER(struct ga_call_header, "end", end, .is_time = true),
+    HEADER(struct ga_call_header, "ret", ret),
+    HEADER(struct ga_call_header, "pid", pid),
+    HEADER(struct ga_call_header, "tid", tid),
+    HEADER(struct ga_call_header, "thread", thread),
+    HEADER(struct ga_call_header, "arg_size", size),
+    HEADER(struct ga_call_header, "error", error),
+    HEADER(struct ga_call_header, "layer", layer),
+    HEADER(struct ga_call_header, "marks", marks),
 };
 static const struct place drm_places[] = {
     HEADER(struct ga_call_header, "file", file),
@@ -87,6 +92,7 @@ static void add_member(struct places *places, const struct ga_member *member)
     default: /* an input has its own name, an output too unless there is an input beside it */
         add(places, member->name, "", member->in, member->width);
         add(places, member->name, member->in == GA_NONE ? "" : "_out", member->out, member->width);
+        places->list[places->count - 1].is_time = member->show == GA_TIME;
     }
 }
 
@@ -144,7 +150,8 @@ static bool step_make(struct decode_step *step, const struct places *places, con
         step->is_signed = bt_field_class_type_is(type, BT_FIELD_CLASS_TYPE_SIGNED_INTEGER);
         return bt_field_class_type_is(type, BT_FIELD_CLASS_TYPE_INTEGER);
     }
-    step->kind = bt_field_class_type_is(type, BT_FIELD_CLASS_TYPE_UNSIGNED_INTEGER) ? STEP_UNSIGNED : STEP_SIGNED;
+    step->kind = place->is_time ? STEP_TIME : STEP_INTEGER;
+    step->is_signed = bt_field_class_type_is(type, BT_FIELD_CLASS_TYPE_SIGNED_INTEGER);
     return bt_field_class_type_is(type, BT_FIELD_CLASS_TYPE_INTEGER);
 }
 
@@ -234,6 +241,11 @@ static void store(char *to, uint64_t value, unsigned width)
     }
 }
 
+static uint64_t integer(const struct decode_step *step, const bt_field *field)
+{
+    return step->is_signed ? (uint64_t)bt_field_integer_signed_get_value(field) : bt_field_integer_unsigned_get_value(field);
+}
+
 /* Entries of a list that are taken: none of one so long that no writer of ours made it. */
 static uint64_t list_length(const bt_field *field)
 {
@@ -256,12 +268,8 @@ static void copy_list(const struct decode_step *step, const bt_field *field, cha
 {
     uint64_t count = list_length(field);
     char *list = (char *)(lists->words + lists->used);
-    for (uint64_t i = 0; i < count; i++) {
-        const bt_field *entry = bt_field_array_borrow_element_field_by_index_const(field, i);
-        store(list + i * step->width,
-              step->is_signed ? (uint64_t)bt_field_integer_signed_get_value(entry) : bt_field_integer_unsigned_get_value(entry),
-              step->width);
-    }
+    for (uint64_t i = 0; i < count; i++)
+        store(list + i * step->width, integer(step, bt_field_array_borrow_element_field_by_index_const(field, i)), step->width);
     lists->used += (count * step->width + 7) / 8;
     *(const void **)(record + step->offset) = list;
     *(uint32_t *)(record + step->length) = (uint32_t)count;
@@ -277,11 +285,11 @@ int decoder_run(const struct decoder *decoder, const bt_event *event, void *reco
         const bt_field *field = bt_field_structure_borrow_member_field_by_index_const(payload, step->field);
         char *to = (char *)record + step->offset;
         switch (step->kind) {
-        case STEP_UNSIGNED:
-            store(to, bt_field_integer_unsigned_get_value(field), step->width);
+        case STEP_INTEGER:
+            store(to, integer(step, field), step->width);
             break;
-        case STEP_SIGNED:
-            store(to, (uint64_t)bt_field_integer_signed_get_value(field), step->width);
+        case STEP_TIME:
+            *(uint64_t *)to = integer(step, field) < GA_TIME_MAX ? integer(step, field) : GA_TIME_MAX;
             break;
         case STEP_STRING:
             /* libbabeltrace2 2.0 uses fields again, and leaves the text of the last one behind an empty one. */

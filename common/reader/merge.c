@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "schema/schema.h"
+
 struct stream {
     bt_message_iterator *iterator; /* null: at its end, or broken */
     bt_message_array_const messages;
@@ -97,11 +99,11 @@ int64_t merge_clock_ns(const struct merge_clock *clock, uint64_t ticks)
 {
     int64_t ns = 0;
     if (clock->nanoseconds)
-        return (int64_t)(ticks + (uint64_t)clock->offset);
-    if (clock->clock_class && bt_clock_class_cycles_to_ns_from_origin(clock->clock_class, ticks, &ns) !=
+        ns = (int64_t)(ticks + (uint64_t)clock->offset);
+    else if (clock->clock_class && bt_clock_class_cycles_to_ns_from_origin(clock->clock_class, ticks, &ns) !=
                                   BT_CLOCK_CLASS_CYCLES_TO_NS_FROM_ORIGIN_STATUS_OK)
         bt_current_thread_clear_error();
-    return ns;
+    return ns < 0 ? 0 : ns < GA_TIME_MAX ? ns : GA_TIME_MAX;
 }
 
 void merge_clock_init(struct merge_clock *clock, const bt_clock_class *clock_class)

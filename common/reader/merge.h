@@ -23,6 +23,7 @@ struct merge_clock {
 };
 /* clock_class: borrowed, or null. */
 void merge_clock_init(struct merge_clock *clock, const bt_clock_class *clock_class);
+/* From 0 to GA_TIME_MAX. */
 int64_t merge_clock_ns(const struct merge_clock *clock, uint64_t ticks);
 
 struct merge_ops {

@@ -38,9 +38,9 @@ struct ga_elements {
 /* One call. All that it points to is valid until the callback returns, processes and files as long as the reader. */
 struct ga_call {
     const struct ga_row *row;
-    const struct ga_call_header *header;               /* begin and end in ns on the trace's clock */
+    const struct ga_call_header *header;               /* begin and end in ns on the trace's clock, GA_TIME_MAX at most */
     const void *record;                                /* struct ga_PROVIDER_EVENT of row */
-    int64_t begin_ns, end_ns;                          /* ns since the Unix epoch */
+    int64_t begin_ns, end_ns;                          /* ns since the Unix epoch, 0 to GA_TIME_MAX */
     struct ga_elements elements[GA_CALL_ELEMENTS_MAX]; /* in the order of the row's members, then theirs; unused ones are zeros */
     const struct ga_process_info *process;             /* null when its event was lost */
     const struct ga_file_info *file;                   /* drm calls: null when its event was lost; d3dkmt calls: null */

@@ -12,7 +12,7 @@
  *   EVENT(event, doc, members…)                        an event that is no call
  * Members, in the structure's order; NAME is the interface's own, DIR is IN, OUT, INOUT, or ECHO (an input that the
  * driver may write back: NAME_out is shown only when it changed):
- *   INT(DIR, type, NAME, HEX|DEC|BYTES, doc)           type is u8 u16 u32 s32 u64 s64
+ *   INT(DIR, type, NAME, HEX|DEC|BYTES|TIME, doc)      type is u8 u16 u32 s32 u64 s64
  *   INT_AT(DIR, type, name, path, …)                   the same where the member's path is not a C identifier (A.B, A[1])
  *   FLAGS(DIR, NAME, table, doc)  FLAGS_AT(DIR, name, path, table, doc)   32 bits;  FLAGS64, FLAGS64_AT: 64
  *   PTR(DIR, NAME, doc)  PTR_AT(DIR, name, path, doc)  an address that is recorded and not followed
@@ -75,7 +75,7 @@ enum ga_layout {
     GA_LAYOUT_CHAIN,    /* at the pointer is the first, each begins with the address of the next */
     GA_LAYOUT_HERE,     /* where the element itself is */
 };
-enum ga_show { GA_DEC, GA_HEX, GA_BYTES };
+enum ga_show { GA_DEC, GA_HEX, GA_BYTES, GA_TIME };
 
 /* When a member of a union is the active one: what the member that ga_member.arm names must be. */
 enum ga_arm_test {
@@ -177,6 +177,10 @@ enum {
     GA_MARK_UNREADABLE = 4, /* the argument structure could not be read: its members are zero */
     GA_MARK_OLDER = 8,      /* a function that takes the older form of its structure or elements (OLDER) */
 };
+
+/* The latest time, in ns on the trace's clock or since the epoch (the year 2116), that the reader gives: what a damaged trace says
+   beyond it is brought to it, so that differences and sums of two times are never out of range. */
+#define GA_TIME_MAX (INT64_MAX / 2)
 
 /* The first members of every CALL record. Times are ns on the trace's clock: CLOCK_MONOTONIC unless LTTng is told otherwise. */
 struct ga_call_header {

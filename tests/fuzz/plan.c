@@ -106,7 +106,7 @@ static void any_header(struct ga_call_header *header, const struct ga_row *row, 
     if (odd % 8 == 0)
         header->ret = -1, header->error = odd / 8;
     if (odd == 255)
-        header->begin = number(input), header->end = number(input), header->size = (uint32_t)number(input);
+        header->begin = number(input) % GA_TIME_MAX, header->end = number(input) % GA_TIME_MAX, header->size = (uint32_t)number(input);
     if (odd == 254)
         header->marks = take(input) % 8;
 }

@@ -428,6 +428,33 @@ static void test_calls_outside_the_session_are_no_loss(void **state)
     assert_int_equal(f->processes, 1); /* repeats are not told */
 }
 
+static int check_times(struct fixture *f, const struct ga_call *call)
+{
+    static const uint64_t begins[] = {1000, GA_TIME_MAX, GA_TIME_MAX}, ends[] = {GA_TIME_MAX, GA_TIME_MAX, 10};
+    assert_int_equal(call->header->begin, begins[f->call_count - 1]);
+    assert_int_equal(call->header->end, ends[f->call_count - 1]);
+    assert_in_range(call->begin_ns, 0, GA_TIME_MAX);
+    assert_in_range(call->end_ns, 0, GA_TIME_MAX);
+    return 0;
+}
+
+/* Behind them, any two times may be subtracted. */
+static void test_times_that_no_clock_had_are_bounded(void **state)
+{
+    static const uint64_t begins[] = {1000, UINT64_MAX, INT64_MAX}, ends[] = {INT64_MAX, 1ull << 63, 10};
+    struct fixture *f = *state;
+    f->check = check_times;
+    begin(f, 1);
+    put_process(f, 900, 1);
+    for (unsigned i = 0; i < 3; i++)
+        put(f, 0, 1000 + i, GA_ROW_d3dkmt_close_adapter,
+            &(struct ga_d3dkmt_close_adapter){
+                .header = {.process = 1, .call = i + 1, .begin = begins[i], .end = ends[i], .size = 4}});
+    read_trace(f);
+    assert_lossless(f);
+    assert_int_equal(f->call_count, 3);
+}
+
 static void test_discarded_events_and_packets(void **state)
 {
     struct fixture *f = *state;
@@ -763,6 +790,7 @@ int main(void)
         TEST(test_claims_of_blobs_are_bounded),
         TEST(test_gaps_count_from_the_first_call_of_a_process),
         TEST(test_calls_outside_the_session_are_no_loss),
+        TEST(test_times_that_no_clock_had_are_bounded),
         TEST(test_discarded_events_and_packets),
         TEST(test_unknown_fields_are_passed_over),
         TEST(test_unknown_events_are_counted),

@@ -7,6 +7,7 @@
 #define GA_TP_DEC(type, name) lttng_ust_field_integer(type, name, r->name)
 #define GA_TP_HEX(type, name) lttng_ust_field_integer_hex(type, name, r->name)
 #define GA_TP_BYTES GA_TP_DEC
+#define GA_TP_TIME GA_TP_DEC
 #define GA_TP_IN(show, type, name) GA_TP_##show(type, name)
 #define GA_TP_OUT GA_TP_IN
 #define GA_TP_INOUT(show, type, name) GA_TP_##show(type, name) GA_TP_##show(type, name##_out)
