@@ -17,7 +17,7 @@
 
 /* LTTng's packet header and context: magic, uuid, stream id, stream instance; begin, end, content size and packet size in bits,
  * … */
-enum { HEADER_SIZE = 84, CONTENT_AT = 48, PACKET_AT = 56 };
+enum { HEADER_SIZE = 84, BEGIN_AT = 32, END_AT = 40, CONTENT_AT = 48, PACKET_AT = 56 };
 #define MAGIC 0xC1FC1FC1u
 
 struct copy {
@@ -55,13 +55,14 @@ static bool has_magic(int fd)
            !memcmp(magic, (const unsigned char[]){0xc1, 0x1f, 0xfc, 0xc1}, 4);
 }
 
+/* source.ctf.fs takes a time of all ones for none, and aborts the program where it must have one. */
 static bool header_read(int fd, uint64_t at, unsigned char header[HEADER_SIZE])
 {
     if (pread(fd, header, HEADER_SIZE, (off_t)at) != HEADER_SIZE)
         return false;
     uint64_t content = load(header, CONTENT_AT), packet = load(header, PACKET_AT);
     return (load(header, 0) & 0xffffffff) == MAGIC && packet >= HEADER_SIZE * 8 && packet % 8 == 0 && content <= packet &&
-           content >= HEADER_SIZE * 8;
+           content >= HEADER_SIZE * 8 && load(header, BEGIN_AT) != UINT64_MAX && load(header, END_AT) != UINT64_MAX;
 }
 
 /* Walks the packets: true when the file is whole. */

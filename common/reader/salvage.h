@@ -1,8 +1,8 @@
 /*
  * Salvage: a trace whose stream files are cut off or damaged, made readable up to the damage.
  *
- * source.ctf.fs refuses a trace as a whole when one file's packets do not add up, and with some sizes in a packet's header it
- * aborts the program: files are looked through before it sees them. A salvage is a view of the trace in a temporary
+ * source.ctf.fs refuses a trace as a whole when one file's packets do not add up, and with some sizes and times in a packet's
+ * header it aborts the program: files are looked through before it sees them. A salvage is a view of the trace in a temporary
  * folder: links to what is whole, and a copy of the readable front of what is not. It knows the packets of LTTng only.
  */
 #ifndef GPUALLOC_READER_SALVAGE_H
