@@ -15,7 +15,9 @@ struct ranges_node {
     uint64_t base, end;
     uint64_t hole; /* from the end of the range before it; 0 of the lowest */
     uint64_t largest;
+    uint64_t owner;
     uint32_t left, right;
+    uint32_t before, after; /* others of the owner */
 };
 
 static uint64_t priority(const struct ranges *ranges, const struct ranges_node *node)
@@ -92,6 +94,34 @@ static uint32_t node_new(struct ranges *ranges, uint64_t base, uint64_t end)
     return number;
 }
 
+/* Makes it one more of the owner that another node has. */
+static void owner_share(const struct ranges *ranges, uint32_t number, uint32_t other)
+{
+    struct ranges_node *node = node_at(ranges, number), *first = node_at(ranges, other);
+    if (!first->owner)
+        return;
+    node->owner = first->owner;
+    node->before = other;
+    node->after = first->after;
+    if (node->after)
+        node_at(ranges, node->after)->before = number;
+    first->after = number;
+}
+
+static void owner_leave(struct ranges *ranges, const struct ranges_node *node)
+{
+    if (!node->owner)
+        return;
+    if (node->after)
+        node_at(ranges, node->after)->before = node->before;
+    if (node->before)
+        node_at(ranges, node->before)->after = node->after;
+    else if (node->after)
+        *ga_map_get(&ranges->owners, node->owner, 0) = node->after;
+    else
+        ga_map_erase(&ranges->owners, node->owner, 0);
+}
+
 /* Bytes that were in them. */
 static uint64_t free_all(struct ranges *ranges, uint32_t number)
 {
@@ -102,6 +132,7 @@ static uint64_t free_all(struct ranges *ranges, uint32_t number)
     ranges->count--;
     ranges->bytes -= bytes;
     ranges->holes -= node->hole > 0;
+    owner_leave(ranges, node);
     node->left = ranges->free;
     ranges->free = number;
     return below + bytes;
@@ -115,11 +146,16 @@ static struct ranges_node *lowest(const struct ranges *ranges, uint32_t number)
     return node_at(ranges, number);
 }
 
-static struct ranges_node *highest(const struct ranges *ranges, uint32_t number)
+static uint32_t highest_number(const struct ranges *ranges, uint32_t number)
 {
     while (node_at(ranges, number)->right)
         number = node_at(ranges, number)->right;
-    return node_at(ranges, number);
+    return number;
+}
+
+static struct ranges_node *highest(const struct ranges *ranges, uint32_t number)
+{
+    return node_at(ranges, highest_number(ranges, number));
 }
 
 /* The hole before the lowest of a subtree is that from the address. */
@@ -156,7 +192,11 @@ static uint64_t open_gap(struct ranges *ranges, uint64_t base, uint64_t end, uin
     part(ranges, *high, end, &middle, high);
     struct ranges_node *before = *low ? highest(ranges, *low) : NULL;
     uint64_t reach = before ? before->end : 0, middle_reach = middle ? highest(ranges, middle)->end : 0;
-    uint64_t top = reach > middle_reach ? reach : middle_reach, bytes = free_all(ranges, middle);
+    uint64_t top = reach > middle_reach ? reach : middle_reach;
+    uint32_t rest = top > end ? node_new(ranges, end, top) : 0;
+    if (rest)
+        owner_share(ranges, rest, highest_number(ranges, reach > middle_reach ? *low : middle));
+    uint64_t bytes = free_all(ranges, middle);
     if (middle_reach > end)
         bytes -= middle_reach - end;
     if (reach > base) {
@@ -164,8 +204,8 @@ static uint64_t open_gap(struct ranges *ranges, uint64_t base, uint64_t end, uin
         ranges->bytes -= reach - base;
         before->end = base;
     }
-    if (top > end)
-        *high = join(ranges, node_new(ranges, end, top), *high);
+    if (rest)
+        *high = join(ranges, rest, *high);
     hole_after(ranges, *low, *high);
     return bytes;
 }
@@ -199,6 +239,26 @@ static const struct ranges_node *highest_at(const struct ranges *ranges, uint64_
     return found;
 }
 
+/* Where nothing is. The owner's list takes a node only once all else is sure to go well. */
+static int put(struct ranges *ranges, uint64_t base, uint64_t end, uint64_t owner)
+{
+    int result = reserve(ranges);
+    uint64_t *list = owner ? ga_map_get(&ranges->owners, owner, 0) : NULL;
+    if (!result && owner && !list)
+        result = ga_map_set(&ranges->owners, owner, 0, ranges->free ? ranges->free : ranges->unused);
+    if (result)
+        return result;
+    uint32_t low, high, node = node_new(ranges, base, end);
+    node_at(ranges, node)->owner = owner;
+    if (list)
+        owner_share(ranges, node, (uint32_t)*list);
+    part(ranges, ranges->root, base, &low, &high);
+    hole_after(ranges, low, node);
+    hole_after(ranges, node, high);
+    ranges->root = join(ranges, join(ranges, low, node), high);
+    return 0;
+}
+
 int ranges_add(struct ranges *ranges, uint64_t base, uint64_t size, uint64_t *bytes, bool joined)
 {
     uint64_t end = end_of(base, size), ignored;
@@ -212,14 +272,39 @@ int ranges_add(struct ranges *ranges, uint64_t base, uint64_t size, uint64_t *by
         if ((result = cut(ranges, base, end, &ignored)))
             return result;
     }
-    if ((result = reserve(ranges)))
-        return result;
-    uint32_t low, high, node = node_new(ranges, base, end);
-    part(ranges, ranges->root, base, &low, &high);
-    hole_after(ranges, low, node);
-    hole_after(ranges, node, high);
-    ranges->root = join(ranges, join(ranges, low, node), high);
-    return 0;
+    return put(ranges, base, end, 0);
+}
+
+int ranges_add_owned(struct ranges *ranges, const struct range *range, uint64_t *bytes)
+{
+    int result = ranges_cut(ranges, range->base, range->size, bytes);
+    return result || !range->size ? result : put(ranges, range->base, end_of(range->base, range->size), range->owner);
+}
+
+int ranges_cut_owned(struct ranges *ranges, uint64_t owner, uint64_t *bytes)
+{
+    int result = 0;
+    *bytes = 0;
+    for (const uint64_t *first; !result && (first = ga_map_get(&ranges->owners, owner, 0));) {
+        const struct ranges_node *node = node_at(ranges, (uint32_t)*first);
+        uint64_t taken;
+        result = cut(ranges, node->base, node->end, &taken);
+        *bytes += result ? 0 : taken;
+    }
+    return result;
+}
+
+bool ranges_find(const struct ranges *ranges, uint64_t address, struct range *range)
+{
+    const struct ranges_node *found = NULL;
+    for (uint32_t number = ranges->root; number;) {
+        const struct ranges_node *node = node_at(ranges, number);
+        found = node->end > address ? node : found;
+        number = node->end > address ? node->left : node->right;
+    }
+    if (found)
+        *range = (struct range){found->base, found->end - found->base, found->owner};
+    return found;
 }
 
 struct ranges_state ranges_state(const struct ranges *ranges)
@@ -234,5 +319,6 @@ struct ranges_state ranges_state(const struct ranges *ranges)
 void ranges_release(struct ranges *ranges)
 {
     free(ranges->nodes);
+    ga_map_release(&ranges->owners);
     *ranges = (struct ranges){0};
 }

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/map.h"
+
 struct ranges_node;
 
 /* Of zeros: empty. */
@@ -15,6 +17,12 @@ struct ranges {
     uint32_t root, unused, free; /* unused: nodes from here on were never used; free: first of a list by left */
     uint64_t count, bytes, holes;
     uint64_t seed; /* of the nodes' priorities: no trace can foresee the tree's shape */
+    struct ga_map owners; /* (owner, 0) to the first node of those that it has */
+};
+
+/* owner: whose it is, by the caller's number; 0: nobody's. What is left of a range that others were put into stays its owner's. */
+struct range {
+    uint64_t base, size, owner;
 };
 
 struct ranges_state {
@@ -26,6 +34,12 @@ struct ranges_state {
 int ranges_cut(struct ranges *ranges, uint64_t base, uint64_t size, uint64_t *bytes);
 /* Puts it in, in place of what was there; *bytes that were there. Touching ranges stay apart, unless joined. 0 or -ENOMEM. */
 int ranges_add(struct ranges *ranges, uint64_t base, uint64_t size, uint64_t *bytes, bool joined);
+/* The same with an owner, never joined. */
+int ranges_add_owned(struct ranges *ranges, const struct range *range, uint64_t *bytes);
+/* Takes out all that an owner has; *bytes that it had. 0 or -ENOMEM. */
+int ranges_cut_owned(struct ranges *ranges, uint64_t owner, uint64_t *bytes);
+/* The lowest range that ends above the address; whether there is one. */
+bool ranges_find(const struct ranges *ranges, uint64_t address, struct range *range);
 struct ranges_state ranges_state(const struct ranges *ranges);
 void ranges_release(struct ranges *ranges);
 

@@ -65,6 +65,43 @@ static void as_a_map_of_pages(void **unused)
     }
 }
 
+/* The owner of each page, and ranges that are theirs, through takings in the middle of others' and owners that leave. */
+static void owners_keep_what_is_left_of_theirs(void **unused)
+{
+    enum { OWNERS = 8 };
+    (void)unused;
+    struct ranges ranges = {0};
+    unsigned char pages[PAGES] = {0};
+    uint64_t random = 7, bytes;
+    for (int i = 0; i < 20000; i++) {
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        uint64_t base = (random >> 33) % (PAGES - 24), size = 1 + (random >> 20) % 23, owner = (random >> 50) % OWNERS;
+        if (random >> 60 == 0 && owner) {
+            uint64_t had = 0;
+            for (size_t page = 0; page < PAGES; page++) {
+                had += pages[page] == owner + 1;
+                pages[page] = pages[page] == owner + 1 ? 0 : pages[page];
+            }
+            assert_int_equal(ranges_cut_owned(&ranges, owner, &bytes), 0);
+            assert_int_equal(bytes, had);
+        } else if (random >> 63) {
+            assert_int_equal(ranges_cut(&ranges, base, size, &bytes), 0);
+            memset(pages + base, 0, size);
+        } else {
+            assert_int_equal(ranges_add_owned(&ranges, &(struct range){base, size, owner}, &bytes), 0);
+            memset(pages + base, (int)owner + 1, size);
+        }
+        check(&ranges, pages);
+        struct range range = {0};
+        for (uint64_t page = 0; page < PAGES; page++) {
+            bool found = ranges_find(&ranges, page, &range);
+            assert_int_equal(found && range.base <= page ? range.owner + 1 : 0, pages[page]);
+        }
+    }
+    ranges_release(&ranges);
+    assert_int_equal(ranges_cut_owned(&ranges, 1, &bytes), 0);
+}
+
 static void joined_ranges_are_one(void **unused)
 {
     (void)unused;
@@ -98,6 +135,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(as_a_map_of_pages),
+        cmocka_unit_test(owners_keep_what_is_left_of_theirs),
         cmocka_unit_test(joined_ranges_are_one),
         cmocka_unit_test(the_end_of_the_address_space),
     };
