@@ -930,6 +930,11 @@ static int file_closed(struct ga_lives *lives, const struct ga_gpualloc_file_clo
     return object ? end_object(lives, object, GA_END_CLOSED, ns, NULL) : 0;
 }
 
+bool ga_lives_file_is_open(const struct ga_lives *lives, uint64_t file)
+{
+    return ga_map_get(&lives->held, file, 0);
+}
+
 /* Which buffer a name is for, when it is one of DRM. */
 static int name_told(struct ga_lives *lives, const struct ga_gpualloc_annotate_name *event, int64_t ns)
 {

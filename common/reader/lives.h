@@ -192,6 +192,8 @@ struct ga_life *ga_lives_find_at(const struct ga_lives *lives, uint64_t scope, u
 /* The newest D3DKMT object of a kind that a handle of a process meant at begin_ns, or null; borrowed. Not for allocations. */
 struct ga_object *ga_lives_object_at(const struct ga_lives *lives, enum ga_object_kind kind, uint64_t process, uint32_t handle,
                                      int64_t begin_ns);
+/* Whether a process still has a DRM file open: false once file_closed was fed for the last of them. */
+bool ga_lives_file_is_open(const struct ga_lives *lives, uint64_t file);
 /* Null is fine; calls no callback. */
 void ga_lives_destroy(struct ga_lives *lives);
 
