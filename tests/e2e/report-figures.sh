@@ -35,7 +35,7 @@ assert_eq 2 "$(figure "['summary']['memory']['lower_bounds']")" "lower bounds"
 assert_eq 1 "$(figure "['summary']['memory']['unknown_size']")" "unknown sizes"
 assert_eq None "$(figure "['size'][3]['peak_bytes']")" "bytes of the unknown are not 0"
 
-for scenario in annotations d3dkmt d3dkmt-life drm report-days report-empty report-generations report-processes holder; do
+for scenario in annotations d3dkmt d3dkmt-life drm report-days report-empty report-generations report-processes holder addresses; do
     make-trace --scenario="$SOURCE/tests/golden/$scenario.scenario" "golden-$scenario"
     recompute "golden-$scenario"
 done

@@ -21,6 +21,11 @@ DRM = {
     "gem_flink": ("export", "handle"),
     "prime_handle_to_fd": ("export", "handle"),
     "prime_fd_to_handle": ("import", "handle"),
+    "amdgpu_gem_create": ("create", "out.handle", "in.bo_size", None, "requested"),
+    "msm_gem_new": ("create", "handle", "size", None, "requested"),
+    "nouveau_gem_new": ("create", "info.handle", "info.size", None, "returned"),
+    "panthor_bo_create": ("create", "handle", "size", None, "returned"),
+    "xe_gem_create": ("create", "handle", "size", None, "requested"),
     "qxl_alloc": ("create", "handle", "size", None, "requested"),
     "qxl_alloc_surf": ("create", "handle", "stride", "height", "computed"),
     "radeon_gem_create": ("create", "handle", "size", None, "returned"),
@@ -30,11 +35,15 @@ DRM = {
 
 DRM.update({name: ("use", "handle") for name in (
     "mode_map_dumb", "virtgpu_map", "qxl_map", "qxl_update_area", *("radeon_gem_" + name for name in (
-        "mmap", "pread", "pwrite", "set_domain", "wait_idle", "busy", "set_tiling", "get_tiling", "op", "va")))})
+        "mmap", "pread", "pwrite", "set_domain", "wait_idle", "busy", "set_tiling", "get_tiling", "op", "va")),
+    "amdgpu_gem_va", "msm_gem_info")})
 
 
 def member(call, name):
-    """The value after the call: NAME_out where it is told, else NAME."""
+    """The value after the call: NAME_out where it is told, else NAME. in, out and what else the structure has in it is looked into."""
+    *within, name = name.split(".")
+    for part in within:
+        call = call[part]
     return call.get(name + "_out", call.get(name, 0))
 
 
@@ -1152,39 +1161,63 @@ class Errors(Observer):
 
 
 class Addresses(Observer):
-    """Ranges as a sorted list of (begin, end)."""
+    """Spaces by (process or file, number in it or None); ranges as a sorted list of (begin, end, owner)."""
+    GEM_VA = {1: "take", 2: "give at", 3: "give", 4: "take"}
+    XE = {0: "take", 1: "give", 2: "take", 3: "give all"}
+    BIND = {0: "take", 1: "give"}
 
     def __init__(self):
-        self.spaces = {}
+        self.spaces, self.over = {}, []
 
     @staticmethod
     def cut(ranges, begin, end):
         taken, out = 0, []
-        for low, high in ranges:
+        for low, high, owner in ranges:
             taken += max(0, min(high, end) - max(low, begin))
-            out += [(l, h) for l, h in ((low, min(high, begin)), (max(low, end), high)) if l < h]
-        return sorted(out), taken
+            out += [(l, h, owner) for l, h in ((low, min(high, begin)), (max(low, end), high)) if l < h]
+        return sorted(out, key=lambda r: r[0]), taken
+
+    @classmethod
+    def put(cls, ranges, begin, end, owner):
+        return sorted(cls.cut(ranges, begin, end)[0] + [(begin, end, owner)], key=lambda r: r[0])
 
     @staticmethod
     def state(ranges):
         holes = [b[0] - a[1] for a, b in zip(ranges, ranges[1:]) if b[0] > a[1]]
-        return {"ranges": len(ranges), "bytes": sum(h - l for l, h in ranges), "span": ranges[-1][1] - ranges[0][0] if ranges else 0,
+        return {"ranges": len(ranges), "bytes": sum(r[1] - r[0] for r in ranges), "span": ranges[-1][1] - ranges[0][0] if ranges else 0,
                 "holes": len(holes), "hole_bytes": sum(holes), "largest_hole": max(holes, default=0)}
 
-    def space(self, call):
-        return self.spaces.setdefault(call["process"], {
+    def space(self, call, scope, vm):
+        drm = call["event"].startswith("drm:")
+        return self.spaces.setdefault((scope, vm), {
             "process": call["process"], "pid": call["pid"], "taken": 0, "freed": 0, "used_again": 0, "used_again_bytes": 0,
             "fitted_no_hole": 0, "peak_bytes": 0, "peak_ts": 0, "worst": self.state([]), "worst_call": 0, "worst_tid": 0, "worst_ts": 0,
-            "worst_surface": 0, "worst_taken_bytes": 0, "now": [], "ever": []})
+            "worst_handle" if drm else "worst_surface": 0, "worst_taken_bytes": 0, "now": [], "ever": [], "reserved": [],
+            "begin": call["ts"], **({"driver": call["driver"], "file": scope} if drm else {}), **({} if vm is None else {"vm": vm})})
 
-    def take(self, call, address, size, handle):
+    def owner(self, scope, handle, thing):
+        return thing.memory if thing else ("handle", handle)
+
+    def take(self, call, scope, vm, address, size, handle, reserve=False, only=False):
+        thing = self.lives.find("allocation", scope, handle, call["ts"]) if handle else None
+        if size is None:
+            size = (thing.size + 4095) // 4096 * 4096 if thing and thing.origin != "unknown" else 0
         if not size:
             return
-        space, end = self.space(call), call["ts"] + call["duration_ns"]
+        space, end, owner = self.space(call, scope, vm), call["ts"] + call["duration_ns"], self.owner(scope, handle, thing)
+        if only:
+            if any(r[0] == address and r[2] == owner for r in space["now"]):
+                return
+            space["now"] = [r for r in space["now"] if r[2] != owner]
+            if not address:
+                space["freed"] += 1
+                return
+        if reserve:
+            space["reserved"] = self.put(space["reserved"], address, address + size, None)
         old = self.state(space["now"])
-        now, same = self.cut(space["now"], address, address + size)
-        ever, before = self.cut(space["ever"], address, address + size)
-        space["now"], space["ever"] = sorted(now + [(address, address + size)]), sorted(ever + [(address, address + size)])
+        same, before = self.cut(space["now"], address, address + size)[1], self.cut(space["ever"], address, address + size)[1]
+        space["now"] = self.put(space["now"], address, address + size, owner)
+        space["ever"] = self.put(space["ever"], address, address + size, None)
         state = self.state(space["now"])
         space["taken"] += 1
         space["used_again"] += before > same
@@ -1193,33 +1226,108 @@ class Addresses(Observer):
         if state["bytes"] > space["peak_bytes"]:
             space["peak_bytes"], space["peak_ts"] = state["bytes"], end
         if state["hole_bytes"] > space["worst"]["hole_bytes"]:
-            thing = self.lives.find("allocation", call["process"], handle, call["ts"]) if handle else None
-            space.update(worst=state, worst_call=call["call"], worst_tid=call["tid"], worst_ts=end, worst_taken_bytes=size,
-                         worst_surface=thing.surface if thing else 0)
+            space.update(worst=state, worst_call=call["call"], worst_tid=call["tid"], worst_ts=end, worst_taken_bytes=size)
+            space.update({"worst_handle": handle} if "file" in space else {"worst_surface": thing.surface if thing else 0})
+
+    def give(self, call, scope, vm, address, size, sparse=False):
+        space, end = self.space(call, scope, vm), address + size
+        space["freed"] += 1
+        if sparse:
+            space["reserved"] = self.cut(space["reserved"], address, end)[0]
+        space["now"] = self.cut(space["now"], address, end)[0]
+        for low, high, _ in space["reserved"]:
+            if low < end and high > address:
+                space["now"] = self.put(space["now"], max(low, address), min(high, end), None)
+
+    def give_at(self, call, scope, vm, address):
+        space = self.space(call, scope, vm)
+        space["freed"] += 1
+        space["now"] = [r for r in space["now"] if r[0] != address]
+
+    def give_all(self, call, scope, vm, handle):
+        space, owner = self.space(call, scope, vm), self.owner(scope, handle, self.lives.find("allocation", scope, handle, call["ts"]))
+        space["freed"] += 1
+        space["now"] = [r for r in space["now"] if r[2] != owner]
+
+    def ends(self, scope, vm):
+        space = self.spaces.pop((scope, vm), None)
+        if space:
+            self.over.append({**space, "now": []})
+
+    def does(self, call, what, vm, address, size, handle=0, sparse=False):
+        if what == "take":
+            self.take(call, call["file"], vm, address, size, handle, reserve=sparse)
+        elif what == "give":
+            self.give(call, call["file"], vm, address, size, sparse)
+        elif what == "give at":
+            self.give_at(call, call["file"], vm, address)
+        elif what == "give all":
+            self.give_all(call, call["file"], vm, handle)
+
+    def drm(self, call, name):
+        file = call["file"]
+        if name == "amdgpu_gem_va":
+            self.does(call, self.GEM_VA.get(call["operation"]), None, call["va_address"], call["map_size"], call["handle"])
+        elif name == "radeon_gem_va" and call["operation"] == 1:
+            self.take(call, file, None, member(call, "offset"), None, call["handle"], only=True)
+        elif name == "radeon_gem_va" and call["operation"] == 2:
+            self.give_all(call, file, None, call["handle"])
+        elif name == "msm_gem_info" and call["info"] in (1, 4):
+            self.take(call, file, None, member(call, "value"), None, call["handle"], only=True)
+        elif name in ("xe_vm_create", "panthor_vm_create"):
+            self.ends(file, call.get("vm_id", call.get("id")))
+        elif name in ("xe_vm_destroy", "panthor_vm_destroy"):
+            vm = call.get("vm_id", call.get("id"))
+            if call["ts"] >= self.spaces.get((file, vm), {"begin": 0})["begin"]:
+                self.ends(file, vm)
+        elif name == "xe_vm_bind":
+            for op in call.get("binds") or [call.get("bind")]:
+                if op:
+                    self.does(call, self.XE.get(op["op"]), call["vm_id"], op["addr"], op["range"], op["obj"])
+        elif name == "nouveau_vm_bind":
+            for op in call["ops"] or []:
+                if op:
+                    self.does(call, self.BIND.get(op["op"]), None, op["addr"], op["range"], op["handle"], bool(op["flags"] & 1 << 8))
+        elif name == "panthor_vm_bind":
+            for op in call["ops"]["list"] or []:
+                if op:
+                    self.does(call, self.BIND.get(op["flags"] >> 28), call["vm_id"], op["va"], op["size"], op["bo_handle"])
 
     def call(self, call):
-        if failed(call) or "nested" in call.get("marks", []):
+        if failed(call) or {"nested", "unreadable"} & set(call.get("marks", [])):
             return
-        name = call["event"].split(":")[1]
-        if name == "map_gpu_virtual_address":
-            self.take(call, call["VirtualAddress"], call["SizeInPages"] * 4096, call["hAllocation"])
+        provider, name = call["event"].split(":")
+        process = call["process"]
+        if provider == "drm":
+            self.drm(call, name)
+        elif name == "map_gpu_virtual_address":
+            self.take(call, process, None, call["VirtualAddress"], call["SizeInPages"] * 4096, call["hAllocation"])
         elif name == "reserve_gpu_virtual_address":
-            self.take(call, call["VirtualAddress"], call["Size"], 0)
+            self.take(call, process, None, call["VirtualAddress"], call["Size"], 0)
         elif name == "free_gpu_virtual_address":
-            space = self.space(call)
-            space["freed"] += 1
-            space["now"] = self.cut(space["now"], call["BaseAddress"], call["BaseAddress"] + call["Size"])[0]
+            self.give(call, process, None, call["BaseAddress"], call["Size"])
         elif name == "update_gpu_virtual_address":
             for operation in call["Operations"] or []:
                 part = operation and (operation.get("Map") or operation.get("MapProtect"))
                 if part:
-                    self.take(call, part["BaseAddress"], part["SizeInBytes"], part["hAllocation"])
+                    self.take(call, process, None, part["BaseAddress"], part["SizeInBytes"], part["hAllocation"])
+
+    def died(self, thing, how):
+        space = self.spaces.get((thing.scope, None), {}) if how != "alive" else {}
+        if space.get("driver") in ("amdgpu", "msm", "radeon"):
+            space["now"] = [r for r in space["now"] if r[2] is not thing.memory]
+
+    def event(self, name, event):
+        if name == "file_closed" and not any(key[0] == event["file"] for key in self.lives.holders):
+            for scope, vm in [key for key in self.spaces if key[0] == event["file"]]:
+                self.ends(scope, vm)
 
     def check(self, report):
-        expected = {process: {**space, "end": self.state(space["now"])} for process, space in self.spaces.items()}
+        key = lambda space: (space.get("file", space["process"]), space.get("vm"), space["peak_ts"])
+        expected = {key(space): {**space, "end": self.state(space["now"])} for space in [*self.over, *self.spaces.values()]}
         for space in expected.values():
-            del space["now"], space["ever"]
-        return compare(expected, {entry["process"]: entry for entry in report}, "")
+            del space["now"], space["ever"], space["reserved"], space["begin"]
+        return compare(expected, {key(entry): entry for entry in report}, "")
 
 
 class Residency(Observer):
