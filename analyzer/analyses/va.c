@@ -331,13 +331,10 @@ static int find(const void *user, struct analysis_findings *findings)
 
 static void text(const void *user, const struct analysis_output *out)
 {
-    static const struct table_column columns[] = {{"process", TABLE_RIGHT},        {"space"},
-                                                  {"peak", TABLE_RIGHT},
-                                                  {"maps", TABLE_RIGHT},           {"frees", TABLE_RIGHT},
-                                                  {"used again", TABLE_RIGHT},     {"fitted no hole", TABLE_RIGHT},
-                                                  {"most in holes", TABLE_RIGHT},  {"holes", TABLE_RIGHT},
-                                                  {"largest", TABLE_RIGHT},        {"of span", TABLE_RIGHT},
-                                                  {NULL}};
+    static const struct table_column columns[] = {
+        {"process", TABLE_RIGHT},  {"space", TABLE_LEFT},     {"peak", TABLE_RIGHT},       {"maps", TABLE_RIGHT, 1},
+        {"frees", TABLE_RIGHT, 2}, {"again", TABLE_RIGHT, 3}, {"no hole", TABLE_RIGHT, 4}, {"in holes", TABLE_RIGHT},
+        {"holes", TABLE_RIGHT},    {"largest", TABLE_RIGHT},  {"of span", TABLE_RIGHT},    {NULL}};
     const struct state *state = user;
     size_t shown = state->count < out->top ? state->count : (size_t)out->top;
     analysis_heading(out, "GPU virtual addresses: %s", state->count ? "taken by calls, by address space" : "no call took any");
@@ -358,8 +355,9 @@ static void text(const void *user, const struct analysis_output *out)
     }
     table_print(table, out->file);
     if (shown)
-        fputs("  most in holes: after the map or reserve that left most between the lowest and the highest address taken\n"
-              "  fitted no hole: larger than any hole, although the holes had as much in all\n", out->file);
+        fputs("  in holes: after the map or reserve that left most between the lowest and the highest address taken\n"
+              "  again: taken, given back and taken again; no hole: larger than any, although the holes had as much in all\n",
+              out->file);
 }
 
 static int add_ranges(json_object *object, const char *name, const struct ranges_state *state)
