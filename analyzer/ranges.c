@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 
 #include "base/array.h"
@@ -15,9 +16,13 @@ struct ranges_node {
     uint64_t base, end;
     uint64_t hole; /* from the end of the range before it; 0 of the lowest */
     uint64_t largest;
-    uint64_t owner;
     uint32_t left, right;
-    uint32_t before, after; /* others of the owner */
+};
+
+/* Beside a node, where there are owners: whose it is, and others of the owner. */
+struct ranges_share {
+    uint64_t owner;
+    uint32_t before, after;
 };
 
 static uint64_t priority(const struct ranges *ranges, const struct ranges_node *node)
@@ -79,8 +84,21 @@ static int reserve(struct ranges *ranges)
         if (getrandom(&ranges->seed, sizeof ranges->seed, GRND_NONBLOCK) < 0)
             ranges->seed = (uintptr_t)ranges;
     }
-    return ranges->unused > UINT32_MAX - 2 ? -ENOMEM
-                                           : ga_array_room(&ranges->nodes, &ranges->room, ranges->unused + 2u, sizeof *ranges->nodes);
+    if (ranges->unused > UINT32_MAX - 2 ||
+        (ranges->shares && ga_array_room(&ranges->shares, &ranges->share_room, ranges->unused + 2u, sizeof *ranges->shares) < 0))
+        return -ENOMEM;
+    return ga_array_room(&ranges->nodes, &ranges->room, ranges->unused + 2u, sizeof *ranges->nodes);
+}
+
+/* From here on nodes can have owners. */
+static int reserve_shares(struct ranges *ranges)
+{
+    if (ranges->shares)
+        return 0;
+    if (ga_array_room(&ranges->shares, &ranges->share_room, ranges->unused + 2u, sizeof *ranges->shares) < 0)
+        return -ENOMEM;
+    memset(ranges->shares, 0, ranges->unused * sizeof *ranges->shares);
+    return 0;
 }
 
 static uint32_t node_new(struct ranges *ranges, uint64_t base, uint64_t end)
@@ -89,6 +107,8 @@ static uint32_t node_new(struct ranges *ranges, uint64_t base, uint64_t end)
     if (ranges->free)
         ranges->free = node_at(ranges, number)->left;
     *node_at(ranges, number) = (struct ranges_node){.base = base, .end = end};
+    if (ranges->shares)
+        ranges->shares[number] = (struct ranges_share){0};
     ranges->count++;
     ranges->bytes += end - base;
     return number;
@@ -97,29 +117,29 @@ static uint32_t node_new(struct ranges *ranges, uint64_t base, uint64_t end)
 /* Makes it one more of the owner that another node has. */
 static void owner_share(const struct ranges *ranges, uint32_t number, uint32_t other)
 {
-    struct ranges_node *node = node_at(ranges, number), *first = node_at(ranges, other);
-    if (!first->owner)
+    struct ranges_share *shares = ranges->shares;
+    if (!shares || !shares[other].owner)
         return;
-    node->owner = first->owner;
-    node->before = other;
-    node->after = first->after;
-    if (node->after)
-        node_at(ranges, node->after)->before = number;
-    first->after = number;
+    shares[number] = (struct ranges_share){shares[other].owner, other, shares[other].after};
+    if (shares[number].after)
+        shares[shares[number].after].before = number;
+    shares[other].after = number;
 }
 
-static void owner_leave(struct ranges *ranges, const struct ranges_node *node)
+static void owner_leave(struct ranges *ranges, uint32_t number)
 {
-    if (!node->owner)
+    struct ranges_share *shares = ranges->shares;
+    if (!shares || !shares[number].owner)
         return;
-    if (node->after)
-        node_at(ranges, node->after)->before = node->before;
-    if (node->before)
-        node_at(ranges, node->before)->after = node->after;
-    else if (node->after)
-        *ga_map_get(&ranges->owners, node->owner, 0) = node->after;
+    const struct ranges_share share = shares[number];
+    if (share.after)
+        shares[share.after].before = share.before;
+    if (share.before)
+        shares[share.before].after = share.after;
+    else if (share.after)
+        *ga_map_get(&ranges->owners, share.owner, 0) = share.after;
     else
-        ga_map_erase(&ranges->owners, node->owner, 0);
+        ga_map_erase(&ranges->owners, share.owner, 0);
 }
 
 /* Bytes that were in them. */
@@ -132,7 +152,7 @@ static uint64_t free_all(struct ranges *ranges, uint32_t number)
     ranges->count--;
     ranges->bytes -= bytes;
     ranges->holes -= node->hole > 0;
-    owner_leave(ranges, node);
+    owner_leave(ranges, number);
     node->left = ranges->free;
     ranges->free = number;
     return below + bytes;
@@ -243,13 +263,16 @@ static const struct ranges_node *highest_at(const struct ranges *ranges, uint64_
 static int put(struct ranges *ranges, uint64_t base, uint64_t end, uint64_t owner)
 {
     int result = reserve(ranges);
+    if (!result && owner)
+        result = reserve_shares(ranges);
     uint64_t *list = owner ? ga_map_get(&ranges->owners, owner, 0) : NULL;
     if (!result && owner && !list)
         result = ga_map_set(&ranges->owners, owner, 0, ranges->free ? ranges->free : ranges->unused);
     if (result)
         return result;
     uint32_t low, high, node = node_new(ranges, base, end);
-    node_at(ranges, node)->owner = owner;
+    if (owner)
+        ranges->shares[node].owner = owner;
     if (list)
         owner_share(ranges, node, (uint32_t)*list);
     part(ranges, ranges->root, base, &low, &high);
@@ -296,15 +319,16 @@ int ranges_cut_owned(struct ranges *ranges, uint64_t owner, uint64_t *bytes)
 
 bool ranges_find(const struct ranges *ranges, uint64_t address, struct range *range)
 {
-    const struct ranges_node *found = NULL;
+    uint32_t found = 0;
     for (uint32_t number = ranges->root; number;) {
         const struct ranges_node *node = node_at(ranges, number);
-        found = node->end > address ? node : found;
+        found = node->end > address ? number : found;
         number = node->end > address ? node->left : node->right;
     }
-    if (found)
-        *range = (struct range){found->base, found->end - found->base, found->owner};
-    return found;
+    const struct ranges_node *node = found ? node_at(ranges, found) : NULL;
+    if (node)
+        *range = (struct range){node->base, node->end - node->base, ranges->shares ? ranges->shares[found].owner : 0};
+    return node;
 }
 
 struct ranges_state ranges_state(const struct ranges *ranges)
@@ -319,6 +343,7 @@ struct ranges_state ranges_state(const struct ranges *ranges)
 void ranges_release(struct ranges *ranges)
 {
     free(ranges->nodes);
+    free(ranges->shares);
     ga_map_release(&ranges->owners);
     *ranges = (struct ranges){0};
 }

@@ -9,6 +9,7 @@
 #include "base/map.h"
 
 struct ranges_node;
+struct ranges_share;
 
 /* Of zeros: empty. */
 struct ranges {
@@ -17,6 +18,8 @@ struct ranges {
     uint32_t root, unused, free; /* unused: nodes from here on were never used; free: first of a list by left */
     uint64_t count, bytes, holes;
     uint64_t seed; /* of the nodes' priorities: no trace can foresee the tree's shape */
+    struct ranges_share *shares; /* by node; none until something has an owner */
+    size_t share_room;
     struct ga_map owners; /* (owner, 0) to the first node of those that it has */
 };
 
