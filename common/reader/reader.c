@@ -215,6 +215,7 @@ static int on_process(struct ga_reader *reader, const struct ga_gpualloc_process
     /* An LTTng session gets the events of all programs of its users. A recording is of one program and its children; a session
        that somebody made with lttng is of all. */
     process->foreign = kept && *reader->recording && !is_in_list(process->info.recording, reader->recording);
+    process->gapless = kept && *reader->recording && !process->foreign && event->numbers_all;
     reader->foreign_processes += process->foreign;
     *is_new = !process->foreign;
     return kept ? 0 : out_of_memory(reader);

@@ -79,10 +79,10 @@ struct thread *threads_get(struct threads *threads, uint64_t process, uint32_t o
 }
 
 /* The first call of a thread counts from 1 when the process came up inside the trace. It did when it was announced beside the
-   rundowns, each of which announces it once. Otherwise calls before the session are no loss. */
+   rundowns, each of which announces it once; and so did one of this recording. Otherwise calls before the session are no loss. */
 static void thread_begin(struct thread *thread, uint64_t call)
 {
-    bool inside = thread->process->announcements > thread->process->rundowns;
+    bool inside = thread->process->gapless || thread->process->announcements > thread->process->rundowns;
     thread->first = thread->next = inside ? 1 : call;
 }
 
@@ -90,7 +90,7 @@ int64_t thread_count_call(struct thread *thread, uint64_t call)
 {
     if (!thread->next)
         thread_begin(thread, call);
-    else if (thread->rundowns != thread->process->rundowns && call > thread->next)
+    else if (!thread->process->gapless && thread->rundowns != thread->process->rundowns && call > thread->next)
         thread->next = call; /* a session began again: what was called meanwhile was not lost */
     thread->rundowns = thread->process->rundowns;
     if (call >= thread->next) {

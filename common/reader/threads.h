@@ -15,6 +15,7 @@ struct process {
     struct ga_process_info info;
     bool known;                       /* its gpualloc:process came */
     bool foreign;                     /* of another recording */
+    bool gapless;                     /* of this recording, and its calls have numbers while LTTng does not hear it, too */
     uint32_t announcements, rundowns; /* gpualloc:process and rundown_begin events */
     struct process *next;
 };

@@ -63,7 +63,7 @@ static const char preamble[] =
     "\t\tuint64_t stream_instance_id;\n\t};\n};\n\n"
     "env {\n\tdomain = \"ust\";\n\ttracer_name = \"lttng-ust\";\n\ttracer_major = 2;\n\ttracer_minor = 13;\n"
     "\ttracer_buffering_scheme = \"uid\";\n\ttracer_buffering_id = 0;\n\tarchitecture_bit_width = 64;\n"
-    "\ttrace_name = \"made\";\n\thostname = \"made\";\n};\n\n"
+    "\ttrace_name = \"%s\";\n\thostname = \"made\";\n};\n\n"
     "clock {\n\tname = \"monotonic\";\n\tuuid = \"%s\";\n\tdescription = \"Monotonic Clock\";\n\tfreq = 1000000000;\n"
     "\toffset = %lld;\n};\n\n"
     "typealias integer {\n\tsize = 27; align = 1; signed = false;\n\tmap = clock.monotonic.value;\n} := "
@@ -104,7 +104,8 @@ static int write_metadata(struct ctf *ctf, struct ga_error *error)
     FILE *out = fopen(path, "we");
     if (!out)
         return ga_error_errno(error, errno, "%s", path);
-    fprintf(out, preamble, trace, clock, (long long)ctf->options.clock_offset, ctf->options.compact ? "compact" : "large");
+    const char *name = ctf->options.name ? ctf->options.name : "made";
+    fprintf(out, preamble, trace, name, clock, (long long)ctf->options.clock_offset, ctf->options.compact ? "compact" : "large");
     for (const struct ga_row *row = ga_rows; row < ga_rows + GA_ROW_COUNT; row++) {
         const struct layout *layout = layout_get(row);
         if (ctf->options.used_only && !ctf->used[ga_row_id(row)])

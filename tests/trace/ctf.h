@@ -14,6 +14,7 @@ struct ctf_options {
     int64_t clock_offset; /* ns from the trace's clock to the epoch */
     bool compact;         /* the short event headers that LTTng-UST keeps for channels of few event types */
     uint64_t seed;        /* of the trace's uuid */
+    const char *name;     /* of the session; null: "made" */
     bool used_only;       /* the metadata describes the events that were written; LTTng describes all */
     uint64_t packets_before, discarded_before; /* a later chunk of a rotated trace goes on counting */
 };

@@ -60,6 +60,26 @@ static void thunk_and_its_ioctl_are_one_call(void **state)
     assert_int_equal(call_header(1)->marks, 0);
 }
 
+/* While no session hears of a recording's program, its calls take numbers all the same: a thunk and its ioctl one. */
+static void calls_that_no_session_wants_are_numbered_in_a_recording(void **state)
+{
+    (void)state;
+    struct D3DKMT_CREATEALLOCATION in = {.hDevice = 1};
+    answer = gives_resource;
+    (void)thunk_hooked(&create2, &in, sends_a_copy);
+    row_disabled[GA_ROW_d3dkmt_create_allocation] = true;
+    (void)thunk_hooked(&create2, &in, sends_a_copy); /* by hand: a call of no session is none */
+    capture_process.numbers_all = true;
+    assert_int_equal(thunk_hooked(&create2, &in, sends_a_copy), STATUS_SUCCESS);
+    assert_int_equal(hooked(dxg, CREATE, &in), 0);
+    capture_process.numbers_all = false;
+    row_disabled[GA_ROW_d3dkmt_create_allocation] = false;
+    assert_int_equal(answered, 4);
+    (void)thunk_hooked(&create2, &in, sends_a_copy);
+    assert_int_equal(event_number(GA_ROW_d3dkmt_create_allocation), 2);
+    assert_int_equal(call_header(1)->call - call_header(0)->call, 3);
+}
+
 static int refused(int fd, unsigned long request, void *argument)
 {
     (void)fd;
@@ -333,6 +353,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(thunk_and_its_ioctl_are_one_call),
+        TEST(calls_that_no_session_wants_are_numbered_in_a_recording),
         TEST(a_failing_thunk_gives_its_status),
         TEST(repeated_attempts_inside_are_the_thunks_own),
         TEST(in_doubt_both_are_recorded),

@@ -428,6 +428,51 @@ static void test_calls_outside_the_session_are_no_loss(void **state)
     assert_int_equal(f->processes, 1); /* repeats are not told */
 }
 
+static void put_recorded(struct fixture *f, uint64_t ticks, uint32_t numbers_all)
+{
+    struct ga_gpualloc_process process = {.process = 1, .numbers_all = numbers_all, .program = "/bin/p", .command_line = "p",
+                                          .kernel = "k", .tracer = "t", .recording = "gpualloc-p-1-2"};
+    put(f, 0, ticks, GA_ROW_gpualloc_rundown_begin, &(struct ga_gpualloc_rundown_begin){.process = 1});
+    put(f, 0, ticks, GA_ROW_gpualloc_process, &process);
+}
+
+/* Calls 3 and 4 of thread 0 and 1 of thread 1 were made while LTTng had dropped the program. */
+static void read_dropped(struct fixture *f, const char *session, uint32_t numbers_all)
+{
+    struct ctf_options options = {.streams = 1, .clock_offset = OFFSET, .used_only = true, .name = session};
+    assert_int_equal(ctf_create(&f->ctf, f->path, &options, &f->error), 0);
+    put_recorded(f, 1000, numbers_all); /* LTTng was late: call 1 came before it was ready */
+    put_close(f, 0, 1100, 0, 2);
+    put_recorded(f, 1200, numbers_all);
+    put_close(f, 0, 1300, 0, 5);
+    put_close(f, 0, 1400, 1, 2);
+    read_trace(f);
+    assert_int_equal(f->result, 0);
+    assert_int_equal(f->call_count, 3);
+}
+
+static void test_calls_of_a_recording_that_no_session_heard_are_a_loss(void **state)
+{
+    struct fixture *f = *state;
+    read_dropped(f, "gpualloc-p-1-2", 1);
+    assert_int_equal(f->totals.missing_calls, 4);
+}
+
+/* An older tracer, or a selection of events: there were no numbers meanwhile. */
+static void test_gaps_between_sessions_count_only_where_all_calls_have_numbers(void **state)
+{
+    struct fixture *f = *state;
+    read_dropped(f, "gpualloc-p-1-2", 0);
+    assert_lossless(f);
+}
+
+static void test_gaps_between_sessions_count_only_in_a_recording(void **state)
+{
+    struct fixture *f = *state;
+    read_dropped(f, "mine", 1);
+    assert_lossless(f);
+}
+
 static int check_times(struct fixture *f, const struct ga_call *call)
 {
     static const uint64_t begins[] = {1000, GA_TIME_MAX, GA_TIME_MAX}, ends[] = {GA_TIME_MAX, GA_TIME_MAX, 10};
@@ -790,6 +835,9 @@ int main(void)
         TEST(test_claims_of_blobs_are_bounded),
         TEST(test_gaps_count_from_the_first_call_of_a_process),
         TEST(test_calls_outside_the_session_are_no_loss),
+        TEST(test_calls_of_a_recording_that_no_session_heard_are_a_loss),
+        TEST(test_gaps_between_sessions_count_only_where_all_calls_have_numbers),
+        TEST(test_gaps_between_sessions_count_only_in_a_recording),
         TEST(test_times_that_no_clock_had_are_bounded),
         TEST(test_discarded_events_and_packets),
         TEST(test_unknown_fields_are_passed_over),

@@ -110,7 +110,7 @@ void capture_begin(struct capture_call *call, const struct capture_target *targe
     memset(&call->record, 0, shape->row->record_size);
     call->record.header = (struct ga_call_header){
         .process = capture_process.instance,
-        .call = atomic_fetch_add_explicit(&call->thread->calls, 1, memory_order_relaxed) + 1,
+        .call = thread_take_number(call->thread),
         .pid = (uint32_t)capture_process.pid,
         .tid = call->thread->tid,
         .thread = call->thread->ordinal,

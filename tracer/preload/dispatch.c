@@ -8,6 +8,7 @@
 #include "preload/capture.h"
 #include "preload/files.h"
 #include "preload/ops.h"
+#include "preload/process.h"
 
 /*
  * Thunks and their ioctls: one call is recorded, the outermost. An inner call is the thunk's own only when its request and the
@@ -106,7 +107,8 @@ int dispatch_ioctl(int fd, unsigned long request, void *argument, uintptr_t fram
         files_untraced(file, (uint32_t)request);
         return real(fd, request, argument);
     }
-    if (!capture_ops->enabled(row))
+    bool enabled = capture_ops->enabled(row);
+    if (!enabled && !capture_process.numbers_all)
         return real(fd, request, argument);
 
     struct capture_thread *thread = thread_self();
@@ -127,6 +129,10 @@ int dispatch_ioctl(int fd, unsigned long request, void *argument, uintptr_t fram
         thunk->done = result != -1 && result >= 0;
         return result;
     }
+    if (!enabled) {
+        (void)thread_take_number(thread);
+        return real(fd, request, argument);
+    }
     target.marks = retry_mark(thread, fd, request, target.argument) | (thunk ? GA_MARK_NESTED : 0);
     return ioctl_captured(fd, request, argument, &target, real);
 }
@@ -141,7 +147,8 @@ NTSTATUS dispatch_thunk(const struct dispatch_thunk *thunk, void *arguments, uin
 {
     if (!real)
         real = not_supported; /* the program has called it and been refused: that is in the trace, too */
-    if (!capture_ops->enabled(thunk->row))
+    bool enabled = capture_ops->enabled(thunk->row);
+    if (!enabled && !capture_process.numbers_all)
         return real(arguments);
     struct capture_thread *thread = thread_self();
     struct capture_target target = {
@@ -159,16 +166,20 @@ NTSTATUS dispatch_thunk(const struct dispatch_thunk *thunk, void *arguments, uin
     target.marks = outer ? GA_MARK_NESTED : 0;
 
     struct capture_call call;
-    capture_begin(&call, &target);
+    if (enabled)
+        capture_begin(&call, &target);
+    else
+        (void)thread_take_number(thread);
     uint32_t place = thread->thunk_count < THREAD_THUNKS ? thread->thunk_count : THREAD_THUNKS - 1;
     struct thread_thunk *state = &thread->thunks[place];
     *state = (struct thread_thunk){.frame = frame, .row = thunk->row};
-    state->done = !key_read(&state->key, thunk->row, target.argument, target.size, call.stack);
+    state->done = !key_read(&state->key, thunk->row, target.argument, target.size, thread_stack(thread, frame));
     thread->thunk_count = place + 1;
     NTSTATUS status = real(arguments);
     int saved = errno;
     thread->thunk_count = place;
-    capture_end(&call, status, 0);
+    if (enabled)
+        capture_end(&call, status, 0);
     errno = saved;
     return status;
 }
@@ -181,9 +192,15 @@ static uint64_t inode_of(int fd)
     return fstat(fd, &status) == 0 ? status.st_ino : 0;
 }
 
-static void begin_mapping(struct capture_call *call, enum ga_row_id row, const void *arguments, uint32_t size, uintptr_t frame,
+/* Whether the call is captured; when it is not, it takes its number at most. */
+static bool begin_mapping(struct capture_call *call, enum ga_row_id row, const void *arguments, uint32_t size, uintptr_t frame,
                           const struct files_file *file)
 {
+    if (!capture_ops->enabled(row)) {
+        if (capture_process.numbers_all)
+            (void)thread_take_number(thread_self());
+        return false;
+    }
     const struct capture_target target = {
         .row = row,
         .size = size,
@@ -194,6 +211,7 @@ static void begin_mapping(struct capture_call *call, enum ga_row_id row, const v
         .own = true,
     };
     capture_begin(call, &target);
+    return true;
 }
 
 static void end_mapping(struct capture_call *call, const void *result, int error)
@@ -209,9 +227,10 @@ static void *mmap_of(const struct ga_mmap_arguments *a, dispatch_mmap_function *
 /* Recorded is what maps a device or a dma-buf, and what maps anything over one. */
 void *dispatch_mmap(const struct ga_mmap_arguments *arguments, uintptr_t frame, dispatch_mmap_function *real)
 {
-    bool anonymous = arguments->fd < 0 || arguments->flags & MAP_ANONYMOUS, enabled = capture_ops->enabled(GA_ROW_drm_mmap);
-    const struct files_file *file = anonymous || !enabled ? NULL : files_find_mapped(arguments->fd, arguments->offset);
-    bool dma_buf = enabled && !anonymous && !file && files_is_dma_buf(arguments->fd), device = (file && !file->driver->dxg) || dma_buf;
+    bool anonymous = arguments->fd < 0 || arguments->flags & MAP_ANONYMOUS;
+    bool wanted = !anonymous && (capture_ops->enabled(GA_ROW_drm_mmap) || capture_process.numbers_all);
+    const struct files_file *file = wanted ? files_find_mapped(arguments->fd, arguments->offset) : NULL;
+    bool dma_buf = wanted && !file && files_is_dma_buf(arguments->fd), device = (file && !file->driver->dxg) || dma_buf;
     bool over = arguments->flags & MAP_FIXED && mappings_any() && mappings_take(arguments->addr, arguments->length);
     if (!device && !over)
         return mmap_of(arguments, real);
@@ -220,8 +239,7 @@ void *dispatch_mmap(const struct ga_mmap_arguments *arguments, uintptr_t frame, 
     struct ga_mmap_arguments recorded = *arguments;
     if (dma_buf)
         recorded.dma_buf = inode_of(arguments->fd);
-    if (enabled)
-        begin_mapping(&call, GA_ROW_drm_mmap, &recorded, sizeof recorded, frame, device ? file : NULL);
+    bool enabled = begin_mapping(&call, GA_ROW_drm_mmap, &recorded, sizeof recorded, frame, device ? file : NULL);
     void *result = mmap_of(arguments, real);
     int error = errno;
     if (result == MAP_FAILED && over)
@@ -240,9 +258,7 @@ int dispatch_munmap(const struct ga_munmap_arguments *arguments, uintptr_t frame
     if (!mappings_take(arguments->addr, arguments->length))
         return real(address, arguments->length);
     struct capture_call call;
-    bool enabled = capture_ops->enabled(GA_ROW_drm_munmap);
-    if (enabled)
-        begin_mapping(&call, GA_ROW_drm_munmap, arguments, sizeof *arguments, frame, NULL);
+    bool enabled = begin_mapping(&call, GA_ROW_drm_munmap, arguments, sizeof *arguments, frame, NULL);
     int result = real(address, arguments->length), error = errno;
     if (result != 0)
         mappings_restore(arguments->addr, arguments->length);
@@ -260,9 +276,7 @@ void *dispatch_mremap(const struct ga_mremap_arguments *a, uintptr_t frame, disp
     if (!device && !over)
         return real(from, a->old_size, a->new_size, (int)a->flags, to);
     struct capture_call call;
-    bool enabled = capture_ops->enabled(GA_ROW_drm_mremap);
-    if (enabled)
-        begin_mapping(&call, GA_ROW_drm_mremap, a, sizeof *a, frame, NULL);
+    bool enabled = begin_mapping(&call, GA_ROW_drm_mremap, a, sizeof *a, frame, NULL);
     void *result = real(from, a->old_size, a->new_size, (int)a->flags, to);
     int error = errno;
     if (result == MAP_FAILED && device)

@@ -81,6 +81,8 @@ void process_init(void)
     read_command_line();
     const char *session = getenv("GPUALLOC_RECORDING");
     snprintf(recording, sizeof recording, "%s", session ? session : "");
+    const char *numbered = getenv("GPUALLOC_NUMBER_ALL");
+    capture_process.numbers_all = numbered && !strcmp(numbered, "1");
     struct utsname names;
     if (uname(&names) == 0)
         snprintf(kernel, sizeof kernel, "%.100s %.150s", names.release, names.version);
@@ -109,6 +111,7 @@ static void emit_process(void)
         .parent = capture_process.parent,
         .pid = (uint32_t)capture_process.pid,
         .schema_version = GA_SCHEMA_VERSION,
+        .numbers_all = capture_process.numbers_all,
         .start = capture_process.start,
         .program = program,
         .command_line = command_line,

@@ -28,6 +28,7 @@ struct capture_process {
     uint64_t instance, parent;
     uint64_t start; /* trace clock, ns */
     pid_t pid;
+    bool numbers_all; /* `gpualloc record` records every call of ours: one that finds no session takes a number all the same */
     atomic_uint threads; /* ordinals given out */
     atomic_bool announced;
 };

@@ -53,6 +53,11 @@ struct capture_thread {
 void thread_init(void);
 /* The calling thread's, with its numbers taken. */
 struct capture_thread *thread_self(void);
+/* The number of the thread's next call, from 1. */
+static inline uint64_t thread_take_number(struct capture_thread *thread)
+{
+    return atomic_fetch_add_explicit(&thread->calls, 1, memory_order_relaxed) + 1;
+}
 /* The part of the thread's own stack that is live above frame; empty when frame is on another stack (a signal's, a coroutine's). */
 struct memory_stack thread_stack(struct capture_thread *thread, uintptr_t frame);
 /* Whether what was at frame `older` is certainly gone when code runs at frame `now`: both on the thread's own stack. */

@@ -52,15 +52,25 @@ struct recording {
 static char register_timeout[] = "LTTNG_UST_REGISTER_TIMEOUT=5000";
 static char allow_blocking[] = "LTTNG_UST_ALLOW_BLOCKING=1";
 
+/* Calls that LTTng does not hear of are numbered too, and so are a loss; but not beside a selection, where they need be none. */
+static char number_all[] = "GPUALLOC_NUMBER_ALL=1", number_some[] = "GPUALLOC_NUMBER_ALL=0";
+
+static bool numbers_all(const struct recording *recording, const char *outer)
+{
+    const char *outer_does = getenv("GPUALLOC_NUMBER_ALL");
+    return recording->session.events.all && (!outer || (outer_does && !strcmp(outer_does, "1")));
+}
+
 /* Runs the program in the session. 0, or a negative errno of ga_program_start. */
 static int run_program(struct recording *recording, char **argv, struct ga_error *error)
 {
-    char *environment[4] = {0}, names[512];
+    char *environment[5] = {0}, names[512];
     size_t count = 0;
     /* A session records all programs of the user; by this the reader tells which are of this recording. They can be nested. */
     const char *outer = getenv("GPUALLOC_RECORDING");
     snprintf(names, sizeof names, "GPUALLOC_RECORDING=%s%s%s", recording->session.name, outer ? ":" : "", outer ? outer : "");
     environment[count++] = names;
+    environment[count++] = numbers_all(recording, outer) ? number_all : number_some;
     if (!getenv("LTTNG_UST_REGISTER_TIMEOUT"))
         environment[count++] = register_timeout;
     if (asked.lossless)
