@@ -1,6 +1,7 @@
 /* Live-byte curves: see curve.h. */
 #include "replayer/curve.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +37,7 @@ void replay_curve_merge(struct replay_curve *curve, const struct replay_curve *o
 
 /* Which objects hold memory, and who takes them along. */
 struct living {
-    const struct replay_plan *plan;
+    struct replay_plan *plan;
     uint32_t *first_child, *next_sibling, *holders;
     uint8_t *dead;
     int64_t bytes;
@@ -73,9 +74,9 @@ static void end(struct living *living, uint32_t object)
         end(living, child);
 }
 
-static void walk(struct living *living, int64_t *recorded, uint64_t *peak)
+static void walk(struct living *living)
 {
-    const struct replay_plan *plan = living->plan;
+    struct replay_plan *plan = living->plan;
     for (uint32_t o = 0; o < plan->object_count; o++)
         living->first_child[o] = REPLAY_NONE;
     for (uint32_t o = plan->object_count; o-- > 0;) {
@@ -94,15 +95,15 @@ static void walk(struct living *living, int64_t *recorded, uint64_t *peak)
             else if (ref->object != REPLAY_NONE && ref->role == REPLAY_ENDS)
                 end(living, ref->object);
         }
-        recorded[c + 1] = living->bytes;
-        *peak = living->bytes > (int64_t)*peak ? (uint64_t)living->bytes : *peak;
+        plan->live[c] = living->bytes;
+        plan->live_peak = living->bytes > (int64_t)plan->live_peak ? (uint64_t)living->bytes : plan->live_peak;
     }
 }
 
-int64_t *replay_curve_recorded(const struct replay_plan *plan, uint64_t *peak)
+int replay_curve_record(struct replay_plan *plan)
 {
     uint32_t objects = plan->object_count + 1u;
-    int64_t *recorded = calloc(plan->call_count + 2u, sizeof *recorded);
+    plan->live = calloc(plan->call_count + 1u, sizeof *plan->live);
     struct living living = {
         .plan = plan,
         .first_child = malloc(objects * sizeof(uint32_t)),
@@ -110,25 +111,20 @@ int64_t *replay_curve_recorded(const struct replay_plan *plan, uint64_t *peak)
         .holders = calloc(objects, sizeof(uint32_t)),
         .dead = calloc(objects, 1),
     };
-    *peak = 0;
-    bool whole = recorded && living.first_child && living.next_sibling && living.holders && living.dead;
+    bool whole = plan->live && living.first_child && living.next_sibling && living.holders && living.dead;
     if (whole)
         for (uint32_t o = 0; o < objects; o++)
             living.next_sibling[o] = REPLAY_NONE;
     if (whole)
-        walk(&living, recorded, peak);
+        walk(&living);
     free(living.first_child);
     free(living.next_sibling);
     free(living.holders);
     free(living.dead);
-    if (!whole) {
-        free(recorded);
-        return NULL;
-    }
-    return recorded;
+    return whole ? 0 : -ENOMEM;
 }
 
-double replay_curve_distance(const struct replay_curve *curve, const int64_t *recorded, uint64_t peak, uint32_t call_count)
+double replay_curve_distance(const struct replay_curve *curve, const struct replay_plan *plan)
 {
     uint64_t through = 0;
     int64_t alive = 0;
@@ -138,9 +134,10 @@ double replay_curve_distance(const struct replay_curve *curve, const int64_t *re
             continue;
         through += curve->slots[slot].calls;
         alive += curve->slots[slot].bytes;
-        double apart = fabs((double)alive - (double)recorded[through < call_count ? through : call_count]);
+        uint64_t last = through < plan->call_count ? through : plan->call_count;
+        double apart = fabs((double)alive - (double)plan->live[last - 1]);
         sum += (before + apart) / 2 * (double)curve->slots[slot].calls;
         before = apart;
     }
-    return through && peak ? sum / (double)through / (double)peak : 0;
+    return through && plan->live_peak ? sum / (double)through / (double)plan->live_peak : 0;
 }

@@ -39,12 +39,17 @@ static inline void replay_curve_add(struct replay_curve *curve, int64_t ns, int6
 /* Adds the other's. */
 void replay_curve_merge(struct replay_curve *curve, const struct replay_curve *other);
 
-/* The recording's: bytes alive after each call, in the order of their begins; one entry before the first. A call's own part is the
-   difference to its predecessor. Null when memory is short; free() it. */
-int64_t *replay_curve_recorded(const struct replay_plan *plan, uint64_t *peak);
+/* The recording's own curve: fills plan.live, in the order of the calls' begins, and plan.live_peak. 0 or -ENOMEM. */
+int replay_curve_record(struct replay_plan *plan);
+
+/* A call's part in it: bytes that are alive after it and were not before, in the recording. */
+static inline int64_t replay_curve_step(const struct replay_plan *plan, uint32_t call)
+{
+    return plan->live[call] - (call ? plan->live[call - 1] : 0);
+}
 
 /* The mean of |replayed - recorded| over the progress, in recorded peaks. A run that was cut short is judged as far as it went. 0
    when nothing was ever alive. */
-double replay_curve_distance(const struct replay_curve *curve, const int64_t *recorded, uint64_t peak, uint32_t call_count);
+double replay_curve_distance(const struct replay_curve *curve, const struct replay_plan *plan);
 
 #endif

@@ -81,8 +81,6 @@ struct replay_session {
     enum replay_populate populate;   /* asked for */
     struct replay_settings settings; /* may be changed before replay_run_init */
     struct replay_kinds kinds;
-    int64_t *recorded;  /* live bytes: replay_curve_recorded */
-    uint64_t peak;      /* of them */
     int node_fd;        /* keeps the device from being suspended between runs; or -1 */
     uint32_t opened;    /* times: what is skipped may be other calls each time */
     bool abandoned;     /* a thread is still in a call: nothing that it may touch is freed until the process ends */
@@ -148,8 +146,9 @@ void replay_run_release(struct replay_run *run);
    early. 0, or a negative errno when it could not be begun or is not whole (run->end says why; what was measured is in the run). */
 int replay_session_run(struct replay_session *session, struct replay_run *run, const atomic_bool *stop, struct ga_error *error);
 
-/* What the engine itself costs a call, in ns: a plan on backend null, on one thread. NaN when it cannot be had. */
-double replay_engine_cost_ns(const struct replay_plan *plan, const atomic_bool *stop);
+/* What the engine itself costs a call, in ns: the session's plan on backend null, on one thread, with the same calls skipped; of a
+   long plan its first calls. NaN when it cannot be had. */
+double replay_engine_cost_ns(const struct replay_session *session, const atomic_bool *stop);
 
 /* ns that two clock reads in a row differ by: what each latency includes. */
 uint32_t replay_clock_cost_ns(void);

@@ -74,12 +74,21 @@ static int take(struct replay_kinds *kinds, size_t *room, struct ga_map *seen, s
 
 static int collect(struct replay_kinds *kinds, const struct replay_plan *plan)
 {
+    struct {
+        struct replay_kind kind;
+        uint16_t number;
+    } newest[GA_ROW_COUNT + 1] = {0}; /* by request, the last for none: nearly always it is of the same kind again */
     struct ga_map seen = {0};
     size_t room = 0;
     int result = 0;
     for (uint32_t c = 0; result == 0 && c < plan->call_count; c++) {
         const struct replay_call *call = &plan->calls[c];
-        result = take(kinds, &room, &seen, kind_of(call), &kinds->of[c]);
+        const uint32_t row = call->row == REPLAY_NO_ROW ? GA_ROW_COUNT : call->row;
+        const struct replay_kind kind = kind_of(call);
+        if (newest[row].kind.name != kind.name || key_of(&newest[row].kind) != key_of(&kind))
+            result = take(kinds, &room, &seen, kind, &newest[row].number);
+        newest[row].kind = kind;
+        kinds->of[c] = newest[row].number;
         if (result == 0 && kinds->populate_of && replay_call_creates(call))
             result = take(kinds, &room, &seen, populate_kind_of(call), &kinds->populate_of[c]);
     }

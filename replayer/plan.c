@@ -17,6 +17,7 @@
 #include "base/array.h"
 #include "base/map.h"
 #include "base/units.h"
+#include "replayer/curve.h"
 #include "replayer/placement.h"
 #include "replayer/plan_builder.h"
 #include "replayer/plan_image.h"
@@ -999,10 +1000,15 @@ static int add_call(struct pass *p)
     return result < 0 ? result : share_image(p);
 }
 
-/* Calls come in the order of their begin: for makers one pass is enough. */
+/* Calls come in the order of their begin: for makers one pass is enough, from the first that is skipped. */
 void replay_plan_spread_skips(const struct replay_plan *plan, uint8_t *skips, const bool *by_size)
 {
-    for (uint32_t c = 0; c < plan->call_count; c++) {
+    uint32_t first = 0;
+    while (first < plan->call_count && !skips[first])
+        first++;
+    if (first == plan->call_count)
+        return;
+    for (uint32_t c = first + 1; c < plan->call_count; c++) {
         const struct replay_call *call = &plan->calls[c];
         for (uint32_t r = call->refs; !skips[c] && r < call->refs + call->ref_count; r++) {
             const struct replay_ref *ref = &plan->refs[r];
@@ -1173,7 +1179,9 @@ int replay_plan_finish(struct replay_plan *plan, struct ga_error *error)
         return result;
     compute_hash(plan);
     release_builder(plan);
-    result = replay_plan_flatten(plan);
+    result = replay_curve_record(plan);
+    if (result == 0)
+        result = replay_plan_flatten(plan);
     return result < 0 ? ga_error_errno(error, -result, "the plan") : 0;
 }
 

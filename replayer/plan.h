@@ -196,6 +196,7 @@ struct replay_plan {
     struct replay_call *calls; /* in the order of their begin */
     struct replay_lane *lanes;
     uint32_t *order;           /* calls by lane, each lane's in program order */
+    int64_t *live;             /* by call: bytes of the recording's allocations that are alive after it: see curve.h */
     struct replay_object *objects;
     struct replay_ref *refs;
     struct replay_relocation *relocations;
@@ -218,6 +219,7 @@ struct replay_plan {
     uint64_t images_size, data_size;
     uint64_t hash;        /* of what is issued and in which order; the same for the same trace and options */
     uint64_t peak_bytes;  /* recorded bytes alive at most, of sizes that are known */
+    uint64_t live_peak;   /* the most in live */
     uint64_t span_ns;     /* from the first timed call's begin to the last one's end */
     enum replay_order memory_order;
     void *mapping;        /* of a finished plan: all of its arrays, see plan_image.h; read-only */

@@ -26,6 +26,7 @@ static const struct {
     ARRAY(calls, call_count),
     ARRAY(lanes, lane_count),
     ARRAY(order, call_count),
+    ARRAY(live, call_count),
     ARRAY(objects, object_count),
     ARRAY(refs, ref_count),
     ARRAY(relocations, relocation_count),

@@ -8,9 +8,9 @@
 #include "replayer/plan.h"
 
 /* Raise it when a structure of the plan means something else than it did, though the build would tell as well. */
-#define REPLAY_PLAN_FORMAT 1
+#define REPLAY_PLAN_FORMAT 2
 
-enum { REPLAY_PLAN_ARRAYS = 14 };
+enum { REPLAY_PLAN_ARRAYS = 15 };
 
 /* What an image is the plan of: contents of the trace, options that change the plan, and the build that made it. */
 struct replay_plan_key {

@@ -132,7 +132,7 @@ static int fold(struct replay_schedule *schedule, const struct replay_plan *plan
 /* Only what another worker waits for has to be told at once. */
 static void find_watched(struct replay_schedule *schedule, const struct replay_plan *plan)
 {
-    for (uint32_t c = 0; c < plan->call_count; c++)
+    for (uint32_t c = 0; plan->dependency_count && c < plan->call_count; c++)
         for (uint32_t d = plan->calls[c].dependencies; d < plan->calls[c].dependencies + plan->calls[c].dependency_count; d++) {
             const struct replay_dependency *on = &plan->dependencies[d];
             uint32_t worker = replay_schedule_worker(schedule, on->lane);

@@ -2,6 +2,7 @@
 #include "replayer/share.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -15,6 +16,9 @@ void *replay_share(size_t size, bool shared)
     size_t *head = mmap(NULL, size + HEAD, PROT_READ | PROT_WRITE, flags, -1, 0);
     if (head == MAP_FAILED)
         return NULL;
+    madvise(head, size + HEAD, MADV_HUGEPAGE);
+    if (madvise(head, size + HEAD, MADV_POPULATE_WRITE) < 0) /* older than Linux 5.14 */
+        memset(head, 0, size + HEAD);
     *head = size + HEAD;
     return (char *)head + HEAD;
 }

@@ -139,10 +139,9 @@ static int measure(struct replay *replay, struct ga_error *error)
         replay_run_init(&replay->run, session) < 0)
         return ga_error_errno(error, ENOMEM, "%ju runs", (uintmax_t)asked->runs);
     int result = 0;
-    replay_plan_populate(session->plan);
     replay->report.processes = replay->run.apart ? replay->run.crew_count : 1;
     replay->report.clock_cost_ns = replay_clock_cost_ns();
-    replay_settle_init(&replay->settle, "", session->identity.node, session->peak);
+    replay_settle_init(&replay->settle, "", session->identity.node, session->plan->live_peak);
     replay->report.base = replay->settle.how;
     for (uint64_t i = 0; result == 0 && i < replay->report.warmup; i++) {
         progress(i + 1, replay->report.warmup, "warm-up run");
@@ -155,7 +154,7 @@ static int measure(struct replay *replay, struct ga_error *error)
     progress_end();
     replay->report.end = result == 0 ? REPLAY_WHOLE : replay->run.end != REPLAY_WHOLE ? replay->run.end : REPLAY_END_ERROR;
     if (result == 0)
-        replay->report.engine_ns = replay_engine_cost_ns(session->plan, &stop);
+        replay->report.engine_ns = replay_engine_cost_ns(session, &stop);
     return result;
 }
 
@@ -295,6 +294,7 @@ static int replay_trace(const char *trace, struct ga_error *error)
         replay.choice.target.translate = asked->meant.translate;
         replay.choice.target.populate = asked->meant.populate;
         catch_signals();
+        replay_plan_populate(&plan);
         result = replay_session_open(&replay.session, replay.choice.backend, &replay.choice.target, &plan, error);
     }
     if (result == 0)

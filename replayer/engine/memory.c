@@ -55,10 +55,10 @@ static int init_parts(struct replay_run *run, const struct replay_plan *plan)
     run->lateness = replay_latencies_create(1);
     run->pagings = replay_share((plan->paging_count + 1u) * sizeof *run->pagings, run->apart);
     run->curve = calloc(1, sizeof *run->curve);
-    run->steps = calloc(plan->call_count + 1u, sizeof *run->steps);
+    run->steps = replay_share((plan->call_count + 1u) * sizeof *run->steps, false);
     if (!run->steps || !run->latencies || !run->resident || !run->lateness || !run->pagings || !run->curve)
         return -ENOMEM;
-    for (uint32_t c = 0; c < plan->call_count; c++)
+    for (uint32_t c = 0; plan->paging_count && c < plan->call_count; c++)
         run->pagings[plan->calls[c].paging].number = c;
     size_t calls = plan->call_count + 1u;
     if (plan->dependency_count && !(run->ends = replay_share(calls * sizeof *run->ends, run->apart)))
@@ -101,7 +101,7 @@ void replay_run_release(struct replay_run *run)
     replay_latencies_destroy(run->lateness, 1);
     replay_unshare(run->pagings);
     free(run->curve);
-    free(run->steps);
+    replay_unshare(run->steps);
     free(run->crews);
     replay_unshare(run->ends);
     replay_unshare(run->samples);

@@ -26,22 +26,28 @@ static void clear_lane(struct replay_lane_state *lane)
     lane->counts = (struct replay_counts){0};
 }
 
+static void fill_step(struct replay_run *run, uint32_t place)
+{
+    const struct replay_session *session = run->session;
+    uint32_t number = run->schedule.order[place];
+    const struct replay_call *call = &session->plan->calls[number];
+    run->steps[place] = (struct replay_step){
+        .bytes = replay_curve_step(session->plan, number), .number = number, .kind = session->kinds.of[number],
+        .skip = session->binding.skips[number], .watched = replay_schedule_is_watched(&run->schedule, place),
+        .waits = call->dependency_count || call->fence_count, .fails = call->failed, .lane = (uint16_t)call->lane,
+        .after = call->paging || (session->populate && replay_call_creates(call))};
+}
+
 /* A device that was opened again may skip others. */
 static void fill_steps(struct replay_run *run)
 {
-    const struct replay_session *session = run->session;
-    if (run->steps_of == session->opened)
+    const struct replay_schedule *schedule = &run->schedule;
+    if (run->steps_of == run->session->opened)
         return;
-    run->steps_of = session->opened;
-    for (uint32_t place = 0; place < session->plan->call_count; place++) {
-        uint32_t number = run->schedule.order[place];
-        const struct replay_call *call = &session->plan->calls[number];
-        run->steps[place] = (struct replay_step){
-            .bytes = session->recorded[number + 1] - session->recorded[number], .number = number, .kind = session->kinds.of[number],
-            .skip = session->binding.skips[number], .watched = replay_schedule_is_watched(&run->schedule, place),
-            .waits = call->dependency_count || call->fence_count, .fails = call->failed, .lane = (uint16_t)call->lane,
-            .after = call->paging || (session->populate && replay_call_creates(call))};
-    }
+    run->steps_of = run->session->opened;
+    for (uint32_t w = 0; w < schedule->worker_count; w++)
+        for (uint32_t i = 0; i < schedule->workers[w].count; i++)
+            fill_step(run, schedule->workers[w].first + i);
 }
 
 static void clear_run(struct replay_run *run)
@@ -93,7 +99,7 @@ static void take_pass(struct engine *run)
     *out->curve = (struct replay_curve){0};
     for (uint32_t w = 0; w < out->schedule.worker_count; w++)
         replay_curve_merge(out->curve, &run->lanes[w].curve);
-    double distance = replay_curve_distance(out->curve, run->session->recorded, run->session->peak, plan->call_count);
+    double distance = replay_curve_distance(out->curve, plan);
     out->passes++;
     out->curve_distance += (distance - out->curve_distance) / (double)out->passes;
     for (uint32_t p = 1; p <= plan->paging_count; p++) {

@@ -43,9 +43,7 @@ int replay_session_open(struct replay_session *session, const struct replay_back
     struct replay_binding *binding = &session->binding;
     binding->skips = calloc(plan->call_count + 1u, sizeof *binding->skips);
     binding->translated = calloc(plan->call_count + 1u, sizeof *binding->translated);
-    session->recorded = replay_curve_recorded(plan, &session->peak);
-    if (!binding->skips || !binding->translated || !session->recorded ||
-        replay_kinds_init(&session->kinds, plan, session->populate) < 0)
+    if (!binding->skips || !binding->translated || replay_kinds_init(&session->kinds, plan, session->populate) < 0)
         return ga_error_errno(error, ENOMEM, "replay");
     return open_device(session, target, error);
 }
@@ -70,7 +68,6 @@ void replay_session_close(struct replay_session *session)
     if (session->backend && session->node_fd >= 0)
         close(session->node_fd);
     replay_kinds_release(&session->kinds);
-    free(session->recorded);
     free(session->binding.skips);
     free(session->binding.translated);
     *session = (struct replay_session){0};
