@@ -85,6 +85,7 @@ int replay_plan_flatten(struct replay_plan *plan)
     char *base = mmap(NULL, header.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED)
         return -ENOMEM;
+    madvise(base, header.size, MADV_HUGEPAGE); /* no page of it stays untouched */
     for (int a = 0; a < REPLAY_PLAN_ARRAYS; a++) {
         void **array = pointer_of(plan, a);
         if (bytes_of(plan, a))
