@@ -13,6 +13,8 @@
 #define WORTH_A_WORD 0.01
 /* Trends are looked for on every row and side: rarely seen where there is none. */
 #define TREND_P 0.01
+/* Odd rows of a side that are told one by one; more are one sentence. */
+enum { ROWS_TOLD = 3 };
 
 const char *const compare_verdict_names[] = {[COMPARE_UNDECIDED] = "undecided", [COMPARE_SAME] = "same", [COMPARE_FASTER] = "faster",
                                              [COMPARE_SLOWER] = "slower", [COMPARE_REGRESSED] = "regressed"};
@@ -41,7 +43,7 @@ static int check_pair(const struct replay_result *first, const struct replay_res
         const char *option, *first, *other;
     } settings[] = {{"order", first->order, other->order}, {"speed", first->speed, other->speed},
                     {"populate", first->populate, other->populate}, {"state", first->state, other->state},
-                    {"lanes", first->threads, other->threads}};
+                    {"lanes", first->threads, other->threads}, {"loops", first->loops, other->loops}};
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
         if (strcmp(settings[i].first, settings[i].other) != 0)
             return ga_error_set(error, EINVAL, "one result is of --%s %s and the other of --%s %s", settings[i].option,
@@ -49,6 +51,32 @@ static int check_pair(const struct replay_result *first, const struct replay_res
     if (strcmp(first->plan, other->plan) != 0)
         return ga_error_set(error, EINVAL, "the results are of different traces (plan %s and %s): replay one trace twice",
                             first->plan, other->plan);
+    if (*first->processes && *other->processes && strcmp(first->processes, other->processes) != 0)
+        return ga_error_set(error, EINVAL, "the calls of one result were issued by %s processes and of the other by %s",
+                            first->processes, other->processes);
+    return 0;
+}
+
+/* Whether they are one replay: two would have begun at one moment, and taken as long to the nanosecond. */
+static bool same_replay(const struct replay_result *a, const struct replay_result *b)
+{
+    return *a->time && strcmp(a->time, b->time) == 0 && strcmp(a->boot_id, b->boot_id) == 0 && a->run_count == b->run_count &&
+           memcmp(a->wall_ns, b->wall_ns, a->run_count * sizeof *a->wall_ns) == 0;
+}
+
+static const char *path_of(const struct replay_result *result)
+{
+    return result->path ? result->path : "a result";
+}
+
+/* Runs that count twice make any difference look certain. */
+static int check_once(const struct compare_side *side, struct ga_error *error)
+{
+    for (uint32_t r = 0; r < side->count; r++)
+        for (uint32_t i = 0; i < r; i++)
+            if (same_replay(&side->results[i], &side->results[r]))
+                return ga_error_set(error, EINVAL, "%s and %s are one result on one side: its runs would count twice",
+                                    path_of(&side->results[i]), path_of(&side->results[r]));
     return 0;
 }
 
@@ -62,7 +90,8 @@ static int check(const struct comparison *c, struct ga_error *error)
             if (result < 0)
                 return other->path ? ga_error_prefix(error, result, "%s", other->path) : result;
         }
-    return 0;
+    int result = check_once(&c->sides[COMPARE_BASE], error);
+    return result < 0 ? result : check_once(&c->sides[COMPARE_NEW], error);
 }
 
 /* --- units ----------------------------------------------------------------------------------------------------------------- */
@@ -512,34 +541,110 @@ static int warn_of_answers(struct comparison *c, const char *side, const struct 
     return result;
 }
 
-static int warn_of_sample(struct comparison *c, const char *side, const char *row, const struct compare_sample *s)
+/* What a result says of itself: runs that are not in it, and too little of the recording. */
+static int warn_of_results(struct comparison *c, const char *side, const struct compare_side *results)
 {
-    const char *unit = c->by_boot ? "boots" : "runs";
+    int status = 0;
+    for (uint32_t r = 0; status == 0 && r < results->count; r++) {
+        const struct replay_result *result = &results->results[r];
+        if (result->left_out)
+            status = warn(c, "%s: %s: %u of %u runs were ended early%s%s, and are left out", side, path_of(result), result->left_out,
+                          result->left_out + result->run_count, *result->ended_by ? ": " : "", result->ended_by);
+        if (status == 0 && result->unfaithful)
+            status = warn(c, "%s: %s: its fidelity is %.4f, and %.4f was asked for: it is not called a benchmark of the recording",
+                          side, path_of(result), result->fidelity, result->required);
+    }
+    return status;
+}
+
+/* The same plan, but a device that lacks something does less of it. */
+static int warn_of_work(struct comparison *c)
+{
+    double issued[COMPARE_SIDES] = {0};
+    for (int side = 0; side < COMPARE_SIDES; side++) {
+        for (uint32_t r = 0; r < c->sides[side].count; r++)
+            issued[side] += c->sides[side].results[r].issued;
+        issued[side] /= c->runs[side];
+    }
+    if (fabs(issued[COMPARE_BASE] - issued[COMPARE_NEW]) < 0.5)
+        return 0;
+    return warn(c, "a run of base issued %.0f calls, and of new %.0f: they did not do the same work", issued[COMPARE_BASE],
+                issued[COMPARE_NEW]);
+}
+
+static int warn_of_itself(struct comparison *c)
+{
+    for (uint32_t b = 0; b < c->sides[COMPARE_BASE].count; b++)
+        for (uint32_t n = 0; n < c->sides[COMPARE_NEW].count; n++)
+            if (same_replay(&c->sides[COMPARE_BASE].results[b], &c->sides[COMPARE_NEW].results[n]))
+                return warn(c, "%s is on both sides: it is compared with itself", path_of(&c->sides[COMPARE_NEW].results[n]));
+    return 0;
+}
+
+static int warn_of_outliers(struct comparison *c, const char *side, const char *row, const struct compare_sample *s)
+{
+    return warn(c, "%s: %s: %u of %u %s far from the others: something else was going on", side, row, s->outliers, s->count,
+                c->by_boot ? "boots" : "runs");
+}
+
+static int warn_of_drift(struct comparison *c, const char *side, const char *row, const struct compare_sample *s)
+{
+    return warn(c, "%s: %s: drifts: the last third of the %s is %.1f%% %s than the first", side, row, c->by_boot ? "boots" : "runs",
+                fabs(s->drift) * 100, s->drift > 0 ? "slower" : "faster");
+}
+
+static int warn_of_modes(struct comparison *c, const char *side, const char *row, const struct compare_sample *s)
+{
+    return warn(c, "%s: %s: two modes, the median is between or in one of them: %zu %s near %s, %zu near %s", side, row,
+                s->modes.low_count, c->by_boot ? "boots" : "runs", ga_duration(s->modes.low).text, s->modes.high_count,
+                ga_duration(s->modes.high).text);
+}
+
+static bool has_outliers(const struct compare_sample *s) { return s->outliers > 0; }
+static bool has_drift(const struct compare_sample *s) { return s->drift != 0; }
+static bool has_modes(const struct compare_sample *s) { return s->modes.low_count > 0; }
+
+/* What may be odd about a sample, and what is said of it: of each row, or in one sentence when it is of many. */
+static const struct {
+    bool (*has)(const struct compare_sample *sample);
+    int (*warn)(struct comparison *c, const char *side, const char *row, const struct compare_sample *sample);
+    const char *many;
+} oddities[] = {
+    {has_outliers, warn_of_outliers, "have some %s far from the others: something else was going on"},
+    {has_drift, warn_of_drift, "drift from the first %s to the last"},
+    {has_modes, warn_of_modes, "have two modes among the %s: their medians are between or in one of them"},
+};
+
+/* The metric's own row is always told by itself; a disturbed machine shows in dozens of the others. */
+static int warn_of_oddity(struct comparison *c, size_t oddity, int side)
+{
+    uint32_t odd = 0;
     int result = 0;
-    if (s->outliers)
-        result = warn(c, "%s: %s: %u of %u %s far from the others: something else was going on", side, row, s->outliers, s->count,
-                      unit);
-    if (result == 0 && s->drift != 0)
-        result = warn(c, "%s: %s: drifts: the last third of the %s is %.1f%% %s than the first", side, row, unit, fabs(s->drift) * 100,
-                      s->drift > 0 ? "slower" : "faster");
-    if (result == 0 && s->modes.low_count)
-        result = warn(c, "%s: %s: two modes, the median is between or in one of them: %zu %s near %s, %zu near %s", side, row,
-                      s->modes.low_count, unit, ga_duration(s->modes.low).text, s->modes.high_count, ga_duration(s->modes.high).text);
-    return result;
+    for (uint32_t r = 0; r < c->row_count; r++)
+        odd += oddities[oddity].has(&c->rows[r].sides[side]);
+    for (uint32_t r = 0; result == 0 && r <= c->row_count; r++) {
+        const struct compare_row *row = r ? &c->rows[r - 1] : &c->primary;
+        char name[128], text[192];
+        if (!oddities[oddity].has(&row->sides[side]) || (r && odd > ROWS_TOLD))
+            continue;
+        compare_row_name(row, name, sizeof name);
+        snprintf(text, sizeof text, "%s%s%s", name, row->size_class ? " " : "", replay_size_class_text(row->size_class).text);
+        result = oddities[oddity].warn(c, side_names[side], text, &row->sides[side]);
+    }
+    if (result < 0 || odd <= ROWS_TOLD)
+        return result;
+    char many[128];
+    snprintf(many, sizeof many, oddities[oddity].many, c->by_boot ? "boots" : "runs");
+    return warn(c, "%s: %u of %u rows %s", side_names[side], odd, c->row_count, many);
 }
 
 static int warn_of_rows(struct comparison *c)
 {
-    for (uint32_t r = 0; r <= c->row_count; r++) {
-        const struct compare_row *row = r ? &c->rows[r - 1] : &c->primary;
-        char name[128], text[192];
-        compare_row_name(row, name, sizeof name);
-        snprintf(text, sizeof text, "%s%s%s", name, row->size_class ? " " : "", replay_size_class_text(row->size_class).text);
-        for (int side = 0; side < COMPARE_SIDES; side++)
-            if (warn_of_sample(c, side_names[side], text, &row->sides[side]) < 0)
-                return -ENOMEM;
-    }
-    return 0;
+    int result = 0;
+    for (int side = 0; side < COMPARE_SIDES; side++)
+        for (size_t oddity = 0; result == 0 && oddity < sizeof oddities / sizeof *oddities; oddity++)
+            result = warn_of_oddity(c, oddity, side);
+    return result;
 }
 
 static int warn_of_all(struct comparison *c)
@@ -557,8 +662,13 @@ static int warn_of_all(struct comparison *c)
         result = warn(c, "%u kinds of calls are on one side only and are left out", c->one_sided);
     if (result == 0 && c->verdict != COMPARE_UNDECIDED && c->row_count && least_p(c->rows) * c->row_count >= COMPARE_ALPHA)
         result = warn(c, "%u rows with so few %ss: no row alone can be significant", c->row_count, c->by_boot ? "boot" : "run");
+    if (result == 0)
+        result = warn_of_itself(c);
+    if (result == 0)
+        result = warn_of_work(c);
     for (int side = 0; result == 0 && side < COMPARE_SIDES; side++) {
         result = warn_of_spoilers(c, side_names[side], &c->sides[side]);
+        result = result < 0 ? result : warn_of_results(c, side_names[side], &c->sides[side]);
         result = result < 0 ? result : warn_of_answers(c, side_names[side], &c->sides[side]);
     }
     return result < 0 ? result : warn_of_rows(c);

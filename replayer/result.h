@@ -61,13 +61,17 @@ struct replay_result {
     char *path; /* null: parsed from memory */
     char *trace, *backend, *mode, *order, *speed, *populate, *state, *node, *driver, *driver_version;
     char *kernel, *kernel_version, *boot_id, *plan, *time;
-    char *threads; /* that issued the calls, as text */
+    char *threads, *processes, *loops; /* that issued the calls, and passes of a run, as text; processes: empty when not told */
+    char *ended_by; /* why runs are left out; empty: none is, or it does not say */
     bool software, by_boot; /* by_boot: each run is a boot of its own (system.boots) */
+    bool unfaithful;        /* whole, and no benchmark all the same: below the fidelity asked for */
+    double fidelity, required;
     struct replay_result_kind *kinds;
     double *wall_ns; /* one a run */
     uint32_t kind_count, run_count; /* whole runs: others are left out */
+    uint32_t left_out;
     double issued, differs, violations, exhausted; /* calls, of all runs; exhausted: creates for which there was no memory */
-    struct replay_fact *facts;
+    struct replay_fact *facts; /* of "system", and with them how it was replayed, as far as that may differ */
     uint32_t fact_count;
 };
 static inline double replay_result_value(const struct replay_result *result, const struct replay_result_kind *kind,

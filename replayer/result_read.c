@@ -149,23 +149,35 @@ static char *fact_text(const char *name, struct json_object *value)
     return clean_copy(text);
 }
 
-static int parse_facts(struct replay_result *result, struct json_object *system, struct ga_error *error)
+static int add_fact(struct replay_result *result, const char *name, struct json_object *value, struct ga_error *error)
 {
+    if (result->fact_count == REPLAY_RESULT_FACTS_MAX)
+        return ga_error_set(error, E2BIG, "its \"system\" has more than %d members", REPLAY_RESULT_FACTS_MAX);
+    struct replay_fact *fact = &result->facts[result->fact_count++];
+    *fact = (struct replay_fact){clean_copy(name), fact_text(name, value)};
+    return fact->name && fact->value ? 0 : ga_error_errno(error, ENOMEM, "result");
+}
+
+static int parse_facts(struct replay_result *result, struct json_object *root, struct json_object *system, struct ga_error *error)
+{
+    /* Of the replay itself: results that differ in these are compared, and it is said. */
+    static const struct {
+        const char *fact, *member;
+    } settings[] = {{"replay_cpus", "cpus"}, {"replay_caches_dropped", "caches_dropped"}, {"replay_warmup", "warmup"}};
+    int status = 0;
     result->facts = calloc(REPLAY_RESULT_FACTS_MAX, sizeof *result->facts);
     if (!result->facts)
         return ga_error_errno(error, ENOMEM, "result");
+    for (size_t i = 0; status == 0 && i < sizeof settings / sizeof *settings; i++)
+        status = add_fact(result, settings[i].fact, json_object_object_get(root, settings[i].member), error);
     if (!system)
-        return 0;
+        return status;
     json_object_object_foreach(system, name, value)
     {
-        if (result->fact_count == REPLAY_RESULT_FACTS_MAX)
-            return ga_error_set(error, E2BIG, "its \"system\" has more than %d members", REPLAY_RESULT_FACTS_MAX);
-        struct replay_fact *fact = &result->facts[result->fact_count++];
-        *fact = (struct replay_fact){clean_copy(name), fact_text(name, value)};
-        if (!fact->name || !fact->value)
-            return ga_error_errno(error, ENOMEM, "result");
+        if (status == 0)
+            status = add_fact(result, name, value, error);
     }
-    return 0;
+    return status;
 }
 
 /* A run that was ended early has another share of each kind than a whole one; version 1 has whole ones only. */
@@ -181,8 +193,12 @@ static int parse_runs(struct replay_result *result, struct json_object *root, st
     size_t all = runs ? json_object_array_length(runs) : 0, count = 0;
     for (size_t r = 0; r < all; r++)
         count += is_whole(json_object_array_get_idx(runs, r));
+    if (!count && (all || *result->ended_by))
+        return ga_error_set(error, EINVAL, "none of its runs is whole: the replay was ended early%s%s", *result->ended_by ? ": " : "",
+                            result->ended_by);
     if (!count)
-        return ga_error_set(error, EINVAL, all ? "none of its runs is whole: the replay was ended early" : "it has no \"runs\"");
+        return ga_error_set(error, EINVAL, "it has no \"runs\"");
+    result->left_out = (uint32_t)(all - count < UINT32_MAX ? all - count : UINT32_MAX);
     if (count > REPLAY_RESULT_RUNS_MAX)
         return ga_error_set(error, E2BIG, "it has more than %d runs", REPLAY_RESULT_RUNS_MAX);
     result->run_count = (uint32_t)count;
@@ -196,18 +212,30 @@ static int parse_runs(struct replay_result *result, struct json_object *root, st
     return status;
 }
 
+static char *count_text(double count)
+{
+    char text[32] = "";
+    if (!isnan(count))
+        snprintf(text, sizeof text, "%.0f", count);
+    return strdup(text);
+}
+
 /* How it was issued, as far as version 1 did not say it. */
 static int parse_settings(struct replay_result *result, struct json_object *root, struct json_object *plan, struct ga_error *error)
 {
-    char text[32];
-    double threads = number(root, "threads");
-    snprintf(text, sizeof text, "%.0f", isnan(threads) ? number(plan, "lanes") : threads);
-    result->threads = strdup(text);
+    double threads = number(root, "threads"), loops = number(root, "loops");
+    result->threads = count_text(isnan(threads) ? number(plan, "lanes") : threads);
+    result->processes = count_text(number(root, "processes"));
+    result->loops = count_text(isnan(loops) ? 1 : loops);
+    result->fidelity = number(root, "fidelity");
+    result->required = number(root, "require_fidelity");
+    struct json_object *benchmark = member(root, "benchmark", json_type_boolean);
+    result->unfaithful = benchmark && !json_object_get_boolean(benchmark) && result->fidelity < result->required;
     if (!*result->state) {
         free(result->state);
         result->state = strdup(number(root, "warmup") > 0 ? "warm" : "as found");
     }
-    return result->threads && result->state ? 0 : ga_error_errno(error, ENOMEM, "result");
+    return result->threads && result->processes && result->loops && result->state ? 0 : ga_error_errno(error, ENOMEM, "result");
 }
 
 static int parse_root(struct replay_result *result, struct json_object *root, struct ga_error *error)
@@ -236,7 +264,7 @@ static int parse_root(struct replay_result *result, struct json_object *root, st
         {&result->kernel, system, "kernel", false}, {&result->kernel_version, system, "kernel_version", false},
         {&result->boot_id, system, "boot_id", false}, {&result->time, system, "time", false},
         {&result->speed, root, "speed", false},     {&result->populate, root, "populate", false},
-        {&result->state, root, "state", false},
+        {&result->state, root, "state", false},     {&result->ended_by, root, "ended_by", false},
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         int status = copy_text(texts[i].to, texts[i].of, texts[i].name, texts[i].required, error);
@@ -247,7 +275,7 @@ static int parse_root(struct replay_result *result, struct json_object *root, st
     result->software = json_object_get_boolean(member(device, "software", json_type_boolean));
     int status = parse_settings(result, root, plan, error);
     if (status == 0)
-        status = parse_facts(result, system, error);
+        status = parse_facts(result, root, system, error);
     return status < 0 ? status : parse_runs(result, root, error);
 }
 
@@ -259,12 +287,16 @@ int replay_result_parse(struct replay_result *result, const char *text, size_t s
         return ga_error_errno(error, ENOMEM, "result");
     struct json_object *root = size > INT32_MAX ? NULL : json_tokener_parse_ex(tokener, text, (int)size);
     enum json_tokener_error status = json_tokener_get_error(tokener);
+    size_t end = json_tokener_get_parse_end(tokener);
+    while (root && end < size && strchr(" \t\r\n", text[end]) && text[end])
+        end++;
     int outcome;
     if (!root && status == json_tokener_continue)
         outcome = ga_error_set(error, EINVAL, "it is cut short, or no JSON object");
     else if (!root)
-        outcome = ga_error_set(error, EINVAL, "it is no JSON: %s at byte %zu", json_tokener_error_desc(status),
-                               json_tokener_get_parse_end(tokener));
+        outcome = ga_error_set(error, EINVAL, "it is no JSON: %s at byte %zu", json_tokener_error_desc(status), end);
+    else if (end < size)
+        outcome = ga_error_set(error, EINVAL, "something stands after its end, at byte %zu", end);
     else
         outcome = parse_root(result, root, error);
     json_object_put(root);
@@ -318,7 +350,7 @@ void replay_result_release(struct replay_result *result)
     char *texts[] = {result->path,     result->trace,  result->backend, result->mode,           result->order,
                      result->speed,    result->populate, result->state, result->node,           result->driver,
                      result->driver_version, result->kernel, result->kernel_version, result->boot_id, result->plan,
-                     result->time,     result->threads};
+                     result->time,     result->threads, result->processes, result->loops, result->ended_by};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         free(texts[i]);
     for (uint32_t k = 0; k < result->kind_count; k++) {

@@ -129,6 +129,11 @@ static enum replay_figure figure_asked(void)
     return (enum replay_figure)figure;
 }
 
+static bool on_stdout(const char *path)
+{
+    return path && strcmp(path, "-") == 0;
+}
+
 /* How many of the arguments are the base's: those before "--", or the first of two. 0: neither. */
 static int base_count(int argc, char **argv)
 {
@@ -150,6 +155,10 @@ static int run(int argc, char **argv)
     }
     if (asked.threshold < 0) {
         fputs("gpualloc compare: --threshold cannot be negative\n", stderr);
+        return GA_EXIT_USAGE;
+    }
+    if (on_stdout(asked.json) + on_stdout(asked.markdown) + on_stdout(asked.html) > 1) {
+        fputs("gpualloc compare: only one of --json, --markdown and --html can be standard output\n", stderr);
         return GA_EXIT_USAGE;
     }
     struct compare_options how = {.threshold = asked.threshold / 100, .metric = asked.metric, .figure = figure_asked()};
@@ -180,7 +189,8 @@ const struct ga_verb verb_compare = {
         "the number of lines (Holm); ~ is a change that is not significant at 5%. Across kernels the boot is the unit, and one\n"
         "boot a side gets no verdict. What differs between the machines is said, and what spoils a measurement.\n"
         "Exit status 3: the metric, named beforehand, is significantly slower, by more than the threshold. Results of different\n"
-        "traces, and verbatim with translated ones, are not compared.",
+        "traces, verbatim with translated ones, and what was replayed in another way (--order, --speed, --loops, --lanes, --state,\n"
+        "--populate) are not compared.",
     .options = options,
     .keeps_separator = true,
     .min_args = 1,

@@ -75,6 +75,8 @@ bad 1 'newer.json: its schema_version is 9' gpualloc compare r.json newer.json
 sed 's/"p50_ns": [0-9.]*/"p50_ns": "fast"/' r.json >text.json
 bad 1 'no kind of call in common' gpualloc compare r.json text.json
 bad 2 'threshold' gpualloc compare --threshold lots r.json r.json
+bad 2 'only one of --json, --markdown and --html' gpualloc compare --json - --html - r.json r.json
+bad 1 'r.json and r.json are one result on one side' gpualloc compare r.json -- r.json r.json
 
 # A file is written whole or not at all
 grep -q 'r\.json\.' < <(ls) && fail "a temporary file is left: $(ls)"

@@ -325,6 +325,133 @@ static void what_cannot_be_compared_is_refused(void **state)
     done(&pair);
 }
 
+/* What changes a call's time, and no machine is to blame for. An old result does not say how many loops: it had one. */
+static void settings_that_differ_are_refused_or_named(void **state)
+{
+    (void)state;
+    const struct {
+        const char *base, *next, *refusal; /* null: compared */
+    } cases[] = {
+        {",\"loops\": 1", ",\"loops\": 5", "one result is of --loops 1 and the other of --loops 5"},
+        {"", ",\"loops\": 2", "one result is of --loops 1 and the other of --loops 2"},
+        {",\"threads\": 1", ",\"threads\": 2", "one result is of --lanes 1 and the other of --lanes 2"},
+        {",\"processes\": 1", ",\"processes\": 2", "of one result were issued by 1 processes and of the other by 2"},
+        {",\"speed\": \"asap\"", ",\"speed\": \"real\"", "one result is of --speed asap and the other of --speed real"},
+        {",\"state\": \"cold\"", "", "one result is of --state cold and the other of --state as found"},
+        {"", ",\"loops\": 1, \"processes\": 2", NULL},
+        {",\"cpus\": [0,1]", ",\"cpus\": []", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct pair pair;
+        compare_made(&pair, &(struct made){.create = base_values, .runs = 5, .settings = cases[i].base},
+                     &(struct made){.create = base_values, .runs = 5, .settings = cases[i].next}, &usual);
+        assert_int_equal(pair.status, cases[i].refusal ? -EINVAL : 0);
+        if (cases[i].refusal && !strstr(pair.error.text, cases[i].refusal))
+            fail_msg("case %zu: %s", i, pair.error.text);
+        if (!cases[i].refusal)
+            assert_int_equal(pair.c.difference_count, strstr(cases[i].base, "cpus") != NULL);
+        if (pair.c.difference_count) {
+            assert_string_equal(pair.c.differences[0].name, "replay_cpus");
+            assert_string_equal(pair.c.differences[0].values[COMPARE_BASE], "0, 1");
+            assert_string_equal(pair.c.differences[0].values[COMPARE_NEW], "none");
+        }
+        done(&pair);
+    }
+}
+
+static void a_result_counts_once(void **state)
+{
+    (void)state;
+    const struct made base = {.create = base_values, .runs = 5, .time = "2026-01-01T00:00:00.000Z"},
+                      next = {.create = slow_values, .runs = 5, .time = "2026-01-01T00:00:01.000Z"};
+    struct replay_result results[] = {result_of(&base), result_of(&base), result_of(&next), result_of(&next)};
+    struct comparison c;
+    struct ga_error error;
+    const struct compare_side twice = {results, 2}, once = {results + 2, 1}, again = {results + 3, 1};
+    assert_int_equal(compare_results(&c, &twice, &once, &usual, &error), -EINVAL);
+    assert_non_null(strstr(error.text, "are one result on one side: its runs would count twice"));
+    comparison_release(&c);
+    assert_int_equal(compare_results(&c, &once, &twice, &usual, &error), -EINVAL);
+    comparison_release(&c);
+    assert_int_equal(compare_results(&c, &once, &again, &usual, &error), 0);
+    assert_true(warned(&c, "is on both sides: it is compared with itself"));
+    comparison_release(&c);
+    assert_int_equal(compare_results(&c, &(struct compare_side){results, 1}, &once, &usual, &error), 0);
+    assert_false(warned(&c, "both sides"));
+    comparison_release(&c);
+    for (size_t i = 0; i < sizeof results / sizeof *results; i++)
+        replay_result_release(&results[i]);
+}
+
+static void what_a_result_lacks_is_named(void **state)
+{
+    (void)state;
+    struct pair pair;
+    compare_made(&pair, &(struct made){.create = base_values, .runs = 5, .settings = ",\"benchmark\": true, \"fidelity\": 0.99"},
+                 &(struct made){.create = base_values, .runs = 5, .issued = 4,
+                                .settings = ",\"benchmark\": false, \"fidelity\": 0.9, \"require_fidelity\": 0.95"},
+                 &usual);
+    assert_true(warned(&pair.c, "its fidelity is 0.9000, and 0.9500 was asked for: it is not called a benchmark"));
+    assert_true(warned(&pair.c, "a run of base issued 10 calls, and of new 4: they did not do the same work"));
+    assert_int_equal(pair.c.warning_count, 2);
+    done(&pair);
+}
+
+static void runs_that_were_ended_early_are_left_out_and_named(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "{\"schema_version\":2,\"trace\":\"T\",\"backend\":\"dxg\",\"mode\":\"verbatim\","
+        "\"plan\":{\"hash\":\"1\",\"order\":\"memory\"},"
+        "\"device\":{\"node\":\"\",\"driver\":\"x\"},\"ended_by\":\"time\",\"runs\":["
+        "{\"complete\":true,\"wall_ns\":1,\"kinds\":[{\"kind\":\"create\",\"size_class\":0,\"p50_ns\":5}]},"
+        "{\"complete\":false,\"wall_ns\":1,\"kinds\":[]}]}\n",
+        "{\"schema_version\":2,\"trace\":\"T\",\"backend\":\"dxg\",\"mode\":\"verbatim\","
+        "\"plan\":{\"hash\":\"1\",\"order\":\"memory\"},"
+        "\"device\":{\"node\":\"\",\"driver\":\"x\"},\"ended_by\":\"time\",\"runs\":[]}",
+        "{\"schema_version\":2,\"runs\":[]}{}",
+    };
+    struct replay_result result, other = result_of(&(struct made){.create = base_values, .runs = 5});
+    struct ga_error error;
+    assert_int_equal(replay_result_parse(&result, texts[0], strlen(texts[0]), &error), 0);
+    struct comparison c;
+    const struct compare_side early = {&result, 1}, whole = {&other, 1};
+    assert_int_equal(compare_results(&c, &early, &whole, &usual, &error), -EINVAL);
+    comparison_release(&c); /* other is of another size class */
+    assert_int_equal(result.left_out, 1);
+    assert_int_equal(compare_results(&c, &early, &early, &usual, &error), 0);
+    assert_true(warned(&c, "base: a result: 1 of 2 runs were ended early: time, and are left out"));
+    comparison_release(&c);
+    replay_result_release(&result);
+    assert_int_equal(replay_result_parse(&result, texts[1], strlen(texts[1]), &error), -EINVAL);
+    assert_non_null(strstr(error.text, "none of its runs is whole: the replay was ended early: time"));
+    replay_result_release(&result);
+    assert_int_equal(replay_result_parse(&result, texts[2], strlen(texts[2]), &error), -EINVAL);
+    assert_non_null(strstr(error.text, "something stands after its end, at byte 30"));
+    replay_result_release(&result);
+    replay_result_release(&other);
+}
+
+/* Up to three rows are told one by one; more are a sentence, and the metric's own row stands for itself. */
+static void many_odd_rows_are_one_sentence(void **state)
+{
+    (void)state;
+    for (uint32_t odd = 3; odd <= 4; odd++) {
+        double values[2][KINDS][RUNS];
+        for (int side = 0; side < 2; side++)
+            for (uint32_t k = 0; k < KINDS; k++)
+                for (uint32_t r = 0; r < 10; r++)
+                    values[side][k][r] = 1000 + (double)r - (side == 0 && k < odd && r == 4 ? 500 : 0);
+        struct pair pair;
+        compare_made(&pair, &(struct made){.more = values[0], .kinds = KINDS, .runs = 10},
+                     &(struct made){.more = values[1], .kinds = KINDS, .runs = 10}, &usual);
+        assert_true(warned(&pair.c, "base: geomean: 1 of 10 runs far from the others"));
+        assert_int_equal(warned(&pair.c, "base: kind0 ≤ 4 KiB: 1 of 10 runs far from the others"), odd == 3);
+        assert_int_equal(warned(&pair.c, "base: 4 of 8 rows have some runs far from the others"), odd == 4);
+        done(&pair);
+    }
+}
+
 /* What a stranger's file says reaches a terminal, a page and Markdown as text. */
 static void texts_of_a_file_are_only_text(void **state)
 {
@@ -355,6 +482,11 @@ int main(void)
         cmocka_unit_test(outliers_drift_and_modes_are_named),
         cmocka_unit_test(a_side_without_memory_is_named),
         cmocka_unit_test(warnings_have_their_limits),
+        cmocka_unit_test(settings_that_differ_are_refused_or_named),
+        cmocka_unit_test(a_result_counts_once),
+        cmocka_unit_test(what_a_result_lacks_is_named),
+        cmocka_unit_test(runs_that_were_ended_early_are_left_out_and_named),
+        cmocka_unit_test(many_odd_rows_are_one_sentence),
         cmocka_unit_test(false_alarms_are_at_most_one_in_twenty),
         cmocka_unit_test(what_is_planted_is_found_and_named),
         cmocka_unit_test(what_cannot_be_compared_is_refused),

@@ -22,10 +22,12 @@ enum { KINDS = 8, RUNS = 40 };
 
 /* A result to be: runs whose median of "create" is create[run], of "destroy" 100 ns, of more kinds what values says. */
 struct made {
-    const char *mode, *plan, *kernel, *boot, *time, *system; /* system: more members, with a comma before each */
+    const char *mode, *plan, *kernel, *boot, *time, *system; /* system: more members, with a comma before each … */
+    const char *settings;                                    /* … and so of the whole */
     const double *create;
     double (*more)[RUNS]; /* kinds "kind0", …, instead of create and destroy */
     uint32_t kinds, runs, exhausted; /* exhausted: creates without memory, in each run */
+    uint32_t issued;                 /* calls a run; 0: 10 */
 };
 
 static inline struct replay_result result_of(const struct made *made)
@@ -35,12 +37,13 @@ static inline struct replay_result result_of(const struct made *made)
     FILE *out = open_memstream(&text, &size);
     fprintf(out, "{\"schema_version\": 1, \"trace\": \"T\", \"backend\": \"dxg\", \"mode\": \"%s\","
                  "\"plan\": {\"hash\": \"%s\", \"order\": \"memory\"}, \"device\": {\"node\": \"\", \"driver\": \"x\"},"
-                 "\"system\": {\"kernel\": \"%s\", \"boot_id\": \"%s\", \"time\": \"%s\"%s}, \"runs\": [",
+                 "\"system\": {\"kernel\": \"%s\", \"boot_id\": \"%s\", \"time\": \"%s\"%s}%s, \"runs\": [",
             made->mode ? made->mode : "verbatim", made->plan ? made->plan : "1", made->kernel ? made->kernel : "6.1",
-            made->boot ? made->boot : "b", made->time ? made->time : "", made->system ? made->system : "");
+            made->boot ? made->boot : "b", made->time ? made->time : "", made->system ? made->system : "",
+            made->settings ? made->settings : "");
     for (uint32_t r = 0; r < made->runs; r++) {
-        fprintf(out, "%s{\"wall_ns\": %u, \"issued\": 10, \"differs\": 0, \"out_of_memory\": %u, \"kinds\": [", r ? "," : "",
-                1000 + r % 3, made->exhausted);
+        fprintf(out, "%s{\"wall_ns\": %u, \"issued\": %u, \"differs\": 0, \"out_of_memory\": %u, \"kinds\": [", r ? "," : "",
+                1000 + r % 3, made->issued ? made->issued : 10, made->exhausted);
         for (uint32_t k = 0; k < made->kinds; k++)
             fprintf(out, "%s{\"kind\": \"kind%u\", \"size_class\": 4096, \"p50_ns\": %f}", k ? "," : "", k, made->more[k][r]);
         if (!made->kinds)
