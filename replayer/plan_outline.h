@@ -41,7 +41,7 @@ void replay_outline_release(struct replay_outline *outline);
 void replay_outline_print(const struct replay_outline *outline, FILE *out);
 /* JSON (docs/plan.md) to path; "-" is stdout. */
 int replay_outline_write(const struct replay_outline *outline, const char *path, struct ga_error *error);
-/* JSON lines: one object a call of the plan, by lane and then in the lane's order. */
-int replay_outline_write_calls(const struct replay_outline *outline, FILE *out, struct ga_error *error);
+/* JSON lines: one object a call of the plan, by lane and then in the lane's order; ends early when out takes no more. */
+void replay_outline_write_calls(const struct replay_outline *outline, FILE *out);
 
 #endif

@@ -291,7 +291,7 @@ static struct json_object *json_call(const struct replay_outline *s, uint32_t la
     return object;
 }
 
-int replay_outline_write_calls(const struct replay_outline *s, FILE *out, struct ga_error *error)
+void replay_outline_write_calls(const struct replay_outline *s, FILE *out)
 {
     const struct replay_plan *plan = s->plan;
     for (uint32_t l = 0; l < plan->lane_count; l++)
@@ -301,5 +301,4 @@ int replay_outline_write_calls(const struct replay_outline *s, FILE *out, struct
             fputc('\n', out);
             json_object_put(object);
         }
-    return ferror(out) ? ga_error_errno(error, EIO, "standard output") : 0;
 }

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/units.h"
 #include "replayer/engine.h"
+#include "replayer/result.h"
 
 static const char *const orders[] = {"memory", "resource", NULL};
 static const char *const allocators[] = {"buddy", "mm", NULL};
@@ -134,6 +136,9 @@ static const char *check_options(void)
     bool cold = asked->state && strcmp(asked->state, "cold") == 0;
     if (!asked->runs || !asked->loops)
         return "--runs and --loops cannot be 0; --dry-run issues nothing";
+    _Static_assert(REPLAY_RESULT_RUNS_MAX == 100000, "said below");
+    if (asked->runs > REPLAY_RESULT_RUNS_MAX)
+        return "--runs is at most 100000; --loops makes a run longer";
     if (asked->softgpu && (asked->device || (asked->backend && strcmp(asked->backend, "dxg") != 0)))
         return "--softgpu is a device of its own; leave --device and --backend away";
     if (!parse_speed(asked->speed))
@@ -142,8 +147,10 @@ static const char *check_options(void)
         return "--cpu-mask is a list of CPUs: 0-3,8";
     if (asked->fidelity && !parse_fidelity(asked->fidelity))
         return "--require-fidelity is from 0 to 1, or from 0% to 100%";
-    if (!(asked->max_time >= 0 && asked->max_time < 1e9) || !(asked->patience > 0 && asked->patience < 1e9))
-        return "--max-time and --patience are seconds, and not negative";
+    if (!(asked->max_time >= 0 && asked->max_time < 1e9))
+        return "--max-time is seconds, from 0 (no limit) to less than 1e9";
+    if (!(asked->patience > 0 && asked->patience < 1e9))
+        return "--patience is seconds, more than 0 and less than 1e9";
     if (cold && (asked->warmup || asked->loops > 1))
         return "--state cold has no warm-up, and one loop: what follows would find the device warm";
     if (asked->issue_log && asked->loops > 1)
@@ -174,8 +181,11 @@ static bool check_backend(void)
 static const char *check_model(void)
 {
     bool model = asked->backend && replay_backend_find(asked->backend)->model;
+    uint64_t size;
     if (!model && (asked->vram || asked->gtt || asked->allocator))
         return "--vram, --gtt and --allocator are of a model's memory: they go with --backend sim";
+    if (asked->vram && strcmp(asked->vram, "search") != 0 && !ga_parse_size(asked->vram, &size))
+        return "--vram is a size (8G, 512M) or 'search'";
     if (model && asks_of_runs())
         return "--backend sim issues nothing: options of devices and runs (--device, --dry-run, --runs, --speed, --populate, …) do "
                "not go with it";

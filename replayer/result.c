@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <math.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -394,6 +395,8 @@ int replay_can_write_file(const char *path, struct ga_error *error)
 {
     struct stat status;
     char temporary[PATH_MAX];
+    if (!*path)
+        return ga_error_set(error, EINVAL, "a file to write has an empty name");
     if (strcmp(path, "-") == 0 || (stat(path, &status) == 0 && !S_ISREG(status.st_mode)))
         return 0;
     int fd = open_beside(path, temporary, error);
@@ -407,9 +410,12 @@ int replay_can_write_file(const char *path, struct ga_error *error)
 int replay_write_file(const char *path, const char *text, struct ga_error *error)
 {
     if (strcmp(path, "-") == 0) {
-        if (fputs(text, stdout) < 0 || fflush(stdout) != 0)
-            return ga_error_errno(error, errno, "standard output");
-        return 0;
+        if (fputs(text, stdout) >= 0 && fflush(stdout) == 0)
+            return 0;
+        int result = ga_error_errno(error, errno, "standard output");
+        __fpurge(stdout); /* said once */
+        clearerr(stdout);
+        return result;
     }
     struct stat status;
     if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) { /* a pipe or a device: nothing to put in its place */
@@ -675,6 +681,11 @@ void replay_result_print(const struct replay_report *report, FILE *out)
     print_fidelity(report, out);
     print_populated(report, out);
     print_score(report, out);
+    if (!s->run_count) {
+        fputs("no run was measured\n", out);
+        free(values);
+        return;
+    }
     print_table(s, s->figures, "call", values, out);
     print_table(s, s->resident, "until it has taken effect", values, out);
     for (uint32_t r = 0; r < s->run_count; r++)

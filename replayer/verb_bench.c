@@ -348,6 +348,23 @@ static int run_bench(struct bench *bench, struct ga_error *error)
     return status;
 }
 
+/* The option of replay that bench sets itself, or that leaves no result, which an argument after "--" is; or null. */
+static const char *own_option(const char *argument)
+{
+    static const struct {
+        const char *name;
+        char letter;
+    } own[] = {{"device", 'd'}, {"backend", 0}, {"softgpu", 0}, {"runs", 'n'}, {"warmup", 0}, {"json", 0}, {"dry-run", 0},
+               {"help", 'h'}};
+    size_t length = strcspn(argument, "=");
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if ((strncmp(argument, "--", 2) == 0 && length == strlen(own[i].name) + 2 &&
+             strncmp(argument + 2, own[i].name, length - 2) == 0) ||
+            (own[i].letter && argument[0] == '-' && argument[1] == own[i].letter))
+            return own[i].name;
+    return NULL;
+}
+
 static int usage(const char *text)
 {
     fprintf(stderr, "gpualloc bench: %s; see 'gpualloc bench -h'\n", text);
@@ -368,6 +385,12 @@ static int run(int argc, char **argv)
         return usage("--threshold cannot be negative");
     if (argc - 2 > ARGUMENTS_MAX)
         return usage("too many options of replay");
+    for (int i = 2; i < argc; i++)
+        if (own_option(argv[i])) {
+            fprintf(stderr, "gpualloc bench: --%s is not for after --: bench chooses devices and runs, and reads each result\n",
+                    own_option(argv[i]));
+            return GA_EXIT_USAGE;
+        }
     bench.trace = argv[0];
     bench.replay_options = argv + 2;
     bench.replay_option_count = argc > 2 ? argc - 2 : 0;

@@ -52,7 +52,7 @@ static int print_plan(const char *trace, const struct replay_plan *plan, const s
     int result = replay_outline_init(&outline, trace, plan, session, asked.max_bytes ? asked.max_bytes : machine, error);
     *runs = !*outline.obstacle;
     if (result == 0 && asked.calls)
-        result = replay_outline_write_calls(&outline, stdout, error);
+        replay_outline_write_calls(&outline, stdout);
     else if (result == 0 && asked.json)
         result = replay_outline_write(&outline, "-", error);
     else if (result == 0)
@@ -61,26 +61,15 @@ static int print_plan(const char *trace, const struct replay_plan *plan, const s
     return result;
 }
 
-static int plan_trace(const char *trace, bool *runs, struct ga_error *error)
+static int plan_trace(const char *trace, const struct replay_plan_options *wanted, bool *runs, struct ga_error *error)
 {
     struct replay_plan plan = {0};
-    struct replay_plan_options wanted = {
-        .max_calls = asked.max_calls,
-        .order = strcmp(asked.order, "resource") == 0 ? REPLAY_ORDER_RESOURCE : REPLAY_ORDER_MEMORY,
-        .verb = "plan",
-        .no_cache = asked.no_cache,
-    };
     struct replay_choice choice;
     struct replay_session session = {0};
     bool on_device = asked.device || asked.backend || asked.softgpu;
-    int result = replay_plan_ask(&wanted, asked.range, asked.skips.items, asked.skips.count, error);
-    if (result == 0)
-        result = replay_plan_load(&plan, trace, &wanted, asked.accept_loss, error);
+    int result = replay_plan_load(&plan, trace, wanted, asked.accept_loss, error);
     if (result == 0 && on_device)
         result = replay_choose(&plan, asked.device, asked.backend, asked.softgpu, &choice, error);
-    if (result == 0 && on_device && choice.backend->model)
-        result = ga_error_set(error, ENOTSUP, "backend %s is a model, no device: ask it by 'gpualloc replay --backend %s'",
-                              choice.backend->name, choice.backend->name);
     if (result == 0 && on_device)
         result = replay_session_open(&session, choice.backend, &choice.target, &plan, error);
     if (result == 0)
@@ -103,9 +92,24 @@ static int run(int argc, char **argv)
         fprintf(stderr, "gpualloc plan: unknown backend %s; 'gpualloc devices' lists them\n", asked.backend);
         return GA_EXIT_USAGE;
     }
+    if (asked.backend && replay_backend_find(asked.backend)->model) {
+        fprintf(stderr, "gpualloc plan: backend %s is a model, no device: ask it by 'gpualloc replay --backend %s'\n", asked.backend,
+                asked.backend);
+        return GA_EXIT_USAGE;
+    }
+    struct replay_plan_options wanted = {
+        .max_calls = asked.max_calls,
+        .order = strcmp(asked.order, "resource") == 0 ? REPLAY_ORDER_RESOURCE : REPLAY_ORDER_MEMORY,
+        .verb = "plan",
+        .no_cache = asked.no_cache,
+    };
+    if (replay_plan_ask(&wanted, asked.range, asked.skips.items, asked.skips.count, &error) < 0) {
+        ga_error_print("plan", &error);
+        return GA_EXIT_USAGE;
+    }
     int result = asked.softgpu ? ga_launch_reexec(GA_LAUNCH_SOFTGPU, &error) : 0;
     if (result == 0)
-        result = plan_trace(argv[0], &runs, &error);
+        result = plan_trace(argv[0], &wanted, &runs, &error);
     if (result < 0)
         ga_error_print("plan", &error);
     return result == -ENODATA ? GA_EXIT_LOSSY : result < 0 || !runs ? GA_EXIT_FAILURE : GA_EXIT_OK;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -167,6 +168,24 @@ static int write_results(const struct replay *replay, struct ga_error *error)
     return result;
 }
 
+/* A thread that cannot be put on its CPU would be told of by number and "Invalid argument" only. */
+static int check_cpus(const struct replay_settings *settings, struct ga_error *error)
+{
+    cpu_set_t before, one;
+    int result = 0;
+    if (!settings->cpu_count || sched_getaffinity(0, sizeof before, &before) < 0)
+        return 0;
+    for (uint32_t i = 0; result == 0 && i < settings->cpu_count; i++) {
+        CPU_ZERO(&one);
+        CPU_SET(settings->cpus[i], &one);
+        if (sched_setaffinity(0, sizeof one, &one) < 0)
+            result = ga_error_set(error, errno, "--cpu-mask: CPU %u is not there, is off, or is not for this program",
+                                  settings->cpus[i]);
+    }
+    sched_setaffinity(0, sizeof before, &before);
+    return result;
+}
+
 static int check_files(struct replay *replay, struct ga_error *error)
 {
     int result = asked->json ? replay_can_write_file(asked->json, error) : 0;
@@ -204,6 +223,8 @@ static int replay_on(struct replay *replay, const char *trace, struct ga_error *
         fprintf(stderr, "gpualloc replay: note: %s\n", session->binding.limits[l]);
     if (result == 0 && asked->dry_run)
         return dry_run(session, trace, error);
+    if (result == 0)
+        result = check_cpus(&session->settings, error);
     if (result == 0)
         result = check_files(replay, error);
     if (result < 0)
@@ -279,8 +300,11 @@ static int replay_trace(const char *trace, struct ga_error *error)
         .order = strcmp(asked->order, "resource") == 0 ? REPLAY_ORDER_RESOURCE : REPLAY_ORDER_MEMORY,
     };
     int result = replay_plan_ask(&limits, asked->range, asked->skips.items, asked->skips.count, error);
-    if (result == 0)
-        result = replay_plan_load(&plan, trace, &limits, asked->accept_loss, error);
+    if (result < 0) {
+        ga_error_print("replay", error);
+        return GA_EXIT_USAGE;
+    }
+    result = replay_plan_load(&plan, trace, &limits, asked->accept_loss, error);
     if (result == 0 && model) {
         result = ask_model(model, &plan, trace, error);
         replay_plan_release(&plan);

@@ -115,7 +115,8 @@ void sim_report_print(const struct sim_report *r, FILE *out)
     fprintf(out, "%s calls in the recorded order, %s buffers; device memory by the model of %s\n", ga_count(r->script->call_count).text,
             ga_count(r->script->buffer_count).text, r->options->allocator == SIM_BUDDY ? "drm_buddy" : "drm_mm");
     if (r->script->unknown)
-        fprintf(out, "%s buffers are of a size that nobody knows, and not in the model\n", ga_count(r->script->unknown).text);
+        fprintf(out, "%s buffer%s of a size that nobody knows, and not in the model\n", ga_count(r->script->unknown).text,
+                r->script->unknown == 1 ? " is" : "s are");
     if (!r->script->local_peak)
         fputs("nothing in the recording belongs into device memory\n", out);
     if (r->search)

@@ -59,7 +59,9 @@ int sim_find_vram(const struct sim_script *script, const struct sim_options *giv
     while (result == 0 && !sufficed) {
         low = high;
         if (high > SIM_SPACE_MAX / 2)
-            return ga_error_set(error, ENOSPC, "sim: even %s of device memory would not do", ga_bytes(high).text);
+            return ga_error_set(error, ENOSPC, "sim: even %s of device memory would not do%s%s", ga_bytes(high).text,
+                                given->gtt ? ": there are buffers of system memory that find no room in --gtt " : "",
+                                given->gtt ? ga_bytes(given->gtt).text : "");
         high += high > search->least ? high - search->least : search->step;
         result = try_size(script, &options, search, high, &sufficed, error);
     }

@@ -22,7 +22,19 @@ bad 2 '--speed is asap, real' gpualloc replay T --backend null --speed fast
 bad 2 '--speed is asap, real' gpualloc replay T --backend null --speed 0x
 bad 2 '--cpu-mask is a list' gpualloc replay T --backend null --cpu-mask 3-1
 bad 2 '--cpu-mask is a list' gpualloc replay T --backend null --cpu-mask 0,
-bad 1 'on the CPUs asked for' gpualloc replay T --backend null --cpu-mask 1023
+bad 1 'cpu-mask: CPU 1023 is not there' gpualloc replay T --backend null --cpu-mask 1023
+bad 2 '--runs is at most 100000' gpualloc replay T --backend null --runs 4294967297
+bad 2 '--max-time is seconds, from 0' gpualloc replay T --backend null --max-time -1
+bad 2 '--patience is seconds, more than 0' gpualloc replay T --backend null --patience 0
+bad 2 '--range 5\.\.4: its end is before' gpualloc replay T --backend null --range 5..4
+bad 2 '--skip dance: no such kind of call' gpualloc replay T --backend null --skip dance
+bad 2 '--range x: it is FROM\.\.TO' gpualloc plan T --range x
+bad 2 '--skip dance: no such kind of call' gpualloc plan T --skip dance
+bad 2 'backend sim is a model, no device' gpualloc plan T --backend sim
+bad 1 'has an empty name' gpualloc replay T --backend null --json ''
+for option in --runs=3 -n3 --json=x --dry-run -h '--device null' --softgpu; do
+    bad 2 'is not for after --: bench chooses' gpualloc bench T --device null --runs 1 -- $option
+done
 bad 2 'require-fidelity' gpualloc replay T --backend null --require-fidelity 101%
 bad 2 'cold' gpualloc replay T --backend null --state cold --warmup 1
 bad 2 'issue-log' gpualloc replay T --backend null --issue-log log --loops 2
@@ -35,6 +47,16 @@ bad 1 'MiB alive at once.*--max-bytes allows 4 KiB' gpualloc replay T --backend 
 bad 1 'directory' gpualloc replay T --backend null --json no/such/directory/r.json
 [ -e /dev/dxg ] || bad 1 '/dev/dxg.*--softgpu' gpualloc replay T
 [ -e /dev/dxg ] || bad 1 '/dev/dxg.*--softgpu' gpualloc replay T --backend dxg
+
+# Output that does not arrive is said once, and is a failure
+for options in 'plan T' 'plan T --json' 'plan T --calls' 'replay T --backend null' 'replay T --backend null --json -' \
+    'replay T --backend sim --json -' devices 'devices --json'; do
+    status=0
+    gpualloc $options >/dev/full 2>err || status=$?
+    assert_eq 1 $status "exit status of $options"
+    assert_eq 1 "$(wc -l <err)" "lines of $options ($(cat err))"
+    grep -q 'No space left on device' err || fail "$options: $(cat err)"
+done
 
 # A lossy trace
 make-trace --calls=1000 --lose-calls=3 lossy >/dev/null

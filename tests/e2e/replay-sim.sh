@@ -42,7 +42,7 @@ bad 2 'they go with --backend sim' --vram 1G --backend null
 bad 2 '--backend sim issues nothing' --backend sim --runs 5
 bad 2 '--backend sim issues nothing' --backend sim --speed real
 bad 2 '--backend sim issues nothing' --backend sim --loops 2
-bad 1 "--vram 1X: a size \(8G, 512M\) or 'search' is wanted" --backend sim --vram 1X
+bad 2 "--vram is a size \(8G, 512M\) or 'search'" --backend sim --vram 1X
 bad 1 'has at least 4 KiB' --backend sim --vram 1K
 bad 1 'at most 64 TiB' --backend sim --vram 100T
 expect_status 1 gpualloc bench T --device sim
