@@ -23,7 +23,9 @@ static const char style[] =
     ".worse{color:var(--bad);font-weight:600}.better{color:var(--good);font-weight:600}.dim{color:var(--dim);font-weight:400}\n"
     "td.t{white-space:nowrap;font-size:.85rem}"
     ".b{color:var(--base);font-weight:600}.w{color:var(--new);font-weight:600}\n"
-    "svg{display:block;max-width:100%}.axis{stroke:var(--line);stroke-width:1;fill:none}.label{fill:var(--dim);font-size:10px}\n"
+    ".wide{overflow-x:auto}.wide td:last-child{min-width:240px}.wide table td:first-child{min-width:7rem}\n"
+    "svg{display:block;max-width:100%;height:auto}.wide>svg{min-width:640px}\n"
+    ".axis{stroke:var(--line);stroke-width:1;fill:none}.label{fill:var(--dim);font-size:10px}\n"
     ".p0{fill:var(--base)}.p1{fill:var(--new)}.i0{stroke:var(--base)}.i1{stroke:var(--new)}circle{fill-opacity:.55}\n"
     ".course{stroke-width:1;stroke-dasharray:4 4;opacity:.6}.interval{stroke-width:2}.median{stroke-width:3}\n"
     "ul{padding-left:1.2rem}code{word-break:break-all}\n"
@@ -166,7 +168,7 @@ static void html_sides(const struct comparison *c, FILE *out)
 static void html_besides(const struct comparison *c, FILE *out)
 {
     if (c->difference_count)
-        fputs("<h2>What differs between the machines</h2>\n<table><tr><th>fact</th><th>base</th><th>new</th></tr>\n", out);
+        fputs("<h2>What else differs</h2>\n<table><tr><th>fact</th><th>base</th><th>new</th></tr>\n", out);
     for (uint32_t d = 0; d < c->difference_count; d++) {
         const struct compare_difference *difference = &c->differences[d];
         const char *const cells[] = {difference->name, difference->values[COMPARE_BASE], difference->values[COMPARE_NEW]};
@@ -230,13 +232,15 @@ void comparison_html(const struct comparison *c, FILE *out)
     fputs("</p>\n", out);
     html_sides(c, out);
     fprintf(out, "<h2>The metric in the order of time, one point a %s; dashed: the median</h2>\n", c->by_boot ? "boot" : "run");
+    fputs("<div class=\"wide\">", out); /* scrolls by itself where a window is narrow */
     course(c, out);
-    fputs("<h2>By kind of call and size</h2>\n<table><tr><th>call</th><th class=\"n\">base</th><th class=\"n\">new</th>"
+    fputs("</div>\n<h2>By kind of call and size</h2>\n<div class=\"wide\"><table>\n<tr><th>call</th><th class=\"n\">base</th>"
+          "<th class=\"n\">new</th>"
           "<th class=\"n\">change</th><th></th><th>each run; bar: the median, line: its 95% interval</th></tr>\n", out);
     html_row(c, &c->primary, out);
     for (uint32_t r = 0; r < c->row_count; r++)
         html_row(c, &c->rows[r], out);
-    fputs("</table>\n", out);
+    fputs("</table></div>\n", out);
     html_besides(c, out);
     html_files(c, out);
     fputs("</body></html>\n", out);
