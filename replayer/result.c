@@ -661,7 +661,9 @@ static void print_score(const struct replay_report *report, FILE *out)
     }
     fprintf(out, "fidelity %.2f %% (worst run); live bytes are %.2f %% of their peak away from the recording's; ", 100 * score,
             100 * distance);
-    if (isnan(p50))
+    if (!s->run_count)
+        fputs("no call was issued\n", out);
+    else if (isnan(p50))
         fputs("as fast as possible, so no call can be late\n", out);
     else
         fprintf(out, "calls are off their time by %s (p50), %s (p99)\n", ga_duration(p50).text, ga_duration(p99).text);

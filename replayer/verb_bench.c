@@ -223,23 +223,8 @@ static void progress_end(void)
         fputs("\r\033[K", stderr);
 }
 
-/* A B, B A, A B, …: a machine that grows slower does so for both. */
-static int measure(struct bench *bench, struct ga_error *error)
-{
-    int result = 0;
-    for (uint64_t step = 0; result == 0 && step < asked.runs * 2; step++) {
-        int side = (int)((step ^ step / 2) & 1);
-        progress(bench, step, side);
-        result = run_setup(bench, side, error);
-        if (result == 0)
-            result = run_replay(bench, side, step / 2, error);
-    }
-    progress_end();
-    return result;
-}
-
-/* The exit status of compare, which prints. */
-static int compare(struct bench *bench, struct ga_error *error)
+/* The exit status of compare: of one that prints, or of a try that only tells what is wrong. */
+static int compare(struct bench *bench, bool prints, struct ga_error *error)
 {
     const char *arguments[32];
     char threshold[40], base[PATH_MAX + 4], next[PATH_MAX + 4];
@@ -249,8 +234,12 @@ static int compare(struct bench *bench, struct ga_error *error)
     snprintf(next, sizeof next, "%s/b", bench->folder);
     const struct {
         const char *option, *value;
-    } given[] = {{"--metric", asked.metric}, {"--figure", asked.figure},     {"--threshold", threshold},
-                 {"--json", asked.json},     {"--markdown", asked.markdown}, {"--html", asked.html}};
+    } given[] = {{"--metric", asked.metric}, {"--figure", asked.figure}, {"--threshold", threshold},
+                 {"--json", prints ? asked.json : "/dev/null"}, {"--markdown", prints ? asked.markdown : NULL},
+                 {"--html", prints ? asked.html : NULL}};
+    const char *const head[] = {"sh", "-c", "exec \"$@\" >/dev/null", "sh"};
+    for (size_t i = 0; !prints && i < sizeof head / sizeof *head; i++)
+        arguments[count++] = head[i];
     arguments[count++] = bench->self;
     arguments[count++] = "compare";
     for (size_t i = 0; i < sizeof given / sizeof *given; i++)
@@ -261,6 +250,35 @@ static int compare(struct bench *bench, struct ga_error *error)
     const char *const sides[] = {base, "--", next, NULL};
     memcpy(arguments + count, sides, sizeof sides);
     return run_program(bench, arguments, error);
+}
+
+/* What cannot be compared (another driver's requests, a metric that is none of these calls) is said after a run of each, not after
+   all. */
+static int check_first(struct bench *bench, struct ga_error *error)
+{
+    int64_t spent = bench->spent_ns;
+    int status = compare(bench, false, error);
+    bench->spent_ns = spent;
+    if (status <= 0 || status == GA_EXIT_REGRESSED)
+        return status < 0 ? status : 0;
+    return ga_error_set(error, EINVAL, "ended after the first run of each: there is nothing to compare");
+}
+
+/* A B, B A, A B, …: a machine that grows slower does so for both. */
+static int measure(struct bench *bench, struct ga_error *error)
+{
+    int result = 0;
+    for (uint64_t step = 0; result == 0 && step < asked.runs * 2; step++) {
+        int side = (int)((step ^ step / 2) & 1);
+        progress(bench, step, side);
+        result = run_setup(bench, side, error);
+        if (result == 0)
+            result = run_replay(bench, side, step / 2, error);
+        if (result == 0 && step == 1 && asked.runs > 1)
+            result = check_first(bench, error);
+    }
+    progress_end();
+    return result;
 }
 
 static bool is_empty(const char *path)
@@ -332,7 +350,7 @@ static int run_bench(struct bench *bench, struct ga_error *error)
     unlink(bench->log);
     bool measured = result == 0;
     if (measured)
-        result = compare(bench, error);
+        result = compare(bench, true, error);
     int status = result >= 0 ? result : GA_EXIT_FAILURE;
     if (result == -EINTR) {
         status = 128 + bench->signal;

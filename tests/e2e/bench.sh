@@ -52,7 +52,15 @@ bad 1 'no/such/page.html' gpualloc bench T --device null --html no/such/page.htm
 bad 1 'no/such/folder' gpualloc bench T --device null -o no/such/folder
 [ -z "$(ls "$TMPDIR")" ] || fail "temporary files stayed after failures: $(ls "$TMPDIR")"
 
-# A metric that is not there is known after the runs: they are not lost.
+# What compare will refuse is said after a run of each side, not after twenty.
+rm order
+expect_status 1 gpualloc bench T --device null --metric dance --setup-a 'echo A >>order' --setup-b 'echo B >>order'
+expect_stderr '--metric dance: no such kind of call'
+expect_stderr 'ended after the first run of each'
+assert_eq "A B" "$(echo $(cat order))" "runs before a comparison was refused"
+[ -z "$(ls "$TMPDIR")" ] || fail "temporary files stayed after a refused comparison: $(ls "$TMPDIR")"
+
+# Where there is no later run, they are not lost.
 expect_status 1 gpualloc bench T --device null -n 1 --metric dance
 expect_stderr 'the results are in '
 rm -rf "$TMPDIR"/gpualloc-bench.*
