@@ -87,6 +87,35 @@ static bool parse_value(const struct ga_option *option, const char *text)
     return false;
 }
 
+enum { HELP_LEFT = 28, HELP_WIDTH = 100 }; /* columns: where the words about an option begin, and end */
+
+/* A space and a word each, from a column on; what does not fit goes on below. The column behind them. */
+static int print_words(const char *text, int column)
+{
+    while (*text) {
+        int length = (int)strcspn(text, " "), columns = 0;
+        for (int i = 0; i < length; i++)
+            columns += (text[i] & 0xc0) != 0x80; /* µ and … are one each */
+        if (column + 1 + columns > HELP_WIDTH && column > HELP_LEFT) {
+            printf("\n%*s", HELP_LEFT, "");
+            column = HELP_LEFT;
+        }
+        printf(" %.*s", length, text);
+        column += 1 + columns;
+        text += length + (text[length] == ' ');
+    }
+    return column;
+}
+
+/* Whether the words about an option have all that it can be. */
+static bool tells_choices(const struct ga_option *option)
+{
+    for (const char *const *choice = option->choices; *choice; choice++)
+        if (!strstr(option->help, *choice))
+            return false;
+    return true;
+}
+
 void ga_verb_help(const struct ga_verb *verb)
 {
     printf("Usage: gpualloc %s %s\n\n%s.\n", verb->name, verb->synopsis, verb->summary);
@@ -99,10 +128,15 @@ void ga_verb_help(const struct ga_verb *verb)
             snprintf(letter, sizeof letter, "-%c, ", option->letter);
         snprintf(left, sizeof left, "%s--%s%s%s", letter, option->name, option->argument ? "=" : "",
                  option->argument ? option->argument : "");
-        printf("  %-26s %s", left, option->help);
-        if (option->kind == GA_OPTION_CHOICE)
-            for (const char *const *choice = option->choices; *choice; choice++)
-                printf("%s%s", choice == option->choices ? ": " : ", ", *choice);
+        int column = print_words(option->help, printf("  %-26s", left));
+        if (option->kind == GA_OPTION_CHOICE && !tells_choices(option))
+            for (const char *const *choice = option->choices; *choice; choice++) {
+                char text[64];
+                snprintf(text, sizeof text, "%s%s", *choice, choice[1] ? "," : "");
+                if (choice == option->choices)
+                    putchar(':');
+                column = print_words(text, column);
+            }
         putchar('\n');
     }
     printf("  %-26s %s\n", "-h, --help", "print this help");

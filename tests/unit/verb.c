@@ -198,6 +198,25 @@ static void help_goes_to_stdout(void **state)
     assert_int_equal(capture(stdout, &bare, (const char *[]){"bare", "-h", NULL}), 0);
 }
 
+/* Long words about an option go on below it, and choices that they have are not told again. */
+static void help_is_no_wider_than_a_terminal(void **state)
+{
+    (void)state;
+    static const struct ga_option wide[] = {
+        {"text", 't', GA_OPTION_STRING, "TEXT",
+         "eleven letters of each of these words would be too many words for a line … and µ is one", &got.text},
+        {"told", 0, GA_OPTION_CHOICE, "HOW", "asap: as fast as possible; real: as recorded", &got.choice, choices},
+        {"rest", 0, GA_OPTION_CHOICE, "HOW", "a choice", &got.choice, choices},
+        {0},
+    };
+    const struct ga_verb verb = {.name = "wide", .summary = "Wide", .synopsis = "", .options = wide, .run = note};
+    assert_int_equal(capture(stdout, &verb, (const char *[]){"wide", "-h", NULL}), 0);
+    assert_non_null(strstr(output, "  -t, --text=TEXT            eleven letters of each of these words would be too many words for a"
+                                   "\n                             line … and µ is one\n"));
+    assert_non_null(strstr(output, "real: as recorded\n"));
+    assert_non_null(strstr(output, "a choice: asap, real\n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +228,7 @@ int main(void)
         cmocka_unit_test(a_prefix_that_fits_several_is_unknown),
         cmocka_unit_test(impossible_values_are_refused),
         cmocka_unit_test(help_goes_to_stdout),
+        cmocka_unit_test(help_is_no_wider_than_a_terminal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
