@@ -658,6 +658,9 @@ static int warn_of_all(struct comparison *c)
     if (result == 0 && base->software + next->software)
         result = warn(c, "%s made of software: no hardware was measured", base->software && next->software ? "both sides are"
                       : base->software ? "base is" : "new is");
+    for (int side = 0; result == 0 && side < COMPARE_SIDES; side++)
+        if (strcmp(c->sides[side].results->backend, "null") == 0)
+            result = warn(c, "%s is of backend null: it issues nothing, and shows what the replayer itself takes", side_names[side]);
     if (result == 0 && c->one_sided)
         result = warn(c, "%u kinds of calls are on one side only and are left out", c->one_sided);
     if (result == 0 && c->verdict != COMPARE_UNDECIDED && c->row_count && least_p(c->rows) * c->row_count >= COMPARE_ALPHA)

@@ -153,6 +153,8 @@ static const char *check_options(void)
         return "--patience is seconds, more than 0 and less than 1e9";
     if (cold && (asked->warmup || asked->loops > 1))
         return "--state cold has no warm-up, and one loop: what follows would find the device warm";
+    if (asked->issue_log && strcmp(asked->issue_log, "-") == 0)
+        return "--issue-log is a file: standard output has the results";
     if (asked->issue_log && asked->loops > 1)
         return "--issue-log is of whole runs: leave --loops away, and say --runs";
     return NULL;

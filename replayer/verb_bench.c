@@ -374,10 +374,9 @@ static const char *own_option(const char *argument)
         char letter;
     } own[] = {{"device", 'd'}, {"backend", 0}, {"softgpu", 0}, {"runs", 'n'}, {"warmup", 0}, {"json", 0}, {"dry-run", 0},
                {"help", 'h'}};
-    size_t length = strcspn(argument, "=");
+    size_t length = strcspn(argument, "="); /* a long name may be cut short */
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-        if ((strncmp(argument, "--", 2) == 0 && length == strlen(own[i].name) + 2 &&
-             strncmp(argument + 2, own[i].name, length - 2) == 0) ||
+        if ((length > 2 && strncmp(argument, "--", 2) == 0 && strncmp(argument + 2, own[i].name, length - 2) == 0) ||
             (own[i].letter && argument[0] == '-' && argument[1] == own[i].letter))
             return own[i].name;
     return NULL;

@@ -32,11 +32,12 @@ bad 2 '--range x: it is FROM\.\.TO' gpualloc plan T --range x
 bad 2 '--skip dance: no such kind of call' gpualloc plan T --skip dance
 bad 2 'backend sim is a model, no device' gpualloc plan T --backend sim
 bad 1 'has an empty name' gpualloc replay T --backend null --json ''
-for option in --runs=3 -n3 --json=x --dry-run -h '--device null' --softgpu; do
+for option in --runs=3 --ru=3 -n3 --json=x --dry-run -h '--device null' --softgpu; do
     bad 2 'is not for after --: bench chooses' gpualloc bench T --device null --runs 1 -- $option
 done
 bad 2 'require-fidelity' gpualloc replay T --backend null --require-fidelity 101%
 bad 2 'cold' gpualloc replay T --backend null --state cold --warmup 1
+bad 2 'issue-log is a file' gpualloc replay T --backend null --issue-log -
 bad 2 'issue-log' gpualloc replay T --backend null --issue-log log --loops 2
 bad 1 'no/such/log' gpualloc replay T --backend null --issue-log no/such/log
 bad 2 'softgpu' gpualloc replay T --softgpu --device /dev/dri/card0
