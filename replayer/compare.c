@@ -235,7 +235,7 @@ static int measure_row(const struct comparison *c, struct compare_row *row, metr
             return result;
     }
     row->p = row->corrected = replay_mann_whitney(base->values, base->count, next->values, next->count);
-    row->change = base->median > 0 ? next->median / base->median - 1 : 0;
+    row->change = base->count && next->count && base->median > 0 ? next->median / base->median - 1 : NAN;
     row->interval = change_interval(base, next);
     return 0;
 }
@@ -386,6 +386,8 @@ static bool undecided(struct comparison *c)
         snprintf(c->because, sizeof c->because,
                  "one boot a side: what differs may be the boot, not the kernel; replay in 4 boots or more of each "
                  "(docs/compare-kernels.md)");
+    else if (isnan(c->primary.change))
+        snprintf(c->because, sizeof c->because, "the base's median is 0, of which nothing is a share");
     else if (least_p(&c->primary) >= COMPARE_ALPHA)
         snprintf(c->because, sizeof c->because, "%u and %u %ss are too few to show any difference; 4 a side at least, better 10",
                  base->count, next->count, unit);

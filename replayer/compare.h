@@ -38,7 +38,7 @@ struct compare_row {
     uint64_t size_class;
     bool failed;
     struct compare_sample sides[COMPARE_SIDES];
-    double change;                   /* new / base - 1, of the medians */
+    double change;                   /* new / base - 1, of the medians; NaN: there is none, or the base's is 0 */
     struct replay_interval interval; /* of the change */
     double p, corrected;             /* corrected for the number of rows; of the primary metric the same */
     bool significant;

@@ -127,7 +127,7 @@ static void change_cell(const struct comparison *c, const struct compare_row *ro
 {
     char text[160];
     compare_change_text(c, row, text, sizeof text);
-    fprintf(out, "<td class=\"n %s\">%s", !row->significant ? "dim" : row->change > 0 ? "worse" : "better", text);
+    fprintf(out, "<td class=\"n %s\">%s", !row->significant || isnan(row->change) ? "dim" : row->change > 0 ? "worse" : "better", text);
     if (!isnan(row->interval.low))
         fprintf(out, "<br><span class=\"dim\">%+.1f … %+.1f%%</span>", row->interval.low * 100, row->interval.high * 100);
     fputs("</td><td class=\"dim t\">", out);

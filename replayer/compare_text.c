@@ -21,7 +21,9 @@ void compare_sample_text(const struct compare_sample *s, char *text, size_t size
 
 void compare_change_text(const struct comparison *c, const struct compare_row *row, char *text, size_t size)
 {
-    if (row->significant || c->verdict == COMPARE_UNDECIDED)
+    if (isnan(row->change))
+        snprintf(text, size, "?");
+    else if (row->significant || c->verdict == COMPARE_UNDECIDED)
         snprintf(text, size, "%+.1f%%", row->change * 100);
     else
         snprintf(text, size, "~");
@@ -73,7 +75,10 @@ void compare_verdict_text(const struct comparison *c, char *text, size_t size)
                  p->interval.high * 100);
     switch (c->verdict) {
     case COMPARE_UNDECIDED:
-        snprintf(text, size, "no verdict: %s changed by %+.1f%%, but %s", metric, p->change * 100, c->because);
+        if (isnan(p->change))
+            snprintf(text, size, "no verdict: %s cannot be compared: %s", metric, c->because);
+        else
+            snprintf(text, size, "no verdict: %s changed by %+.1f%%, but %s", metric, p->change * 100, c->because);
         break;
     case COMPARE_SAME:
         snprintf(text, size, "no regression of more than %.1f%%: %s did not change significantly (p=%.3f%s)",

@@ -432,6 +432,30 @@ static void runs_that_were_ended_early_are_left_out_and_named(void **state)
     replay_result_release(&other);
 }
 
+static void no_change_is_made_up(void **state)
+{
+    (void)state;
+    const double zeros[5] = {0};
+    struct pair pair;
+    compare_made(&pair, &(struct made){.create = zeros, .runs = 5}, &(struct made){.create = base_values, .runs = 5}, &usual);
+    assert_int_equal(pair.status, 0);
+    assert_true(isnan(pair.c.primary.change)); /* no run of base has a geometric mean */
+    assert_true(isnan(pair.c.rows[0].change));
+    assert_int_equal(pair.c.verdict, COMPARE_UNDECIDED);
+    void (*const forms[])(const struct comparison *, FILE *) = {comparison_print, comparison_markdown, comparison_html};
+    for (size_t i = 0; i < 3; i++) {
+        char *text = text_of(&pair.c, forms[i]);
+        assert_non_null(strstr(text, "no verdict: the geomean of medians cannot be compared: no run of one side has all"));
+        assert_null(strstr(text, "nan"));
+        assert_null(strstr(text, "changed by"));
+        free(text);
+    }
+    char *json = comparison_json(&pair.c);
+    assert_non_null(strstr(json, "\"change\": null"));
+    free(json);
+    done(&pair);
+}
+
 /* Up to three rows are told one by one; more are a sentence, and the metric's own row stands for itself. */
 static void many_odd_rows_are_one_sentence(void **state)
 {
@@ -487,6 +511,7 @@ int main(void)
         cmocka_unit_test(what_a_result_lacks_is_named),
         cmocka_unit_test(runs_that_were_ended_early_are_left_out_and_named),
         cmocka_unit_test(many_odd_rows_are_one_sentence),
+        cmocka_unit_test(no_change_is_made_up),
         cmocka_unit_test(false_alarms_are_at_most_one_in_twenty),
         cmocka_unit_test(what_is_planted_is_found_and_named),
         cmocka_unit_test(what_cannot_be_compared_is_refused),
