@@ -93,7 +93,7 @@ static int new_life(struct walk *w)
         w->lives[w->life_count++] =
             (struct life){.first_user = REPLAY_NONE, .first_child = REPLAY_NONE, .next_sibling = REPLAY_NONE, .space = REPLAY_NONE,
                           .binding = REPLAY_NONE, .pagings = REPLAY_NONE, .signals = REPLAY_NONE, .waits = REPLAY_NONE,
-                          .ended_by = REPLAY_NONE};
+                          .ended_by = REPLAY_NONE, .name = REPLAY_NONE};
     }
     return 0;
 }
@@ -226,11 +226,32 @@ static void count_bytes(struct replay_call *call, uint64_t bytes)
         call->bytes = UINT64_MAX;
 }
 
-static int end_by_call(struct walk *w, uint32_t call, uint32_t object)
+static int wait_for_users(struct walk *w, uint32_t call, uint32_t object)
 {
     int result = 0;
     for (uint32_t u = w->lives[object].first_user; result == 0 && u != REPLAY_NONE; u = w->users[u].next)
         result = walk_add_edge(w, call, w->users[u].call, REPLAY_WAIT_USERS);
+    return result;
+}
+
+/* A global name goes with the last handle of its buffer, which this may be: who opens the buffer by it has to be through. A dma-buf
+   is there as long as its descriptor. */
+static int wait_for_openers(struct walk *w, uint32_t call, uint32_t object)
+{
+    const struct replay_object *o = &w->plan->objects[object];
+    uint32_t name = o->kind == REPLAY_BUFFER ? w->lives[o->memory].name : REPLAY_NONE;
+    int result = name == REPLAY_NONE || w->lives[object].dead ? 0 : wait_for_users(w, call, name);
+    for (uint32_t child = o->kind == REPLAY_FILE ? w->lives[object].first_child : REPLAY_NONE; result == 0 && child != REPLAY_NONE;
+         child = w->lives[child].next_sibling)
+        result = wait_for_openers(w, call, child);
+    return result;
+}
+
+static int end_by_call(struct walk *w, uint32_t call, uint32_t object)
+{
+    int result = wait_for_users(w, call, object);
+    if (result == 0)
+        result = wait_for_openers(w, call, object);
     if (w->plan->objects[object].kind == REPLAY_RANGE)
         walk_range_end(w, object, call);
     count_bytes(&w->plan->calls[call], end_object(w, object, call));
@@ -462,6 +483,8 @@ static int made(struct walk *w, uint32_t number, struct replay_ref *ref)
     } else if (holds_memory(o) || o->kind == REPLAY_DMA_BUF) { /* one that no buffer was exported to: a heap's */
         learn_size(plan, o, call);
     }
+    if (o->kind == REPLAY_NAME)
+        w->lives[o->memory].name = ref->object;
     adopt(w, ref->object, call);
     walk_range_space(w, ref->object, call, ref);
     hold_memory(w, ref->object);

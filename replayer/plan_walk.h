@@ -26,6 +26,7 @@ struct life { /* of an object, by its number */
     uint32_t signals; /* walk.signals: the newest call that sets a fence (or that a paging queue got) */
     uint32_t waits;   /* walk.pending: waits for values that nothing has set so far */
     uint32_t ended_by; /* call, or REPLAY_NONE */
+    uint32_t name;    /* memory: its global name, which ends with its last handle; or REPLAY_NONE */
     uint64_t initial; /* sync object: its value at first */
     bool dead;
 };

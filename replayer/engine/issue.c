@@ -144,6 +144,8 @@ static inline enum replay_skip issue(struct replay_lane_state *lane, const struc
     int64_t due = due_ns(run, call);
     if (due)
         sleep_until(lane, due);
+    if (due && engine_stopped(run)) /* before its time, perhaps by far */
+        return REPLAY_SKIP_STOPPED;
     enum replay_skip skip = backend->prepare ? backend->prepare(device, step->lane, call) : REPLAY_ISSUED;
     if (skip != REPLAY_ISSUED)
         return skip;

@@ -215,9 +215,26 @@ static void names_lead_to_the_memory(void **state)
     assert_int_equal(ref_to(&plan, 3, REPLAY_NAME)->object, ref_to(&plan, 1, REPLAY_NAME)->object);
     assert_int_equal(plan.objects[ref_to(&plan, 3, REPLAY_BUFFER)->object].memory, ref_to(&plan, 0, REPLAY_BUFFER)->object);
     assert_true(waits_for(&plan, 3, 1));
+    assert_true(waits_for(&plan, 4, 3)); /* it may be the last handle, and the name ends with that */
     assert_int_equal(ref_to(&plan, 7, REPLAY_NAME)->role, REPLAY_MAKES);
     assert_int_not_equal(ref_to(&plan, 7, REPLAY_NAME)->object, ref_to(&plan, 1, REPLAY_NAME)->object);
     assert_int_equal(plan.peak_bytes, 16384);
+    replay_plan_release(&plan);
+}
+
+static void a_file_is_closed_when_its_names_were_opened(void **state)
+{
+    (void)state;
+    struct replay_plan plan;
+    struct ga_error error;
+    assert_int_equal(replay_plan_begin(&plan, &resource_order), 0);
+    add_dumb(&plan, (struct when){0, 10, 20}, 1, 3, 64, 64);
+    add_flink(&plan, (struct when){0, 30, 40}, 1, 3, 1);
+    add_open(&plan, (struct when){1, 50, 60}, 2, 1, 4, 16384);
+    struct ga_gpualloc_file_closed closed = {.process = PROCESS, .file = 1, .begin = 70};
+    assert_int_equal(replay_plan_add_event(&plan, &ga_rows[GA_ROW_gpualloc_file_closed], &closed, &error), 0);
+    finish(&plan);
+    assert_true(waits_for(&plan, 3, 2));
     replay_plan_release(&plan);
 }
 
@@ -518,6 +535,7 @@ int main(void)
         cmocka_unit_test(private_data_is_kept_once),
         cmocka_unit_test(a_second_import_is_the_same_object),
         cmocka_unit_test(names_lead_to_the_memory),
+        cmocka_unit_test(a_file_is_closed_when_its_names_were_opened),
         cmocka_unit_test(closing_a_file_ends_its_handles),
         cmocka_unit_test(caps_are_kept),
         cmocka_unit_test(the_hash_is_of_what_is_issued),
