@@ -16,6 +16,7 @@
 #   expect_one_line_stderr                    of the last expect_status: one line, no more, no less
 #   wait_until SECONDS COMMAND…               until it succeeds; the test fails when an idle machine would long have it
 #   start_workers COMMAND…; kill_worker N; ended_with STATUS   a slow replay with two worker processes, and its end
+#   nothing_stays [stopped]                   a replay on fake DRM devices has closed its files; in a stopped run's buffers may be left
 #   as_user UID COMMAND…                      with a home of its own ($work/home-UID), as root also as this other user
 #   start_session_daemon; stop_session_daemon one runs when the script starts
 #   alive PID; processes_named NAME           whether it runs; pids in this test's namespace (root) or of this user
@@ -104,6 +105,15 @@ kill_worker() {
     assert_eq 1 "$(wc -l <err)" 'lines on stderr'
     python3 -c "import json; r = json.load(open('r.json')); assert not r['complete'] and r['ended_by'] == 'worker_died', r" ||
         fail r.json
+}
+
+nothing_stays() {
+    local handles=0
+    [ $# = 0 ] || handles='[0-9]*'
+    grep -q 'closed /dev/dri/card' "$GPUALLOC_FAKE_DRM_LOG" || fail "no file was closed: $(cat "$GPUALLOC_FAKE_DRM_LOG")"
+    ! grep -v "^closed .* with $handles handles\$\|^exit with 0 files and 0 dma-bufs open\$\|^stuck in " "$GPUALLOC_FAKE_DRM_LOG" ||
+        fail 'the replay left something'
+    rm -f "$GPUALLOC_FAKE_DRM_LOG"
 }
 
 as_user() {

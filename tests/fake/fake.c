@@ -7,6 +7,8 @@
  * GPUALLOC_FAKE_DRM_FILLED names a file that is told of each buffer when its last handle is closed: "card0: 3 of 4 pages, 1 batches":
  * how many of its pages were written, through the file where most were, and how many submissions named it.
  * GPUALLOC_FAKE_DRM_BYTES is how much memory a process can have of them.
+ * GPUALLOC_FAKE_DRM_STUCK, "0x2e:3", names a request by its number: its third call, of all processes, does not come back until a
+ * signal comes (and then fails with EINTR); with "0x2e:3:deaf" not even then. The log is told: "stuck in request 0x2e".
  *
  * A device's file is a memfd named after the node, and its buffers' mmap offsets are offsets in it, so that mmap is the kernel's.
  */
@@ -73,6 +75,7 @@ static struct kernel {
     uint64_t next_offset[DEVICES];
     uint32_t next_name;
     uint64_t alive_bytes;
+    uint32_t before_stuck; /* calls that there were of the request that is to be stuck */
 } *kernel;
 
 static struct {
@@ -97,10 +100,17 @@ static void say_to(const char *variable, const char *format, ...)
 
 #define say(...) say_to("GPUALLOC_FAKE_DRM_LOG", __VA_ARGS__)
 
+/* Who had it may have been killed. */
+static void lock_kernel(void)
+{
+    if (pthread_mutex_lock(&kernel->mutex) == EOWNERDEAD)
+        pthread_mutex_consistent(&kernel->mutex);
+}
+
 /* A child has each descriptor too. Counted before the fork, so that the parent cannot close the last one in between. */
 static void before_fork(void)
 {
-    pthread_mutex_lock(&kernel->mutex);
+    lock_kernel();
     for (int i = 0; i < FDS; i++) {
         if (fds[i].file)
             fds[i].file->references++;
@@ -118,6 +128,7 @@ static void make_kernel(void)
     pthread_mutexattr_t shared;
     pthread_mutexattr_init(&shared);
     pthread_mutexattr_setpshared(&shared, PTHREAD_PROCESS_SHARED);
+    pthread_mutexattr_setrobust(&shared, PTHREAD_MUTEX_ROBUST);
     pthread_mutex_init(&kernel->mutex, &shared);
     kernel->next_name = 1;
     pthread_atfork(before_fork, NULL, NULL);
@@ -414,8 +425,25 @@ static int core_import(struct fake_file *file, void *argument)
     return devices[file->device]->no_prime ? ENOSYS : fake_import(file, a->fd, &a->handle);
 }
 
-/* Sync objects: one that is there always, and is signaled. */
+/* Sync objects: one that is there always, and is signaled. A descriptor of it is a memfd. */
 enum { SYNCOBJ = 31 };
+#define SYNCOBJ_FILE "fake-syncobj"
+
+static bool is_syncobj_fd(int fd)
+{
+    char link[64], name[64] = "";
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    return readlink(link, name, sizeof name - 1) > 0 && strstr(name, SYNCOBJ_FILE);
+}
+
+static void say_syncobj_fds(void)
+{
+    unsigned open_ones = 0;
+    for (int fd = 0; getenv("GPUALLOC_FAKE_DRM_LOG") && fd < FDS; fd++)
+        open_ones += is_syncobj_fd(fd);
+    if (open_ones)
+        say("%u descriptors of sync objects are open\n", open_ones);
+}
 
 static int syncobj_create(struct fake_file *file, void *argument)
 {
@@ -438,11 +466,12 @@ static int syncobj_handle(struct fake_file *file, void *argument)
     struct drm_syncobj_handle *a = argument;
     if (a->flags & ~1u || a->pad || (a->handle && a->handle != SYNCOBJ))
         return EINVAL;
-    if (!a->handle)
+    if (!a->handle) {
         a->handle = SYNCOBJ;
-    else
-        a->fd = -1; /* nobody closes it */
-    return 0;
+        return a->fd < 0 ? EINVAL : 0;
+    }
+    a->fd = a->flags ? -1 : memfd_create(SYNCOBJ_FILE, MFD_CLOEXEC); /* of a sync file nobody closes it */
+    return a->flags || a->fd >= 0 ? 0 : EMFILE;
 }
 
 static int syncobjs(uint64_t handles, uint32_t count)
@@ -584,7 +613,7 @@ static int open_node(const char *path, int flags)
     int fd = memfd_create(path, flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
     if (fd < 0 || fd >= FDS || ftruncate(fd, (off_t)1 << 42) < 0)
         return -1;
-    pthread_mutex_lock(&kernel->mutex);
+    lock_kernel();
     struct fake_file *file = kernel->files;
     while (file < kernel->files + FILES && file->used)
         file++;
@@ -601,7 +630,7 @@ static void forget(int fd)
 {
     if (fd < 0 || fd >= FDS || (!fds[fd].file && !fds[fd].dma_buf))
         return;
-    pthread_mutex_lock(&kernel->mutex);
+    lock_kernel();
     struct fake_file *file = fds[fd].file;
     struct buffer *buffer = fds[fd].dma_buf;
     fds[fd].dma_buf = NULL;
@@ -622,7 +651,7 @@ static void share(int from, int to)
 {
     if (from < 0 || to < 0 || from >= FDS || to >= FDS || from == to)
         return;
-    pthread_mutex_lock(&kernel->mutex);
+    lock_kernel();
     fds[to] = fds[from];
     if (fds[to].file)
         fds[to].file->references++;
@@ -653,6 +682,7 @@ PUBLIC int close(int fd)
 /* The kernel closes what a process leaves open. */
 PUBLIC void _exit(int status)
 {
+    say_syncobj_fds();
     for (int fd = 0; fd < FDS; fd++)
         forget(fd);
     REAL(_exit)(status);
@@ -666,6 +696,23 @@ PUBLIC int dup(int fd)
     return copy;
 }
 
+/* Whether the call is the one that does not come back, and a signal came. */
+static bool is_stuck(unsigned long request)
+{
+    const char *stuck = getenv("GPUALLOC_FAKE_DRM_STUCK");
+    char *count, *deaf;
+    if (!stuck || strtoul(stuck, &count, 16) != _IOC_NR(request) || *count != ':')
+        return false;
+    unsigned long number = strtoul(count + 1, &deaf, 10);
+    if (__atomic_add_fetch(&kernel->before_stuck, 1, __ATOMIC_SEQ_CST) != number)
+        return false;
+    say("stuck in request 0x%lx\n", (unsigned long)_IOC_NR(request));
+    do
+        pause();
+    while (*deaf);
+    return true;
+}
+
 PUBLIC int ioctl(int fd, unsigned long request, ...)
 {
     va_list list;
@@ -674,7 +721,11 @@ PUBLIC int ioctl(int fd, unsigned long request, ...)
     va_end(list);
     if (fd < 0 || fd >= FDS || !fds[fd].file)
         return REAL(ioctl)(fd, request, argument);
-    pthread_mutex_lock(&kernel->mutex);
+    if (is_stuck(request)) {
+        errno = EINTR;
+        return -1;
+    }
+    lock_kernel();
     int error = fds[fd].file ? dispatch(fds[fd].file, request, argument) : EBADF, result = returned;
     pthread_mutex_unlock(&kernel->mutex);
     if (!error)
@@ -720,6 +771,7 @@ __attribute__((destructor)) static void at_exit(void)
         open_files += fds[i].file != NULL;
         dma_bufs += fds[i].dma_buf != NULL;
     }
+    say_syncobj_fds();
     if (device_count > 0)
         say("exit with %u files and %u dma-bufs open\n", open_files, dma_bufs);
 }
