@@ -44,10 +44,11 @@ static RARE bool judge_failure(struct replay_lane_state *lane, const struct repl
     return other;
 }
 
-/* When the call is due; 0: at once. */
+/* When the call is due; 0: at once. Slowed down, hours become more nanoseconds than there are. */
 static inline int64_t due_ns(const struct engine *run, const struct replay_call *call)
 {
-    return run->per_speed > 0 && run->timed ? run->timed_ns + (int64_t)((double)call->begin_ns * run->per_speed) : 0;
+    double after = (double)call->begin_ns * run->per_speed;
+    return !(run->per_speed > 0 && run->timed) ? 0 : after < 4e18 ? run->timed_ns + (int64_t)after : INT64_MAX;
 }
 
 /* Sleeps until shortly before. Fences are looked at meanwhile; a signal (the wake of a stop) ends a sleep. */
@@ -144,7 +145,7 @@ static inline enum replay_skip issue(struct replay_lane_state *lane, const struc
     int64_t due = due_ns(run, call);
     if (due)
         sleep_until(lane, due);
-    if (due && engine_stopped(run)) /* before its time, perhaps by far */
+    if (due && engine_stopped(run)) /* perhaps long before its time */
         return REPLAY_SKIP_STOPPED;
     enum replay_skip skip = backend->prepare ? backend->prepare(device, step->lane, call) : REPLAY_ISSUED;
     if (skip != REPLAY_ISSUED)
@@ -154,8 +155,9 @@ static inline enum replay_skip issue(struct replay_lane_state *lane, const struc
         atomic_store(&lane->give_up, false); /* meant for a call that came back meanwhile */
     atomic_store_explicit(&lane->issued, step->number, memory_order_relaxed);
     int64_t begin = engine_now_ns();
-    while (begin < due && !engine_stopped(run))
-        begin = engine_now_ns();
+    for (; begin < due; begin = engine_now_ns())
+        if (engine_stopped(run))
+            return REPLAY_SKIP_STOPPED;
     atomic_store_explicit(&lane->issued_ns, begin, memory_order_release);
     backend->issue(device, step->lane, call, &outcome);
     int64_t end = engine_now_ns();

@@ -11,7 +11,8 @@
 #include "replayer/share.h"
 
 enum {
-    REAP_MS = 2000, /* what a worker may take to end, and then a killed one: what is stuck in the kernel is left to it */
+    END_MS = 30000, /* what a worker may take to free what it has; then it is killed */
+    REAP_MS = 2000, /* what a killed one may take to end: what is stuck in the kernel is left to it */
     FAILED = 1,     /* exit status of a worker that could not begin */
 };
 
@@ -79,10 +80,10 @@ static bool reap(struct engine *run)
     return gone;
 }
 
-static void forget_workers(struct engine *run)
+static void forget_workers(struct engine *run, bool killed)
 {
-    for (int i = 0; !reap(run) && i < 2 * REAP_MS; i++) {
-        if (i == REAP_MS)
+    for (int i = killed ? END_MS : 0; !reap(run) && i < END_MS + REAP_MS; i++) {
+        if (i == END_MS)
             kill_workers(run);
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     }
@@ -121,8 +122,7 @@ int engine_start_workers(struct engine *run, struct ga_error *error)
     if (result == 0)
         return 0;
     ga_error_errno(error, -result, "starting worker %u", run->worker_count + 1);
-    kill_workers(run);
-    forget_workers(run);
+    forget_workers(run, true);
     return result;
 }
 
@@ -144,9 +144,8 @@ bool engine_workers_live(struct engine *run)
 
 int engine_end_workers(struct engine *run, bool alive, struct ga_error *error)
 {
-    if (!alive || !engine_send_home(run, run->out->schedule.worker_count))
-        kill_workers(run);
-    forget_workers(run);
+    bool go = alive && engine_send_home(run, run->out->schedule.worker_count);
+    forget_workers(run, !go);
     if (!atomic_load(&run->failed))
         return 0;
     *error = run->error;

@@ -23,6 +23,7 @@ static struct {
     uint32_t gone_from;           /* call: the device is not there from then on */
     bool doubled;                 /* sizes */
     int64_t late_ns;              /* spent before each issue */
+    atomic_bool *stop;            /* set before each issue */
     uint32_t slow, until;         /* this call does not end before that one has begun */
     _Atomic uint32_t begun[64];   /* by call */
 } broken;
@@ -59,6 +60,8 @@ static enum replay_skip faulty_prepare(struct replay_device *device, uint32_t la
 {
     (void)lane;
     uint32_t number = (uint32_t)(call - device->plan->calls);
+    if (broken.stop)
+        atomic_store(broken.stop, true);
     for (int64_t begin = now_ns(); broken.late_ns && now_ns() - begin < broken.late_ns;)
         ;
     return broken.drop && number % broken.drop == 0 ? REPLAY_SKIP_ABSENT : REPLAY_ISSUED;
@@ -371,6 +374,56 @@ static void time_that_is_over_ends_the_run(void **state)
     replay_plan_release(&plan);
 }
 
+/* Four lanes, whose first calls are due at once, and the second ones eleven days later. */
+static void what_waits_for_its_time_is_not_issued_when_it_is_over(void **state)
+{
+    (void)state;
+    struct replay_plan plan;
+    struct replay_session session;
+    struct replay_run run;
+    struct ga_error error = {""};
+    assert_int_equal(replay_plan_begin(&plan, &(struct replay_plan_options){0}), 0);
+    for (uint32_t lane = 0; lane < 4; lane++) {
+        add_dumb(&plan, (struct when){lane, lane, 100}, 1, 100 + lane, 64, 64);
+        add_gem_close(&plan, (struct when){lane, 1000000000, 1000000001}, 1, 100 + lane);
+    }
+    assert_int_equal(replay_plan_finish(&plan, &error), 0);
+    for (uint32_t threads = 0; threads < 3; threads++) {
+        measure(&plan, (struct replay_settings){.threads = threads, .speed = 1e-6, .end_ns = now_ns() + 30000000, .keep_samples = true},
+                &session, &run, -ETIME);
+        for (uint32_t c = 0; c < plan.call_count; c++) {
+            const struct replay_sample *sample = &run.samples[c];
+            assert_true(sample->skip == REPLAY_SKIP_STOPPED || plan.calls[c].begin_ns < 1000000);
+            assert_true(sample->skip == REPLAY_SKIP_STOPPED || sample->begin_ns >= (int64_t)plan.calls[c].begin_ns * 1000000);
+        }
+        assert_true(run.counts.outcomes[REPLAY_SKIP_STOPPED] >= 4);
+        release(&session, &run);
+    }
+    replay_plan_release(&plan);
+}
+
+/* The last microseconds before its time a lane does not sleep, but looks at the clock. */
+static void a_stop_just_before_its_time_keeps_a_call_from_being_issued(void **state)
+{
+    (void)state;
+    struct replay_plan plan;
+    struct replay_session session;
+    struct replay_run run;
+    struct ga_error error;
+    atomic_bool stop = false;
+    mountain(&plan, 2);
+    assert_int_equal(replay_session_open(&session, &faulty, &(struct replay_target){0}, &plan, &error), 0);
+    session.settings = (struct replay_settings){.speed = 1, .patience_ns = REPLAY_PATIENCE_NS, .keep_samples = true};
+    assert_int_equal(replay_run_init(&run, &session), 0);
+    broken.stop = &stop;
+    assert_int_equal(replay_session_run(&session, &run, &stop, &error), -EINTR);
+    for (uint32_t c = 0; c < plan.call_count; c++)
+        assert_true(run.samples[c].skip == REPLAY_SKIP_STOPPED || run.samples[c].begin_ns >= (int64_t)plan.calls[c].begin_ns);
+    assert_true(run.counts.outcomes[REPLAY_SKIP_STOPPED] >= 3);
+    release(&session, &run);
+    replay_plan_release(&plan);
+}
+
 static void write_meminfo(const char *root, unsigned available)
 {
     char path[96];
@@ -419,6 +472,8 @@ int main(void)
         cmocka_unit_test(folded_lanes_keep_the_order),
         cmocka_unit_test(a_removed_device_ends_the_run),
         cmocka_unit_test(time_that_is_over_ends_the_run),
+        cmocka_unit_test(what_waits_for_its_time_is_not_issued_when_it_is_over),
+        cmocka_unit_test(a_stop_just_before_its_time_keeps_a_call_from_being_issued),
         cmocka_unit_test(memory_is_waited_for_within_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
