@@ -394,7 +394,7 @@ static void what_waits_for_its_time_is_not_issued_when_it_is_over(void **state)
         for (uint32_t c = 0; c < plan.call_count; c++) {
             const struct replay_sample *sample = &run.samples[c];
             assert_true(sample->skip == REPLAY_SKIP_STOPPED || plan.calls[c].begin_ns < 1000000);
-            assert_true(sample->skip == REPLAY_SKIP_STOPPED || sample->begin_ns >= (int64_t)plan.calls[c].begin_ns * 1000000);
+            assert_true(sample->skip == REPLAY_SKIP_STOPPED || sample->begin_ns >= plan.calls[c].begin_ns * 1000000);
         }
         assert_true(run.counts.outcomes[REPLAY_SKIP_STOPPED] >= 4);
         release(&session, &run);
@@ -416,10 +416,13 @@ static void a_stop_just_before_its_time_keeps_a_call_from_being_issued(void **st
     session.settings = (struct replay_settings){.speed = 1, .patience_ns = REPLAY_PATIENCE_NS, .keep_samples = true};
     assert_int_equal(replay_run_init(&run, &session), 0);
     broken.stop = &stop;
-    assert_int_equal(replay_session_run(&session, &run, &stop, &error), -EINTR);
-    for (uint32_t c = 0; c < plan.call_count; c++)
-        assert_true(run.samples[c].skip == REPLAY_SKIP_STOPPED || run.samples[c].begin_ns >= (int64_t)plan.calls[c].begin_ns);
-    assert_true(run.counts.outcomes[REPLAY_SKIP_STOPPED] >= 3);
+    for (int time = 0; time < 50; time++) { /* a lane may be woken too late for this */
+        atomic_store(&stop, false);
+        assert_int_equal(replay_session_run(&session, &run, &stop, &error), -EINTR);
+        for (uint32_t c = 0; c < plan.call_count; c++)
+            assert_true(run.samples[c].skip == REPLAY_SKIP_STOPPED || run.samples[c].begin_ns >= plan.calls[c].begin_ns);
+        assert_true(run.counts.outcomes[REPLAY_SKIP_STOPPED] >= 3);
+    }
     release(&session, &run);
     replay_plan_release(&plan);
 }
