@@ -128,7 +128,7 @@ void ga_verb_help(const struct ga_verb *verb)
             snprintf(letter, sizeof letter, "-%c, ", option->letter);
         snprintf(left, sizeof left, "%s--%s%s%s", letter, option->name, option->argument ? "=" : "",
                  option->argument ? option->argument : "");
-        int column = print_words(option->help, printf("  %-26s", left));
+        int column = print_words(option->help, printf("  %-*s", HELP_LEFT - 2, left));
         if (option->kind == GA_OPTION_CHOICE && !tells_choices(option))
             for (const char *const *choice = option->choices; *choice; choice++) {
                 char text[64];
@@ -139,7 +139,7 @@ void ga_verb_help(const struct ga_verb *verb)
             }
         putchar('\n');
     }
-    printf("  %-26s %s\n", "-h, --help", "print this help");
+    printf("  %-*s %s\n", HELP_LEFT - 2, "-h, --help", "print this help");
 }
 
 /* What getopt_long did not like: '?' or ':'. given: the argument that it looked at last. */

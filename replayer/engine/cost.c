@@ -4,9 +4,9 @@
 #include "replayer/engine/state.h"
 
 enum {
-    COST_CALLS = 50000,      /* on backend null, to say what the engine itself costs */
-    COST_LOOPS = 200,        /* at most, for that */
-    COST_PLACES = 200000,   /* of a plan's calls at most: the first */
+    COST_CALLS = 50000,   /* on backend null, to say what the engine itself costs */
+    COST_LOOPS = 200,     /* at most, for that */
+    COST_PLACES = 200000, /* of a plan's calls at most: the first */
 };
 
 uint32_t replay_clock_cost_ns(void)
