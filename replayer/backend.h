@@ -82,7 +82,8 @@ struct replay_binding {
 /* What is asked of a model; texts may be null. */
 struct replay_question {
     const char *trace;
-    const char *vram;      /* bytes of device memory, as a user writes them, or "search" for the smallest that evicts nothing */
+    const uint64_t *vram;  /* bytes of device memory; null: the model's usual */
+    bool search;           /* for the smallest that evicts nothing, instead */
     uint64_t gtt;          /* bytes of system memory that the GPU reaches; 0: no limit */
     const char *allocator; /* "buddy", "mm" */
     const char *json;      /* file for the result; "-" is stdout */

@@ -183,10 +183,10 @@ static bool check_backend(void)
 static const char *check_model(void)
 {
     bool model = asked->backend && replay_backend_find(asked->backend)->model;
-    uint64_t size;
     if (!model && (asked->vram || asked->gtt || asked->allocator))
         return "--vram, --gtt and --allocator are of a model's memory: they go with --backend sim";
-    if (asked->vram && strcmp(asked->vram, "search") != 0 && !ga_parse_size(asked->vram, &size))
+    replay_asked.meant.search = asked->vram && strcmp(asked->vram, "search") == 0;
+    if (asked->vram && !asked->meant.search && !ga_parse_size(asked->vram, &replay_asked.meant.vram))
         return "--vram is a size (8G, 512M) or 'search'";
     if (model && asks_of_runs())
         return "--backend sim issues nothing: options of devices and runs (--device, --dry-run, --runs, --speed, --populate, …) do "

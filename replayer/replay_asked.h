@@ -23,6 +23,8 @@ struct replay_asked {
         double speed, fidelity;
         uint16_t cpus[CPU_SETSIZE];
         uint32_t cpu_count;
+        uint64_t vram; /* unless it is to be searched for */
+        bool search;
     } meant; /* what the texts among them mean: by replay_asked_check */
 };
 extern struct replay_asked replay_asked;

@@ -242,7 +242,8 @@ static int replay_on(struct replay *replay, const char *trace, struct ga_error *
 /* The model works through the plan by itself: it has no runs. */
 static int ask_model(const struct replay_backend *backend, const struct replay_plan *plan, const char *trace, struct ga_error *error)
 {
-    const struct replay_question question = {.trace = trace, .vram = asked->vram, .gtt = asked->gtt,
+    const struct replay_question question = {.trace = trace, .search = asked->meant.search, .gtt = asked->gtt,
+                                             .vram = asked->vram && !asked->meant.search ? &asked->meant.vram : NULL,
                                              .allocator = asked->allocator, .json = asked->json, .verbose = asked->verbose};
     int result = asked->json ? replay_can_write_file(asked->json, error) : 0;
     return result < 0 ? result : backend->model(plan, &question, error);

@@ -61,24 +61,22 @@ static int write_report(const struct sim_report *report, const char *json, struc
 
 static int sim_model(const struct replay_plan *plan, const struct replay_question *question, struct ga_error *error)
 {
-    struct sim_options options = {.vram = VRAM_USUAL, .gtt = question->gtt, .costs = sim_costs_usual};
+    struct sim_options options = {.vram = question->vram ? *question->vram : VRAM_USUAL, .gtt = question->gtt,
+                                  .costs = sim_costs_usual};
     struct sim_search search = {.tried = question->verbose ? say_trial : NULL};
     struct sim_script script;
     struct sim_outcome outcome;
-    bool searches = question->vram && strcmp(question->vram, "search") == 0;
-    if (question->vram && !searches && !ga_parse_size(question->vram, &options.vram))
-        return ga_error_set(error, EINVAL, "--vram %s: a size (8G, 512M) or 'search' is wanted", question->vram);
     while (question->allocator && strcmp(sim_allocator_names[options.allocator], question->allocator) != 0)
         options.allocator++;
     int result = sim_script_build(&script, plan, error);
-    if (result == 0 && searches)
+    if (result == 0 && question->search)
         result = sim_find_vram(&script, &options, &search, error);
-    if (result == 0 && searches)
+    if (result == 0 && question->search)
         options.vram = search.size;
     if (result == 0)
         result = sim_run(&script, &options, &outcome, error);
     struct sim_report report = {.trace = question->trace, .plan = plan, .script = &script, .options = &options, .outcome = &outcome,
-                                .search = searches ? &search : NULL};
+                                .search = question->search ? &search : NULL};
     if (result == 0)
         result = write_report(&report, question->json, error);
     sim_script_release(&script);
