@@ -235,7 +235,7 @@ static int compare(struct bench *bench, bool prints, struct ga_error *error)
     const struct {
         const char *option, *value;
     } given[] = {{"--metric", asked.metric}, {"--figure", asked.figure}, {"--threshold", threshold},
-                 {"--json", prints ? asked.json : "/dev/null"}, {"--markdown", prints ? asked.markdown : NULL},
+                 {"--json", prints ? asked.json : NULL}, {"--markdown", prints ? asked.markdown : NULL},
                  {"--html", prints ? asked.html : NULL}};
     const char *const head[] = {"sh", "-c", "exec \"$@\" >/dev/null", "sh"};
     for (size_t i = 0; !prints && i < sizeof head / sizeof *head; i++)

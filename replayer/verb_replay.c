@@ -319,7 +319,8 @@ static int replay_trace(const char *trace, struct ga_error *error)
         replay.choice.target.translate = asked->meant.translate;
         replay.choice.target.populate = asked->meant.populate;
         catch_signals();
-        replay_plan_populate(&plan);
+        if (!asked->dry_run)
+            replay_plan_populate(&plan);
         result = replay_session_open(&replay.session, replay.choice.backend, &replay.choice.target, &plan, error);
     }
     if (result == 0)
