@@ -71,11 +71,23 @@ static int make_room(struct replay_requests *requests)
     return 0;
 }
 
+/* So that runs need not look at all objects. */
+static void list_special(struct replay_requests *requests)
+{
+    const struct replay_plan *plan = requests->plan;
+    for (uint32_t o = 0; o < plan->object_count; o++)
+        if (plan->objects[o].stranger || plan->objects[o].supplied || replay_is_descriptor(plan->objects[o].kind))
+            requests->special[requests->special_count++] = o;
+}
+
 int replay_requests_init(struct replay_requests *requests, const struct replay_plan *plan, struct ga_error *error)
 {
     bool several = replay_plan_is_of_several(plan);
     *requests = (struct replay_requests){
         .plan = plan,
+        .refs = plan->refs,
+        .images = plan->images,
+        .relocations = plan->relocations,
         .values = replay_share((plan->object_count + 1u) * sizeof *requests->values, several),
         .holders = replay_share((plan->object_count + 1u) * sizeof *requests->holders, several),
         .fetched = calloc(plan->lane_count + 1u, sizeof *requests->fetched),
@@ -85,12 +97,15 @@ int replay_requests_init(struct replay_requests *requests, const struct replay_p
         .memories = calloc(plan->memory_count + 1u, sizeof *requests->memories),
         .memfds = calloc(plan->memory_count + 1u, sizeof *requests->memfds),
         .fence_values = replay_share((plan->paging_count + 1u) * sizeof *requests->fence_values, several),
+        .special = calloc(plan->object_count + 1u, sizeof *requests->special),
         .plain_file = memfd_create("gpualloc replay: no dma-buf", MFD_CLOEXEC),
         .event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
     };
     if (!requests->fence_values || !requests->values || !requests->holders || !requests->fetched || !requests->returned ||
-        !requests->older || !requests->scratch || !requests->memories || !requests->memfds || (several && make_room(requests) < 0))
+        !requests->older || !requests->scratch || !requests->memories || !requests->memfds || !requests->special ||
+        (several && make_room(requests) < 0))
         return ga_error_errno(error, ENOMEM, "replay");
+    list_special(requests);
     memset(requests->memfds, 0xff, plan->memory_count * sizeof *requests->memfds);
     for (uint32_t l = 0; l < plan->lane_count; l++) {
         size_t size = ((size_t)plan->lanes[l].scratch_size + PAGE) & ~(size_t)63;
@@ -128,6 +143,7 @@ void replay_requests_release(struct replay_requests *requests)
     free(requests->scratch);
     free(requests->memories);
     free(requests->memfds);
+    free(requests->special);
     *requests = (struct replay_requests){0};
 }
 
@@ -143,34 +159,28 @@ static uint64_t stranger_value(const struct replay_requests *requests, uint32_t 
 void replay_requests_reset(struct replay_requests *requests)
 {
     for (uint32_t o = 0; o < requests->plan->object_count; o++) {
-        bool stranger = requests->plan->objects[o].stranger;
-        replay_set_value(requests, o, stranger ? stranger_value(requests, o) : REPLAY_ABSENT);
+        replay_set_value(requests, o, REPLAY_ABSENT);
         atomic_store_explicit(&requests->holders[o], 0, memory_order_relaxed);
     }
+    for (uint32_t s = 0; s < requests->special_count; s++)
+        if (requests->plan->objects[requests->special[s]].stranger)
+            replay_set_value(requests, requests->special[s], stranger_value(requests, requests->special[s]));
     for (uint32_t l = 0; l < requests->plan->lane_count; l++)
         atomic_store_explicit(&requests->returned[l], REPLAY_NONE, memory_order_relaxed);
     for (uint32_t p = 0; p <= requests->plan->paging_count; p++)
         atomic_store_explicit(&requests->fence_values[p], 0, memory_order_relaxed);
 }
 
-/* Puts one in; *used: bytes of the scratch memory that are taken. */
-static void put_pointer(const struct replay_requests *requests, unsigned char *scratch, const struct replay_relocation *relocation,
-                        size_t *used)
+/* Puts one in that few calls have; *used: bytes of the scratch memory that are taken. */
+static __attribute__((noinline)) void put_rare_pointer(const struct replay_requests *requests, unsigned char *scratch,
+                                                       const struct replay_relocation *relocation, size_t *used)
 {
     const struct replay_plan *plan = requests->plan;
     uint32_t target = relocation->target;
     uint64_t address = NOWHERE;
     switch (relocation->kind) {
-    case REPLAY_TO_IMAGE:
-        address = (uintptr_t)scratch + target;
-        break;
     case REPLAY_TO_MEMORY:
         address = (uintptr_t)requests->memories[target] + plan->memories[target].skew;
-        break;
-    case REPLAY_TO_BLOB:
-        address = (uintptr_t)scratch + *used;
-        memcpy(scratch + *used, plan->data + plan->blobs[target].offset, plan->blobs[target].size);
-        *used += (plan->blobs[target].size + 7u) & ~7u;
         break;
     case REPLAY_TO_ROOM:
         address = (uintptr_t)scratch + *used + relocation->skew;
@@ -225,9 +235,22 @@ static inline uint64_t get(const unsigned char *from, uint8_t width)
 
 static void put_pointers(const struct replay_requests *requests, unsigned char *scratch, const struct replay_call *call)
 {
+    const struct replay_plan *plan = requests->plan;
+    const struct replay_relocation *end = requests->relocations + call->relocations + call->relocation_count;
     size_t used = call->image_size;
-    for (uint32_t r = call->relocations; r < call->relocations + call->relocation_count; r++)
-        put_pointer(requests, scratch, &requests->plan->relocations[r], &used);
+    for (const struct replay_relocation *to = requests->relocations + call->relocations; to < end; to++) {
+        uint64_t address = (uintptr_t)scratch + to->target;
+        if (to->kind == REPLAY_TO_BLOB) {
+            const struct replay_blob *blob = &plan->blobs[to->target];
+            address = (uintptr_t)scratch + used;
+            memcpy(scratch + used, plan->data + blob->offset, blob->size);
+            used += (blob->size + 7u) & ~7u;
+        } else if (to->kind != REPLAY_TO_IMAGE) {
+            put_rare_pointer(requests, scratch, to, &used);
+            continue;
+        }
+        memcpy(scratch + to->place, &address, sizeof address);
+    }
 }
 
 void replay_requests_enter(struct replay_requests *requests) { requests->self = getpid(); }
@@ -300,13 +323,14 @@ static __attribute__((noinline)) bool put_with_care(struct replay_requests *requ
 
 enum replay_skip replay_requests_prepare(struct replay_requests *requests, uint32_t lane, const struct replay_call *call)
 {
-    const struct replay_plan *plan = requests->plan;
     unsigned char *scratch = requests->scratch[lane];
+    __builtin_prefetch(requests->refs + call->refs); /* while the image is copied */
+    __builtin_prefetch(requests->relocations + call->relocations);
     replay_requests_tidy(requests, lane);
-    memcpy(scratch, plan->images + call->image, call->image_size);
+    memcpy(scratch, requests->images + call->image, call->image_size);
     put_pointers(requests, scratch, call);
-    const struct replay_ref *end = plan->refs + call->refs + call->ref_count;
-    for (const struct replay_ref *ref = plan->refs + call->refs; ref < end; ref++) {
+    const struct replay_ref *end = requests->refs + call->refs + call->ref_count;
+    for (const struct replay_ref *ref = requests->refs + call->refs; ref < end; ref++) {
         if (!(ref->how & REPLAY_HOW_PUTS))
             continue;
         if (ref->how & REPLAY_HOW_WITH_CARE) {
@@ -365,18 +389,20 @@ bool replay_requests_keeps(const struct replay_plan *plan, const struct replay_c
 void replay_requests_finish(struct replay_requests *requests, uint32_t lane, const struct replay_call *call, bool failed)
 {
     const unsigned char *scratch = requests->scratch[lane];
-    const struct replay_ref *end = requests->plan->refs + call->refs + call->ref_count;
-    for (const struct replay_ref *ref = requests->plan->refs + call->refs; ref < end; ref++) {
+    const struct replay_ref *end = requests->refs + call->refs + call->ref_count;
+    const uint8_t concerns = failed ? REPLAY_HOW_LAST : REPLAY_HOW_LAST | REPLAY_HOW_ENDS | REPLAY_HOW_KEEPS;
+    for (const struct replay_ref *ref = requests->refs + call->refs; ref < end; ref++) {
+        uint8_t how = ref->how & concerns;
         uint32_t value;
-        if (!failed && ref->how & REPLAY_HOW_ENDS) {
+        if (how & REPLAY_HOW_ENDS) {
             replay_set_value(requests, ref->object, REPLAY_ABSENT);
-        } else if (!failed && ref->how & REPLAY_HOW_KEEPS && ref->how & REPLAY_HOW_WITH_CARE) {
+        } else if (how & REPLAY_HOW_KEEPS && ref->how & REPLAY_HOW_WITH_CARE) {
             keep_with_care(requests, scratch, ref);
-        } else if (!failed && ref->how & REPLAY_HOW_KEEPS) {
+        } else if (how & REPLAY_HOW_KEEPS) {
             memcpy(&value, scratch + ref->place, sizeof value);
             replay_set_value(requests, ref->object, value ? value : REPLAY_ABSENT);
         }
-        if (ref->how & REPLAY_HOW_LAST)
+        if (how & REPLAY_HOW_LAST)
             end_descriptor(requests, ref->object);
     }
     if (requests->self)
@@ -390,7 +416,7 @@ void replay_requests_finish(struct replay_requests *requests, uint32_t lane, con
 
 void replay_requests_close_descriptors(struct replay_requests *requests)
 {
-    for (uint32_t o = 0; o < requests->plan->object_count; o++)
-        if (replay_is_descriptor(requests->plan->objects[o].kind))
-            close_descriptor(requests, o);
+    for (uint32_t s = 0; s < requests->special_count; s++)
+        if (replay_is_descriptor(requests->plan->objects[requests->special[s]].kind))
+            close_descriptor(requests, requests->special[s]);
 }

@@ -15,6 +15,9 @@
 
 struct replay_requests {
     const struct replay_plan *plan;
+    const unsigned char *images; /* the plan's, one step away: a page less to be found again after each call */
+    const struct replay_ref *refs;
+    const struct replay_relocation *relocations;
     _Atomic uint64_t *values; /* by object: handle, descriptor, name */
     unsigned char **scratch;  /* by lane */
     void **memories;          /* by plan.memories: what stands for the program's own memory */
@@ -27,6 +30,8 @@ struct replay_requests {
     _Atomic uint32_t *returned; /* by lane: the newest of the descriptors that it made and nobody needs any more; or REPLAY_NONE */
     uint32_t *older;          /* by object, then: the one before it */
     pid_t self;               /* this worker; 0: there are none */
+    uint32_t *special;        /* objects that a run's beginning or end sees to: strangers, supplied ones, descriptors */
+    uint32_t special_count;
 };
 
 /* Allocates all that runs need. Release it also after a failure; zeros are fine. */

@@ -219,7 +219,8 @@ static int supply(struct replay_device *device, const struct replay_crew *crew, 
     int result = list_adapters(device, device->fd, adapters, &count, error);
     if (result == 0 && device->standard.needs_device)
         result = make_device(device, adapters[0].hAdapter, &device->standard.device, error);
-    for (uint32_t o = 0, next = 0; result == 0 && o < plan->object_count; o++) {
+    for (uint32_t s = 0, next = 0; result == 0 && s < device->requests.special_count; s++) {
+        uint32_t o = device->requests.special[s];
         if (!plan->objects[o].supplied)
             continue;
         const struct D3DKMT_ADAPTERINFO *adapter = &adapters[next++ % count];
@@ -241,7 +242,7 @@ static void dxg_clear(struct replay_device *device)
 {
     replay_requests_reset(&device->requests);
     for (uint32_t o = 0; o < device->requests.plan->object_count; o++)
-        atomic_store(&device->fences[o].address, 0);
+        atomic_store_explicit(&device->fences[o].address, 0, memory_order_relaxed);
 }
 
 static int connect_device(struct replay_device *device, const struct replay_crew *crew, struct ga_error *error)

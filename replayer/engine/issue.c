@@ -137,11 +137,26 @@ static RARE bool gave_up(struct replay_lane_state *lane, const struct replay_out
     return true;
 }
 
+/* What is met between this call and the next comes to the processor at once, not one by one: many a kernel's way back leaves none of
+   its pages known. */
+static inline void fetch(const struct replay_lane_state *lane, const struct replay_step *step, const struct replay_call *call,
+                         const struct replay_device *device, const struct replay_latencies *latencies)
+{
+    const char *next = (const char *)&lane->run->calls[step[1].number];
+    __builtin_prefetch(call);
+    __builtin_prefetch(device);
+    __builtin_prefetch(latencies);
+    __builtin_prefetch(lane->counting);
+    for (size_t at = 0; at < sizeof(struct replay_call); at += 64)
+        __builtin_prefetch(next + at);
+}
+
 static inline enum replay_skip issue(struct replay_lane_state *lane, const struct replay_step *step, const struct replay_call *call)
 {
     struct engine *run = lane->run;
     const struct replay_backend *backend = run->backend;
     struct replay_device *device = run->device;
+    struct replay_latencies *latencies = lane->by_kind[step->kind];
     int64_t due = due_ns(run, call);
     if (due)
         sleep_until(lane, due);
@@ -161,6 +176,7 @@ static inline enum replay_skip issue(struct replay_lane_state *lane, const struc
     atomic_store_explicit(&lane->issued_ns, begin, memory_order_release);
     backend->issue(device, step->lane, call, &outcome);
     int64_t end = engine_now_ns();
+    fetch(lane, step, call, device, latencies);
     atomic_store_explicit(&lane->issued_ns, 0, memory_order_release);
     if (__builtin_expect(atomic_load_explicit(&lane->give_up, memory_order_relaxed), false) && gave_up(lane, &outcome, &skip))
         return skip;
@@ -210,14 +226,6 @@ static inline int64_t run_call(struct replay_lane_state *lane, const struct repl
     return 0;
 }
 
-/* The next call's parts come to the processor while this one's are counted. */
-static inline void fetch(const struct engine *run, const struct replay_step *step)
-{
-    const char *call = (const char *)&run->calls[step->number];
-    for (size_t at = 0; at < sizeof *run->calls; at += 64)
-        __builtin_prefetch(call + at);
-}
-
 void engine_run_pass(struct replay_lane_state *lane)
 {
     const struct engine *run = lane->run;
@@ -228,8 +236,6 @@ void engine_run_pass(struct replay_lane_state *lane)
     uint32_t end_place = run->timed ? worker->count : lane->prologue;
     int64_t begin = engine_now_ns();
     for (uint32_t i = lane->next; i < end_place; i++) {
-        if (i + 1 < end_place)
-            fetch(run, &steps[i + 1]);
         int64_t end = run_call(lane, &steps[i]);
         if (ends)
             atomic_store_explicit(&ends[i], end, memory_order_relaxed);
