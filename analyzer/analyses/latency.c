@@ -41,7 +41,7 @@ struct class {
 struct state {
     const struct analysis_source *source;
     struct about about; /* of the call that is under way */
-    struct ga_histogram kinds[GA_ROW_COUNT];
+    struct ga_histogram kinds[GA_ROW_COUNT]; /* when finished: of all sizes */
     struct ga_map index; /* (row, size class) to the place in classes, plus 1 */
     struct class *classes;
     size_t class_count, room;
@@ -164,8 +164,7 @@ static int call(void *user, const struct ga_call *call)
         size = group_size_class(about.bytes, about.unknown < about.count);
     uint64_t duration = header->end > header->begin ? header->end - header->begin : 0;
     struct class *class = class_get(state, ga_row_id(call->row), size);
-    if (!class || ga_histogram_add(&class->durations, duration) < 0 ||
-        ga_histogram_add(&state->kinds[ga_row_id(call->row)], duration) < 0)
+    if (!class || ga_histogram_add(&class->durations, duration) < 0)
         return -ENOMEM;
     rank(state, &(struct slow){about, call->row, duration, call->begin_ns, header->pid, header->tid, call->failed});
     return 0;
@@ -187,6 +186,9 @@ static int finish(void *user, const struct analysis_trace *trace)
     struct state *state = user;
     if (state->class_count)
         qsort(state->classes, state->class_count, sizeof *state->classes, by_kind);
+    for (size_t i = 0; i < state->class_count; i++)
+        if (ga_histogram_merge(&state->kinds[state->classes[i].row], &state->classes[i].durations) < 0)
+            return -ENOMEM;
     return 0;
 }
 

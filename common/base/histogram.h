@@ -16,10 +16,13 @@ struct ga_histogram {
         uint64_t count, min, max; /* of what fell into it */
     } * steps;                    /* by step */
     size_t used, room;
+    uint16_t *octaves; /* where each octave's steps begin, once there are many: null before */
 };
 
 /* A histogram of zeros is an empty one. 0, or -ENOMEM. */
 int ga_histogram_add(struct ga_histogram *histogram, uint64_t value);
+/* Adds what another has met. 0, or -ENOMEM: then some of it is missing. */
+int ga_histogram_merge(struct ga_histogram *histogram, const struct ga_histogram *other);
 /* The smallest value that at least permille / 1000 of all values do not exceed (nearest rank): the middle of what was met in
    its step, so a lonely value is exact. 0 when empty. */
 uint64_t ga_histogram_percentile(const struct ga_histogram *histogram, unsigned permille);

@@ -38,6 +38,34 @@ static void percentiles_are_near_the_exact_ones(void **state)
     ga_histogram_release(&histogram);
 }
 
+/* As if one had met the values of both. */
+static void merged_ones_are_one(void **state)
+{
+    (void)state;
+    struct ga_histogram both = {0}, parts[2] = {{0}}, merged = {0};
+    uint64_t random = 88172645463325252;
+    for (size_t i = 0; i < 5000; i++) {
+        random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+        uint64_t value = random >> (random % 61);
+        assert_int_equal(ga_histogram_add(&both, value), 0);
+        assert_int_equal(ga_histogram_add(&parts[value % 2], value), 0);
+    }
+    assert_int_equal(ga_histogram_merge(&merged, &parts[0]) | ga_histogram_merge(&merged, &parts[1]), 0);
+    assert_int_equal(merged.count, both.count);
+    assert_int_equal(merged.used, both.used);
+    assert_int_equal(merged.min, both.min);
+    assert_int_equal(merged.max, both.max);
+    for (size_t i = 0; i < both.used; i++) {
+        const struct ga_histogram_step *x = &merged.steps[i], *y = &both.steps[i];
+        assert_true(x->step == y->step && x->count == y->count && x->min == y->min && x->max == y->max);
+        assert_true(!i || x->step > both.steps[i - 1].step);
+    }
+    ga_histogram_release(&both);
+    ga_histogram_release(&parts[0]);
+    ga_histogram_release(&parts[1]);
+    ga_histogram_release(&merged);
+}
+
 static void few_small_values_are_exact(void **state)
 {
     (void)state;
@@ -60,6 +88,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(percentiles_are_near_the_exact_ones),
+        cmocka_unit_test(merged_ones_are_one),
         cmocka_unit_test(few_small_values_are_exact),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
