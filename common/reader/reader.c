@@ -389,7 +389,7 @@ static int on_call(struct ga_reader *reader, const struct ga_row *row, const str
 {
     static const struct pending none;
     const struct ga_call_header *header = &reader->record.header;
-    struct thread *thread = threads_get(&reader->threads, header->process, header->thread);
+    const struct thread *thread = threads_get(&reader->threads, header->process, header->thread);
     if (!thread)
         return out_of_memory(reader);
     reader->totals.calls++;
@@ -402,13 +402,13 @@ static int on_call(struct ga_reader *reader, const struct ga_row *row, const str
         .record = &reader->record,
         .begin_ns = merge_clock_ns(clock, header->begin),
         .end_ns = merge_clock_ns(clock, header->end),
-        .process = thread->process->known ? &thread->process->info : NULL,
+        .process = thread->page->process->known ? &thread->page->process->info : NULL,
         .file = file ? &((const struct file *)(uintptr_t)*file)->info : NULL,
         .failed = ga_call_failed(row, header),
         .status = drm ? 0 : ga_call_status(header),
     };
     int result = check_blobs(reader, row, &reader->record);
-    struct pending *pending = thread->pending ? thread_take(thread, header->call) : NULL;
+    struct pending *pending = thread_take(thread, header->call);
     struct pending empty = none;
     if (result >= 0 && has_elements(row))
         result = join_elements(reader, &call, pending ? pending : &empty);
@@ -423,7 +423,7 @@ static int on_call(struct ga_reader *reader, const struct ga_row *row, const str
 static int on_element(struct ga_reader *reader, const struct ga_row *row)
 {
     const struct ga_element_header *element = &reader->record.element;
-    struct thread *thread = threads_get(&reader->threads, element->process, element->thread);
+    const struct thread *thread = threads_get(&reader->threads, element->process, element->thread);
     if (!thread || threads_add_element(&reader->threads, thread, row, element) < 0)
         return out_of_memory(reader);
     return 0;

@@ -21,10 +21,11 @@ static void pending_destroy(struct pending *pending)
 
 void threads_release(struct threads *threads)
 {
-    for (struct thread *thread = threads->threads, *next; thread; thread = next) {
-        next = thread->following;
-        pending_destroy(thread->pending);
-        free(thread);
+    for (struct thread_page *page = threads->pages, *next; page; page = next) {
+        next = page->following;
+        for (unsigned at = 0; at < THREAD_PAGE; at++)
+            pending_destroy(page->pending[at]);
+        free(page);
     }
     for (struct process *process = threads->processes, *next; process; process = next) {
         next = process->next;
@@ -37,7 +38,7 @@ void threads_release(struct threads *threads)
     }
     pending_destroy(threads->spare);
     ga_map_release(&threads->process_index);
-    ga_map_release(&threads->thread_index);
+    ga_map_release(&threads->page_index);
     *threads = (struct threads){0};
 }
 
@@ -56,67 +57,72 @@ struct process *threads_process(struct threads *threads, uint64_t id)
     return threads->processes = process;
 }
 
-static struct thread *thread_create(struct threads *threads, uint64_t id, uint32_t ordinal)
+static struct thread_page *page_create(struct threads *threads, uint64_t id, uint32_t ordinal)
 {
     struct process *process = threads_process(threads, id);
-    struct thread *thread = process ? calloc(1, sizeof *thread) : NULL;
-    if (!thread || ga_map_set(&threads->thread_index, id, ordinal, (uintptr_t)thread) < 0) {
-        free(thread);
+    struct thread_page *page = process ? calloc(1, sizeof *page) : NULL;
+    if (!page || ga_map_set(&threads->page_index, id, ordinal >> THREAD_PAGE_BITS, (uintptr_t)page) < 0) {
+        free(page);
         return NULL;
     }
-    *thread = (struct thread){.process = process, .ordinal = ordinal, .following = threads->threads};
-    return threads->threads = thread;
+    page->process = process;
+    page->following = threads->pages;
+    return threads->pages = page;
 }
 
-struct thread *threads_get(struct threads *threads, uint64_t process, uint32_t ordinal)
+const struct thread *threads_get(struct threads *threads, uint64_t process, uint32_t ordinal)
 {
-    struct thread *last = threads->last;
-    if (last && last->ordinal == ordinal && last->process->info.process == process)
+    struct thread *last = &threads->last;
+    if (last->page && last->ordinal == ordinal && last->page->process->info.process == process)
         return last;
-    const uint64_t *found = ga_map_get(&threads->thread_index, process, ordinal);
-    last = found ? (struct thread *)(uintptr_t)*found : thread_create(threads, process, ordinal);
-    return last ? (threads->last = last) : NULL;
+    const uint64_t *found = ga_map_get(&threads->page_index, process, ordinal >> THREAD_PAGE_BITS);
+    struct thread_page *page = found ? (struct thread_page *)(uintptr_t)*found : page_create(threads, process, ordinal);
+    *last = (struct thread){page, ordinal & (THREAD_PAGE - 1), ordinal};
+    return page ? last : NULL;
 }
 
 /* The first call of a thread counts from 1 when the process came up inside the trace. It did when it was announced beside the
    rundowns, each of which announces it once; and so did one of this recording. Otherwise calls before the session are no loss. */
-static void thread_begin(struct thread *thread, uint64_t call)
+static uint64_t first_of(const struct process *process, uint64_t call)
 {
-    bool inside = thread->process->gapless || thread->process->announcements > thread->process->rundowns;
-    thread->first = thread->next = inside ? 1 : call;
+    return process->gapless || process->announcements > process->rundowns ? 1 : call;
 }
 
-int64_t thread_count_call(struct thread *thread, uint64_t call)
+int64_t thread_count_call(const struct thread *thread, uint64_t call)
 {
-    if (!thread->next)
-        thread_begin(thread, call);
-    else if (!thread->process->gapless && thread->rundowns != thread->process->rundowns && call > thread->next)
-        thread->next = call; /* a session began again: what was called meanwhile was not lost */
-    thread->rundowns = thread->process->rundowns;
-    if (call >= thread->next) {
-        uint64_t gap = call - thread->next;
-        thread->missing += gap;
-        thread->next = call + 1;
+    const struct process *process = thread->page->process;
+    uint64_t *first = &thread->page->first[thread->at], *next = &thread->page->next[thread->at];
+    uint32_t *missing = &thread->page->missing[thread->at];
+    uint16_t rundowns = (uint16_t)process->rundowns;
+    if (!*next)
+        *first = *next = first_of(process, call);
+    else if (!process->gapless && thread->page->rundowns[thread->at] != rundowns && call > *next)
+        *next = call; /* a session began again: what was called meanwhile was not lost */
+    thread->page->rundowns[thread->at] = rundowns;
+    if (call >= *next) {
+        uint64_t gap = call - *next;
+        *missing = gap > UINT32_MAX - *missing ? UINT32_MAX : *missing + (uint32_t)gap;
+        *next = call + 1;
         return (int64_t)gap;
     }
-    if (call < thread->first || !thread->missing)
+    if (call < *first || !*missing)
         return 0;
-    thread->missing--;
+    --*missing;
     return -1;
 }
 
-static struct pending *pending_get(struct threads *threads, struct thread *thread, uint64_t call)
+static struct pending *pending_get(struct threads *threads, const struct thread *thread, uint64_t call)
 {
-    struct pending *pending = thread->pending, **oldest = &thread->pending;
-    for (struct pending **link = &thread->pending; *link; link = &(*link)->next) {
+    struct pending **all = &thread->page->pending[thread->at], **oldest = all, *pending;
+    unsigned count = 0;
+    for (struct pending **link = all; *link; link = &(*link)->next, count++) {
         if ((*link)->call == call)
             return *link;
         oldest = link;
     }
-    if (thread->pending_count == PENDING_MAX) { /* its call was lost */
+    if (count == PENDING_MAX) { /* its call was lost */
         pending = *oldest;
         *oldest = NULL;
-        thread->pending_count--;
         threads_put(threads, pending);
     }
     pending = threads->spare;
@@ -125,10 +131,8 @@ static struct pending *pending_get(struct threads *threads, struct thread *threa
     else if (!(pending = calloc(1, sizeof *pending)))
         return NULL;
     pending->call = call;
-    pending->next = thread->pending;
-    thread->pending = pending;
-    thread->pending_count++;
-    return pending;
+    pending->next = *all;
+    return *all = pending;
 }
 
 static int list_reserve(struct element_list *list, uint32_t count)
@@ -156,7 +160,7 @@ int element_list_fill(struct element_list *list, const struct ga_row *row, uint3
     return 0;
 }
 
-int threads_add_element(struct threads *threads, struct thread *thread, const struct ga_row *row,
+int threads_add_element(struct threads *threads, const struct thread *thread, const struct ga_row *row,
                         const struct ga_element_header *element)
 {
     if (element->index >= GA_ELEMENTS_MAX)
@@ -178,13 +182,12 @@ int threads_add_element(struct threads *threads, struct thread *thread, const st
     return 0;
 }
 
-struct pending *thread_take(struct thread *thread, uint64_t call)
+struct pending *thread_take(const struct thread *thread, uint64_t call)
 {
-    for (struct pending **link = &thread->pending; *link; link = &(*link)->next)
+    for (struct pending **link = &thread->page->pending[thread->at]; *link; link = &(*link)->next)
         if ((*link)->call == call) {
             struct pending *pending = *link;
             *link = pending->next;
-            thread->pending_count--;
             return pending;
         }
     return NULL;

@@ -34,35 +34,43 @@ struct pending {
     struct pending *next;
 };
 
-struct thread {
+/* Threads of a process whose ordinals are next to each other. A trace may have millions of threads. */
+enum { THREAD_PAGE_BITS = 4, THREAD_PAGE = 1 << THREAD_PAGE_BITS };
+struct thread_page {
     struct process *process;
+    struct thread_page *following;
+    uint64_t first[THREAD_PAGE], next[THREAD_PAGE]; /* lowest number that counts; the number after the highest seen, 0: none seen */
+    struct pending *pending[THREAD_PAGE];
+    uint32_t missing[THREAD_PAGE];                  /* numbers between them that have not come, as far as 32 bits tell */
+    uint16_t rundowns[THREAD_PAGE];                 /* lowest bits of the process's, when its last call came */
+};
+
+struct thread {
+    struct thread_page *page;
+    unsigned at; /* in it */
     uint32_t ordinal;
-    uint32_t rundowns;    /* of the process, when its last call came */
-    uint64_t first, next; /* lowest number that counts; the number after the highest seen, 0: none seen */
-    uint64_t missing;     /* numbers between them that have not come */
-    struct pending *pending;
-    uint32_t pending_count;
-    struct thread *following;
 };
 
 struct threads {
-    struct ga_map process_index, thread_index; /* addresses */
+    struct ga_map process_index, page_index; /* addresses; pages by process and the ordinals' upper bits */
     struct process *processes;
-    struct thread *threads, *last; /* last: the one asked for before, mostly asked for again */
+    struct thread_page *pages;
+    struct thread last; /* the one asked for before, mostly asked for again */
     struct pending *spare;
 };
 
 void threads_release(struct threads *threads);
-/* The process or thread, made when it is new; null when memory is short. They live as long as threads. */
+/* The process, made when it is new; null when memory is short. It lives as long as threads. */
 struct process *threads_process(struct threads *threads, uint64_t process);
-struct thread *threads_get(struct threads *threads, uint64_t process, uint32_t ordinal);
+/* Likewise a thread, valid until the next is asked for. */
+const struct thread *threads_get(struct threads *threads, uint64_t process, uint32_t ordinal);
 /* Notes the number of a call that came; how many more calls are missing now (negative: a late one came). */
-int64_t thread_count_call(struct thread *thread, uint64_t call);
+int64_t thread_count_call(const struct thread *thread, uint64_t call);
 /* Keeps an element for its call: 0 or -ENOMEM. */
-int threads_add_element(struct threads *threads, struct thread *thread, const struct ga_row *row,
+int threads_add_element(struct threads *threads, const struct thread *thread, const struct ga_row *row,
                         const struct ga_element_header *element);
 /* Takes what waits for a call, or null. Give it back with threads_put. */
-struct pending *thread_take(struct thread *thread, uint64_t call);
+struct pending *thread_take(const struct thread *thread, uint64_t call);
 void threads_put(struct threads *threads, struct pending *pending);
 /* Makes a list as long as the call says it is, the missing ones zeros: 0 or -ENOMEM. */
 int element_list_fill(struct element_list *list, const struct ga_row *row, uint32_t count);
