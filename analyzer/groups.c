@@ -12,7 +12,13 @@
 #include "deferred.h"
 #include "table.h"
 
-static struct group *group_new(struct groups *groups, struct group_key key)
+static uint64_t hash_of(const void *array, size_t number)
+{
+    struct group *const *list = array;
+    return group_key_hash(list[number - 1]->key);
+}
+
+static struct group *group_new(struct groups *groups, struct group_key key, bool others)
 {
     if (ga_array_room(&groups->list, &groups->room, groups->count + 1, sizeof *groups->list) < 0)
         return NULL;
@@ -20,31 +26,27 @@ static struct group *group_new(struct groups *groups, struct group_key key)
     if (!group)
         return NULL;
     group->key = key;
-    groups->list[groups->count++] = group;
+    group->others = others;
+    groups->list[groups->count] = group;
+    if (!others && ga_index_add(&groups->index, groups->list, hash_of) < 0) {
+        free(group);
+        return NULL;
+    }
+    groups->count++;
     return group;
 }
 
 static struct group *group_get(struct groups *groups, struct group_key key)
 {
-    if (groups->last && groups->last->key.a == key.a && groups->last->key.b == key.b && !groups->last->others)
+    if (groups->last && group_key_is(groups->last->key, key) && !groups->last->others)
         return groups->last;
-    uint64_t *place = ga_map_get(&groups->index, key.a, key.b);
-    if (place)
-        return groups->last = (struct group *)(uintptr_t)*place;
-    if (groups->others)
-        return groups->others;
-    struct group *group = group_new(groups, key);
-    if (!group)
-        return NULL;
-    if (groups->count > GROUPS_MAX) {
-        group->others = true;
-        groups->others = group;
-    } else if (ga_map_set(&groups->index, key.a, key.b, (uintptr_t)group) < 0) {
-        groups->count--;
-        free(group);
-        return NULL;
-    }
-    return group;
+    size_t at = (size_t)group_key_hash(key);
+    for (uint32_t number; (number = ga_index_at(&groups->index, at)); at++)
+        if (group_key_is(groups->list[number - 1]->key, key))
+            return groups->last = groups->list[number - 1];
+    if (groups->count == GROUPS_MAX)
+        groups->others = group_new(groups, key, true);
+    return groups->count > GROUPS_MAX ? groups->others : group_new(groups, key, false);
 }
 
 int groups_touch(struct groups *groups, struct group_key key)
@@ -194,7 +196,7 @@ void groups_release(struct groups *groups)
         free(groups->list[i]);
     }
     free(groups->list);
-    ga_map_release(&groups->index);
+    ga_index_release(&groups->index);
     *groups = (struct groups){0};
 }
 

@@ -12,12 +12,15 @@
 
 #include "analysis.h"
 #include "base/histogram.h"
+#include "base/index.h"
 #include "base/map.h"
 #include "base/units.h"
 
 struct group_key {
     uint64_t a, b;
 };
+static inline uint64_t group_key_hash(struct group_key key) { return ga_map_hash(key.a, key.b); }
+static inline bool group_key_is(struct group_key x, struct group_key y) { return x.a == y.a && x.b == y.b; }
 
 struct group {
     struct group_key key;
@@ -43,7 +46,7 @@ enum { GROUPS_MAX = 1 << 14 };
 
 /* Of zeros: empty. */
 struct groups {
-    struct ga_map index; /* key to struct group */
+    struct ga_index index; /* by key; of the list until it is sorted */
     struct group **list;
     size_t count, room;
     struct group *others, *last; /* last: the one asked for before, often asked for again */
@@ -60,7 +63,7 @@ void groups_range_begins(struct groups *groups, int64_t ns);
 /* The halves of groups_died: what ended, and in another group or none, whose memory may have gone with it. */
 int groups_ended(struct groups *groups, struct group_key key, const struct ga_life *life, enum ga_life_end how);
 int groups_memory(struct groups *groups, struct group_key maker_key, const struct ga_life *life, enum ga_life_end how);
-/* Sorts the list: by peak bytes, then count, largest first; or by key. */
+/* Sorts the list, after which nothing more is told: by peak bytes, then count, largest first; or by key. */
 void groups_sort(struct groups *groups, bool by_key);
 void groups_release(struct groups *groups);
 

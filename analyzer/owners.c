@@ -26,12 +26,29 @@ int owners_start_threads(void *user, const struct analysis_source *source)
     return 0;
 }
 
+static uint64_t hash_of(const void *array, size_t number)
+{
+    const struct owner *list = array;
+    return group_key_hash(list[number - 1].key);
+}
+
+/* Its place in the list; their count: it is not there. */
+static size_t owner_find(const struct owners *owners, struct group_key key)
+{
+    size_t at = (size_t)group_key_hash(key);
+    for (uint32_t number; (number = ga_index_at(&owners->index, at)); at++)
+        if (group_key_is(owners->list[number - 1].key, key))
+            return number - 1;
+    return owners->count;
+}
+
 static int owner_new(struct owners *owners, struct group_key key, const struct ga_call_header *header)
 {
     if (ga_array_room(&owners->list, &owners->room, owners->count + 1, sizeof *owners->list) < 0)
         return -ENOMEM;
-    owners->list[owners->count++] = (struct owner){.key = key, .pid = header->pid, .tid = header->tid};
-    int result = ga_map_set(&owners->index, key.a, key.b, owners->count);
+    owners->list[owners->count] = (struct owner){.key = key, .pid = header->pid, .tid = header->tid};
+    int result = ga_index_add(&owners->index, owners->list, hash_of);
+    owners->count += !result;
     return result ? result : groups_touch(&owners->groups, key);
 }
 
@@ -40,14 +57,14 @@ int owners_call(void *user, const struct ga_call *call)
     struct owners *owners = user;
     const struct ga_call_header *header = call->header;
     struct group_key key = key_of(owners, header->process, header->thread);
-    bool again = owners->count && owners->list[owners->last].key.a == key.a && owners->list[owners->last].key.b == key.b;
-    uint64_t *place = again ? NULL : ga_map_get(&owners->index, key.a, key.b);
-    if (!again && !place && owners->count >= GROUPS_MAX)
-        return 0;
-    if (!again && !place && owner_new(owners, key, header) < 0)
-        return -ENOMEM;
-    if (!again)
-        owners->last = place ? *place - 1 : owners->count - 1;
+    if (!owners->count || !group_key_is(owners->list[owners->last].key, key)) {
+        size_t place = owner_find(owners, key);
+        if (place == GROUPS_MAX)
+            return 0;
+        if (place == owners->count && owner_new(owners, key, header) < 0)
+            return -ENOMEM;
+        owners->last = place;
+    }
     struct owner *owner = &owners->list[owners->last];
     owner->calls++;
     owner->failed += call->failed;
@@ -87,8 +104,8 @@ int owners_finish(void *user, const struct analysis_trace *trace)
 static const struct owner *owner_of(const struct owners *owners, const struct group *group)
 {
     static const struct owner none;
-    const uint64_t *place = ga_map_get(&owners->index, group->key.a, group->key.b);
-    return place ? &owners->list[*place - 1] : &none;
+    size_t place = owner_find(owners, group->key);
+    return place < owners->count ? &owners->list[place] : &none;
 }
 
 static void name(const void *user, const struct group *group, char *text, size_t size)
@@ -162,6 +179,6 @@ void owners_release(void *user)
 {
     struct owners *owners = user;
     groups_release(&owners->groups);
-    ga_map_release(&owners->index);
+    ga_index_release(&owners->index);
     free(owners->list);
 }

@@ -10,7 +10,7 @@
 struct owners {
     bool threads;
     struct groups groups; /* key: (process, thread), or (process, 0) */
-    struct ga_map index;  /* key to the place in list, plus 1 */
+    struct ga_index index; /* of the list, by key */
     struct owner {
         struct group_key key;
         uint64_t calls, failed, time_ns;

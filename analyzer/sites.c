@@ -8,51 +8,59 @@
 
 #include "base/array.h"
 
-/* The number of a thread, from 0; UINT64_MAX when memory is short. */
-static uint64_t dense(struct ga_map *threads, uint64_t process, uint32_t thread)
+static uint64_t hash_of_key(uint64_t process, uint32_t thread, const struct ga_row *row, uint64_t size)
 {
-    uint64_t *place = ga_map_get(threads, process, thread), next = threads->count;
-    if (place)
-        return *place;
-    return ga_map_set(threads, process, thread, next) < 0 ? UINT64_MAX : next;
+    return ga_map_hash(ga_map_hash(process, size), (uint64_t)thread << 32 | ga_row_id(row));
 }
 
-static struct site *site_new(struct sites *sites)
+static uint64_t hash_of(const void *array, size_t number)
+{
+    const struct site *const *list = array, *site = list[number - 1];
+    return hash_of_key(site->process, site->thread, site->row, site->size);
+}
+
+static struct site *site_new(struct sites *sites, const struct site *site)
 {
     if (ga_array_room(&sites->list, &sites->room, sites->count + 1, sizeof *sites->list) < 0)
         return NULL;
-    struct site *site = calloc(1, sites->entry_size);
-    if (site)
-        sites->list[sites->count++] = site;
-    return site;
+    struct site *entry = calloc(1, sites->entry_size);
+    if (!entry)
+        return NULL;
+    *entry = *site;
+    sites->list[sites->count] = entry;
+    if (!site->others && ga_index_add(&sites->index, sites->list, hash_of) < 0) {
+        free(entry);
+        return NULL;
+    }
+    sites->count++;
+    return entry;
 }
 
 void *sites_get(struct sites *sites, const struct ga_life *life)
 {
-    if (sites->others && sites->threads.count > SITES_MAX)
+    bool unknown = life->origin == GA_SIZE_UNKNOWN;
+    uint64_t size = unknown ? 0 : life->size;
+    size_t at = (size_t)hash_of_key(life->process, life->create_thread, life->row, size);
+    for (uint32_t number; (number = ga_index_at(&sites->index, at)); at++) {
+        struct site *site = sites->list[number - 1];
+        if (site->process == life->process && site->thread == life->create_thread && site->row == life->row && site->size == size &&
+            (site->origin == GA_SIZE_UNKNOWN) == unknown)
+            return site;
+    }
+    if (sites->others)
         return sites->others;
-    uint64_t thread = dense(&sites->threads, life->process, life->create_thread);
-    uint64_t a = thread << 32 | ga_row_id(life->row), b = life->origin == GA_SIZE_UNKNOWN ? UINT64_MAX : life->size;
-    uint64_t *place = thread == UINT64_MAX ? NULL : ga_map_get(&sites->index, a, b);
-    if (place)
-        return (void *)(uintptr_t)*place;
-    if (thread == UINT64_MAX || sites->others)
-        return sites->others;
-    struct site *site = site_new(sites);
-    if (!site)
-        return NULL;
-    *site = (struct site){.process = life->process,
-                          .size = life->origin == GA_SIZE_UNKNOWN ? 0 : life->size,
-                          .thread = life->create_thread,
-                          .tid = life->tid,
-                          .pid = life->pid,
-                          .row = life->row,
-                          .origin = life->origin,
-                          .file = ga_life_file(life),
-                          .others = sites->count > SITES_MAX};
-    if (site->others)
-        return sites->others = site;
-    return ga_map_set(&sites->index, a, b, (uintptr_t)site) < 0 ? NULL : site;
+    struct site *site = site_new(sites, &(struct site){.process = life->process,
+                                                       .size = size,
+                                                       .thread = life->create_thread,
+                                                       .tid = life->tid,
+                                                       .pid = life->pid,
+                                                       .row = life->row,
+                                                       .origin = life->origin,
+                                                       .file = ga_life_file(life),
+                                                       .others = sites->count == SITES_MAX});
+    if (site && site->others)
+        sites->others = site;
+    return site;
 }
 
 void site_surface(struct site *site, const struct ga_life *life)
@@ -72,8 +80,7 @@ void sites_release(struct sites *sites)
     for (size_t i = 0; i < sites->count; i++)
         free(sites->list[i]);
     free(sites->list);
-    ga_map_release(&sites->threads);
-    ga_map_release(&sites->index);
+    ga_index_release(&sites->index);
     *sites = (struct sites){.entry_size = sites->entry_size};
 }
 

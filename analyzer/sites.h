@@ -25,8 +25,7 @@ struct site {
 /* Entries begin with a struct site. Of zeros, but for entry_size: empty. */
 struct sites {
     size_t entry_size;
-    struct ga_map threads; /* (process, thread) to a dense number */
-    struct ga_map index;   /* (dense thread and row, size) to the entry */
+    struct ga_index index; /* of the list */
     void **list;
     size_t count, room;
     struct site *others;

@@ -29,7 +29,7 @@ struct entry {
 };
 
 struct dimension {
-    struct ga_map index; /* key to the place in list, plus 1 */
+    struct ga_index index; /* of the list */
     struct entry *list;
     size_t count, room, last; /* last: the one asked for before, often asked for again */
 };
@@ -97,25 +97,30 @@ static void note(struct state *state, int64_t ns)
     bucket->max = state->bytes > bucket->max ? state->bytes : bucket->max;
 }
 
+static uint64_t hash_of(const void *array, size_t number)
+{
+    const struct entry *list = array;
+    return group_key_hash(list[number - 1].key);
+}
+
 static struct entry *entry_get(struct dimension *dimension, struct group_key key)
 {
     struct entry *last = dimension->count ? &dimension->list[dimension->last] : NULL;
-    if (last && last->key.a == key.a && last->key.b == key.b && !last->others)
+    if (last && group_key_is(last->key, key) && !last->others)
         return last;
-    const uint64_t *place = ga_map_get(&dimension->index, key.a, key.b);
-    if (place) {
-        dimension->last = *place - 1;
-        return &dimension->list[dimension->last];
-    }
+    size_t at = (size_t)group_key_hash(key);
+    for (uint32_t number; (number = ga_index_at(&dimension->index, at)); at++)
+        if (group_key_is(dimension->list[number - 1].key, key))
+            return &dimension->list[dimension->last = number - 1];
     if (dimension->count > GROUPS_MAX)
         return &dimension->list[GROUPS_MAX];
     if (ga_array_room(&dimension->list, &dimension->room, dimension->count + 1, sizeof *dimension->list) < 0)
         return NULL;
     bool others = dimension->count == GROUPS_MAX;
-    dimension->list[dimension->count++] = (struct entry){.key = key, .others = others};
-    if (!others && ga_map_set(&dimension->index, key.a, key.b, dimension->count) < 0)
+    dimension->list[dimension->count] = (struct entry){.key = key, .others = others};
+    if (!others && ga_index_add(&dimension->index, dimension->list, hash_of) < 0)
         return NULL;
-    return &dimension->list[dimension->count - 1];
+    return &dimension->list[dimension->count++];
 }
 
 static struct group_key key_of(const struct ga_life *life, size_t dimension)
@@ -214,7 +219,7 @@ static int finish(void *user, const struct analysis_trace *trace)
     struct state *state = user;
     for (size_t i = 0; i < DIMENSIONS; i++) {
         struct dimension *dimension = &state->dimensions[i];
-        ga_map_release(&dimension->index);
+        ga_index_release(&dimension->index);
         size_t kept = 0;
         for (size_t e = 0; e < dimension->count; e++) {
             settle(state, &dimension->list[e]);
@@ -357,7 +362,7 @@ static void release(void *user)
 {
     struct state *state = user;
     for (size_t i = 0; i < DIMENSIONS; i++) {
-        ga_map_release(&state->dimensions[i].index);
+        ga_index_release(&state->dimensions[i].index);
         free(state->dimensions[i].list);
     }
 }

@@ -7,12 +7,12 @@
 enum { FREE, TAKEN, ERASED };
 
 /* The finaliser of MurmurHash3 over both halves. */
-static size_t hash(uint64_t a, uint64_t b)
+uint64_t ga_map_hash(uint64_t a, uint64_t b)
 {
     uint64_t h = a ^ (b * 0x9e3779b97f4a7c15u);
     h = (h ^ (h >> 33)) * 0xff51afd7ed558ccdu;
     h = (h ^ (h >> 33)) * 0xc4ceb9fe1a85ec53u;
-    return (size_t)(h ^ (h >> 33));
+    return h ^ (h >> 33);
 }
 
 void ga_map_release(struct ga_map *map)
@@ -23,7 +23,7 @@ void ga_map_release(struct ga_map *map)
 
 static struct ga_map_slot *find(const struct ga_map *map, uint64_t a, uint64_t b)
 {
-    for (size_t i = hash(a, b);; i++) {
+    for (size_t i = (size_t)ga_map_hash(a, b);; i++) {
         struct ga_map_slot *slot = &map->slots[i & (map->capacity - 1)];
         if (slot->state == FREE || (slot->state == TAKEN && slot->a == a && slot->b == b))
             return slot;

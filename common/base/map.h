@@ -19,6 +19,8 @@ struct ga_map_slot {
     uint8_t state; /* 0 free, 1 taken, 2 erased */
 };
 
+/* Of a key; its bits are well mixed. */
+uint64_t ga_map_hash(uint64_t a, uint64_t b);
 /* A map of zeros is an empty map. Releases the memory and leaves an empty map. */
 void ga_map_release(struct ga_map *map);
 /* Sets the value of a key; 0, or -ENOMEM and the map as before. */
