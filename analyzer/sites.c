@@ -63,22 +63,21 @@ void *sites_get(struct sites *sites, const struct ga_life *life)
     return site;
 }
 
-void site_surface(struct site *site, const struct ga_life *life)
+int site_surface(struct site *site, const struct ga_life *life)
 {
-    if (ga_life_name(life) && !*site->name)
-        snprintf(site->name, sizeof site->name, "%s", ga_life_name(life));
-    if (!life->surface || life->surface == site->surface)
-        return;
-    if (site->surface)
-        site->other_surfaces = true;
-    else
+    const char *name = site->name ? NULL : ga_life_name(life);
+    if (name && *name && !(site->name = strdup(name)))
+        return -ENOMEM;
+    if (!site->surface)
         site->surface = life->surface;
+    site->other_surfaces |= life->surface && life->surface != site->surface;
+    return 0;
 }
 
 void sites_release(struct sites *sites)
 {
     for (size_t i = 0; i < sites->count; i++)
-        free(sites->list[i]);
+        free(((struct site *)sites->list[i])->name), free(sites->list[i]);
     free(sites->list);
     ga_index_release(&sites->index);
     *sites = (struct sites){.entry_size = sites->entry_size};
@@ -93,7 +92,7 @@ struct site_text site_text(const struct site *site, const struct surface_names *
     else if (ga_row_is_d3dkmt(site->row))
         snprintf(out.text, sizeof out.text, "%s%s, thread %" PRIu32, surface_text(names, site->surface, site->process).text, many,
                  site->tid);
-    else if (*site->name) {
+    else if (site->name) {
         int length = surface_name_shown(site->name, &cut);
         snprintf(out.text, sizeof out.text, "buffer \"%.*s%s\", thread %" PRIu32, length, site->name, cut, site->tid);
     } else {
@@ -121,7 +120,7 @@ int site_json(const struct site *site, json_object *object)
                    (site->origin == GA_SIZE_UNKNOWN ? json_add(object, "size", NULL) : json_add_uint(object, "size", site->size)) ||
                    json_add_uint(object, "surface", site->surface) ||
                    json_add(object, "other_surfaces", json_object_new_boolean(site->other_surfaces)) ||
-                   json_add_string(object, "name", *site->name ? site->name : NULL)
+                   json_add_string(object, "name", site->name)
                ? -ENOMEM
                : 0;
 }

@@ -18,7 +18,7 @@ struct site {
     bool others;
     uint64_t surface;    /* the first that was told, see site_surface */
     bool other_surfaces;
-    char name[48];       /* of a named buffer of DRM */
+    char *name;          /* of a named buffer of DRM, or null */
     const struct ga_file_info *file; /* drm */
 };
 
@@ -33,8 +33,8 @@ struct sites {
 
 /* The entry of a life's site, made when it is new; null when memory is short. */
 void *sites_get(struct sites *sites, const struct ga_life *life);
-/* Notes whose surface it was. */
-void site_surface(struct site *site, const struct ga_life *life);
+/* Notes whose surface it was. 0 or -ENOMEM. */
+int site_surface(struct site *site, const struct ga_life *life);
 void sites_release(struct sites *sites);
 
 /* "surface 0x5000 shadow map and others, thread 12"; of DRM "buffer \"name\"" or "device card0". */

@@ -53,8 +53,7 @@ static int born(void *user, const struct ga_life *life, const struct ga_call *ca
     churn->pool--;
     churn->again++;
     churn->time_ns += site_cost(&state->made, call);
-    site_surface(&churn->site, life);
-    return 0;
+    return site_surface(&churn->site, life);
 }
 
 static int died(void *user, const struct ga_life *life, enum ga_life_end how, const struct ga_call *call)

@@ -65,7 +65,8 @@ static int died(void *user, const struct ga_life *life, enum ga_life_end how, co
     leak->freed += how == GA_END_FREED;
     if (how == GA_END_FREED || how == GA_END_LOST)
         return 0;
-    site_surface(&leak->site, life);
+    if (site_surface(&leak->site, life) < 0)
+        return -ENOMEM;
     if (!leak->kept || life->born_ns < leak->first_ns) {
         leak->first_ns = life->born_ns;
         leak->first_call = life->create_call;

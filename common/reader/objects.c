@@ -60,13 +60,14 @@ static void *large_new(size_t size)
     return memory;
 }
 
-/* The first blocks stand alone; once they are more than a large page, slabs have the further ones. */
+/* The first blocks stand alone; once they are so many that it does not matter what is left of a large page, slabs have the further
+   ones. */
 static bool block_add(struct object_pool *pool)
 {
     size_t size = (size_t)SLOTS * pool->size;
     if (ga_array_room(&pool->blocks, &pool->room, pool->block_count + 1, sizeof *pool->blocks) < 0)
         return false;
-    bool alone = pool->block_count * size < LARGE_PAGE;
+    bool alone = pool->block_count * size < SLAB / 2;
     if (!alone && pool->slab_left < size) {
         if (ga_array_room(&pool->slabs, &pool->slab_room, pool->slab_count + 1, sizeof *pool->slabs) < 0 ||
             !(pool->slabs[pool->slab_count] = large_new(SLAB)))

@@ -89,7 +89,7 @@ struct world {
     struct thread *threads;
     size_t thread_count;
     uint64_t alive; /* objects of all threads */
-    uint64_t calls, events, made, freed, lost_calls, lost_elements, lost_blobs, inverted;
+    uint64_t calls, events, made, freed, most /* alive */, lost_calls, lost_elements, lost_blobs, inverted;
     uint64_t *sent; /* by content: sent before */
     int result;
 };
@@ -145,6 +145,8 @@ static struct ga_call_header header_make(struct world *world, struct thread *thr
 /* Writes a call's own event, or leaves it out. */
 static void emit_call(struct world *world, struct thread *thread, enum ga_row_id row, const void *record)
 {
+    uint64_t alive = world->made - world->freed;
+    world->most = alive > world->most ? alive : world->most;
     world->calls++;
     if (leave_out(settings.lose_calls, &world->lost_calls, world->calls, settings.calls))
         return;
@@ -514,9 +516,9 @@ static int generate(struct ga_error *error)
     free(world.threads);
     free(world.sent);
     if (world.result >= 0 && result >= 0)
-        printf("calls=%llu events=%llu made=%llu freed=%llu inversions=%llu\n", (unsigned long long)world.calls,
+        printf("calls=%llu events=%llu made=%llu freed=%llu most=%llu inversions=%llu\n", (unsigned long long)world.calls,
                (unsigned long long)world.events, (unsigned long long)world.made, (unsigned long long)world.freed,
-               (unsigned long long)world.inverted);
+               (unsigned long long)world.most, (unsigned long long)world.inverted);
     return world.result < 0 ? world.result : result;
 }
 
