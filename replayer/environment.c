@@ -18,6 +18,8 @@
 
 #include <zlib.h>
 
+#include "replayer/plan_cache.h"
+
 enum { LINE = 4096 };
 
 struct place {
@@ -410,6 +412,18 @@ static struct json_object *now(void)
     return json_object_new_string(text);
 }
 
+/* Of this program: enough digits to tell builds apart. */
+static struct json_object *own_build(void)
+{
+    unsigned char build[20] = {0};
+    char text[17];
+    if (replay_build_id(build) < 0)
+        return NULL;
+    for (size_t i = 0; i < 8; i++)
+        snprintf(text + 2 * i, 3, "%02x", build[i]);
+    return json_object_new_string(text);
+}
+
 struct json_object *replay_environment_at(const char *root, const char *device)
 {
     struct json_object *e = json_object_new_object();
@@ -419,6 +433,7 @@ struct json_object *replay_environment_at(const char *root, const char *device)
     uname(&name);
     snprintf(place.release, sizeof place.release, "%s", name.release);
     json_object_object_add(e, "time", now());
+    json_object_object_add(e, "gpualloc_build", own_build());
     json_object_object_add(e, "kernel", json_object_new_string(name.release));
     json_object_object_add(e, "kernel_version", json_object_new_string(name.version));
     json_object_object_add(e, "machine", json_object_new_string(name.machine));

@@ -329,8 +329,7 @@ static int note_build(struct dl_phdr_info *info, size_t size, void *user)
     return -1; /* the first is the program: no other's will do */
 }
 
-/* The program's build id; of one that was linked without, the hash of its file. */
-static int find_build(unsigned char build[20])
+int replay_build_id(unsigned char build[20])
 {
     if (dl_iterate_phdr(note_build, build) > 0)
         return 0;
@@ -369,7 +368,7 @@ void replay_cache_open(struct replay_cache *cache, const char *trace, const stru
     if (cache->folder < 0)
         return;
     hash_options(cache->key.options, options);
-    int result = find_build(cache->key.build);
+    int result = replay_build_id(cache->key.build);
     if (result == 0)
         result = find_contents(cache, trace);
     if (result == 0)

@@ -25,4 +25,7 @@ int replay_cache_load(const struct replay_cache *cache, struct replay_plan *plan
 void replay_cache_store(const struct replay_cache *cache, const char *trace, const struct replay_plan *plan);
 void replay_cache_close(struct replay_cache *cache);
 
+/* The program's build id; of one that was linked without, the hash of its file. Bytes beyond theirs are left alone. 0, or -ENOENT. */
+int replay_build_id(unsigned char build[20]);
+
 #endif

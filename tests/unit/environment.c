@@ -62,6 +62,10 @@ static void what_is_not_told_is_null(void **state)
         assert_true(json_object_object_get_ex(e, names[i], NULL));
         expect(e, names[i], "null");
     }
+    const char *build = json_object_get_string(json_object_object_get(e, "gpualloc_build")); /* of no file in the tree */
+    assert_int_equal(strlen(build), 16);
+    assert_int_equal(strspn(build, "0123456789abcdef"), 16);
+    assert_string_not_equal(build, "0000000000000000");
     json_object_put(e);
 }
 
