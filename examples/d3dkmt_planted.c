@@ -166,6 +166,10 @@ static void parse(int argc, char **argv)
         if (c == '?')
             exit(2);
     }
+    if (optind < argc) {
+        fprintf(stderr, "d3dkmt_planted: %s is no option; they are --leak, --churn, --fragment, --slow and --all\n", argv[optind]);
+        exit(2);
+    }
 }
 
 int main(int argc, char **argv)

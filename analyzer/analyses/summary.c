@@ -239,7 +239,7 @@ static void text_trace(const struct state *state, const struct analysis_output *
              process->pid);
     }
     if (state->process_count > 4)
-        line(out, "", "and %zu processes more", state->process_count - 4);
+        line(out, "", "and %zu more", state->process_count - 4);
     if (state->process_count)
         line(out, "System", "Linux %s; recorded by gpualloc %s", state->processes[0].kernel, state->processes[0].tracer);
     for (size_t i = 0; i < state->file_count && i < 8; i++) {

@@ -30,13 +30,15 @@ struct ga_text ga_bytes(uint64_t bytes)
 
 struct ga_text ga_duration(double ns)
 {
-    static const char *const units[] = {"ns", "µs", "ms", "s"};
+    static const struct {
+        const char *name;
+        double limit, next; /* from limit on the next is used, of so many */
+    } units[] = {{"ns", 999.95, 1000}, {"µs", 999.95, 1000}, {"ms", 999.95, 1000}, {"s", 120, 60}, {"min", 120, 60}, {"h", 48, 24},
+                 {"d", INFINITY, 1}};
     unsigned unit = 0;
-    while (ns >= 999.95 && unit < 3) {
-        ns /= 1000;
-        unit++;
-    }
-    return scaled(unit ? ns : floor(ns * 10 + 0.5) / 10, units[unit]);
+    for (; ns >= units[unit].limit; unit++)
+        ns /= units[unit].next;
+    return scaled(unit ? ns : floor(ns * 10 + 0.5) / 10, units[unit].name);
 }
 
 struct ga_text ga_count(uint64_t count)

@@ -10,7 +10,7 @@ struct ga_text {
 
 /* "64 MiB", "4.5 KiB", "0 B". */
 struct ga_text ga_bytes(uint64_t bytes);
-/* "1.72 µs", "12 ns", "3.4 s". */
+/* "1.72 µs", "12 ns", "3.4 s", "2.50 min", "3 h", "1105 d". */
 struct ga_text ga_duration(double ns);
 /* "1,234,567". */
 struct ga_text ga_count(uint64_t count);

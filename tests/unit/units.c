@@ -25,6 +25,11 @@ static void sizes_and_times_have_units(void **state)
     assert_string_equal(ga_duration(1720).text, "1.72 µs");
     assert_string_equal(ga_duration(999960).text, "1 ms");
     assert_string_equal(ga_duration(3.4e9).text, "3.40 s");
+    assert_string_equal(ga_duration(119e9).text, "119 s");
+    assert_string_equal(ga_duration(150e9).text, "2.50 min");
+    assert_string_equal(ga_duration(3 * 3600e9).text, "3 h");
+    assert_string_equal(ga_duration(36 * 3600e9).text, "36 h");
+    assert_string_equal(ga_duration(95441509e9).text, "1105 d");
     assert_string_equal(ga_count(0).text, "0");
     assert_string_equal(ga_count(999).text, "999");
     assert_string_equal(ga_count(1234567).text, "1,234,567");
