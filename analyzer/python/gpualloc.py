@@ -72,8 +72,8 @@ class Allocation(typing.NamedTuple):
 
     @property
     def leaked(self):
-        """Alive at the end of the recording."""
-        return self.end == "alive"
+        """No call freed it: alive at the end of the recording, or gone with its device or file."""
+        return self.end in ("alive", "with_owner", "closed")
 
     @property
     def surface_name(self):

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""What was never freed: by surface, with the call, the thread and the bytes of each, largest first."""
+"""What no call freed, alive at the end or gone with its device or file: by surface, with the call, the thread and the bytes of each,
+largest first."""
 
 import collections
 
@@ -15,13 +16,15 @@ def leaks(options):
     rows = []
     for name, group in ranked[: options.top]:
         largest = max(group, key=lambda a: a.size or 0)
+        ends = collections.Counter(a.end.replace("_", " ") for a in group)
         rows.append((name, len(group), gpualloc.sum_text(a.size for a in group),
+                     ", ".join(f"{count} {end}" if len(ends) > 1 else end for end, count in ends.most_common()),
                      f"{largest.pid}/{largest.tid}", f"{largest.request} #{largest.create_call}",
                      gpualloc.time_text(largest.lifetime_ns)))
     if not rows:
-        print(f"Each of the {made} allocations was freed." if made else "No allocation was recorded.")
+        print(f"Each of the {made} allocations was freed by a call." if made else "No allocation was recorded.")
         return
-    print(gpualloc.table(rows, ("Surface", "Left", "Bytes", "pid/tid", "Largest made by", "Alive for")))
+    print(gpualloc.table(rows, ("Surface", "Left", "Bytes", "End", "pid/tid", "Largest made by", "Alive for")))
 
 
 gpualloc.script(leaks, __doc__, (("-n", "--top"), {"type": int, "default": 20, "help": "rows (default: 20)"}))
