@@ -69,7 +69,7 @@ static struct ga_histogram_step *step_get(struct ga_histogram *histogram, uint32
         return NULL;
     struct ga_histogram_step *gap = &histogram->steps[place];
     memmove(gap + 1, gap, (histogram->used++ - place) * sizeof *gap);
-    *gap = (struct ga_histogram_step){step, 0, value, value};
+    *gap = (struct ga_histogram_step){.step = step, .min = value, .max = value};
     for (uint32_t octave = step / OCTAVE + 1; histogram->octaves && octave <= OCTAVES; octave++)
         histogram->octaves[octave]++;
     return gap;
@@ -79,7 +79,7 @@ int ga_histogram_add(struct ga_histogram *histogram, uint64_t value)
 {
     return ga_histogram_merge(histogram, &(struct ga_histogram){
         .count = 1, .min = value, .max = value, .sum = (double)value, .used = 1,
-        .steps = &(struct ga_histogram_step){step_of(value), 1, value, value}});
+        .steps = &(struct ga_histogram_step){.step = step_of(value), .count = 1, .min = value, .max = value}});
 }
 
 int ga_histogram_merge(struct ga_histogram *histogram, const struct ga_histogram *other)

@@ -12,8 +12,8 @@ struct ga_histogram {
     uint64_t count, min, max;
     double sum;
     struct ga_histogram_step {
-        uint32_t step;
-        uint64_t count, min, max; /* of what fell into it */
+        uint64_t step : 16, count : 48;
+        uint64_t min, max; /* of what fell into it */
     } * steps;                    /* by step */
     size_t used, room;
     uint16_t *octaves; /* where each octave's steps begin, once there are many: null before */
