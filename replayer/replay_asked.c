@@ -47,6 +47,8 @@ const struct ga_option replay_asked_options[] = {
      .help = "write when each call of each run was issued, as JSON lines"},
     {.name = "json", .kind = GA_OPTION_STRING, .argument = "FILE", .value = &replay_asked.json,
      .help = "write the result for 'gpualloc compare'; - is standard output, instead of the table"},
+    {.name = "note", .kind = GA_OPTION_STRING, .argument = "TEXT", .value = &replay_asked.note,
+     .help = "kept in the result; 'gpualloc compare' names it where it differs"},
     {.name = "order", .kind = GA_OPTION_CHOICE, .argument = "HOW", .value = &replay_asked.order, .choices = orders,
      .help = "what a create waits for besides the objects that it names: memory: frees recorded before it; resource: nothing"},
     {.name = "translate", .kind = GA_OPTION_CHOICE, .argument = "HOW", .value = &replay_asked.translate, .choices = translations,

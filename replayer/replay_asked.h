@@ -10,7 +10,8 @@
 #include "replayer/backend.h"
 
 struct replay_asked {
-    const char *device, *backend, *json, *order, *translate, *populate, *range, *speed, *cpus, *state, *issue_log, *fidelity;
+    const char *device, *backend, *json, *order, *translate, *populate, *range, *speed, *cpus, *state, *issue_log, *fidelity,
+        *note;
     uint64_t runs, warmup, max_bytes, max_calls, loops, lanes;
     double max_time, patience;
     struct ga_option_list skips;

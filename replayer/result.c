@@ -358,6 +358,7 @@ static struct json_object *report_object(const struct replay_report *report)
         json_object_object_add(root, "engine_ns_per_call", NULL);
     else
         add_ns(root, "engine_ns_per_call", report->engine_ns);
+    json_object_object_add(root, "note", report->note ? json_object_new_string(report->note) : NULL);
     json_object_object_add(root, "base", report->base ? json_object_new_string(report->base) : NULL);
     add_count(root, "warmup", report->warmup);
     json_object_object_add(root, "translated", translated_of(session));

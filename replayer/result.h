@@ -21,6 +21,7 @@ struct replay_report {
     uint32_t clock_cost_ns;
     double engine_ns;           /* of the engine itself, a call: the same plan on backend null, on one thread; NaN: not measured */
     double require;             /* fidelity below which a result is no benchmark; 0: none */
+    const char *note;           /* of the user's, or null */
     const char *base;           /* how the device's memory was watched between runs; null: not */
     bool caches_dropped;        /* state cold: the kernel was asked to, and did */
     enum replay_end end;        /* why there are fewer runs than were asked for */

@@ -163,7 +163,8 @@ static int parse_facts(struct replay_result *result, struct json_object *root, s
     /* Of the replay itself: results that differ in these are compared, and it is said. */
     static const struct {
         const char *fact, *member;
-    } settings[] = {{"replay_cpus", "cpus"}, {"replay_caches_dropped", "caches_dropped"}, {"replay_warmup", "warmup"}};
+    } settings[] = {{"replay_note", "note"}, {"replay_cpus", "cpus"}, {"replay_caches_dropped", "caches_dropped"},
+                    {"replay_warmup", "warmup"}};
     int status = 0;
     result->facts = calloc(REPLAY_RESULT_FACTS_MAX, sizeof *result->facts);
     if (!result->facts)

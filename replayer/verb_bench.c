@@ -192,6 +192,10 @@ static int run_replay(struct bench *bench, int side, uint64_t run, struct ga_err
         arguments[count++] = "--populate";
         arguments[count++] = asked.populate;
     }
+    if (asked.setups[side]) {
+        arguments[count++] = "--note";
+        arguments[count++] = asked.setups[side];
+    }
     count = add_device(arguments, count, device_of(side));
     const char *const tail[] = {"--runs", "1", "--warmup", warmup, "--json", file, "--", bench->trace};
     for (size_t i = 0; i < sizeof tail / sizeof *tail; i++)

@@ -211,7 +211,7 @@ static void set_settings(struct replay *replay, const char *trace)
     replay->report = (struct replay_report){
         .trace = trace, .session = &replay->session, .statistics = &replay->statistics, .warmup = warmup, .speed = asked->speed,
         .state = asked->state ? asked->state : warmup ? "warm" : "as found", .engine_ns = NAN, .require = asked->meant.fidelity,
-        .end = REPLAY_END_ERROR};
+        .note = asked->note, .end = REPLAY_END_ERROR};
 }
 
 static int replay_on(struct replay *replay, const char *trace, struct ga_error *error)
