@@ -44,9 +44,12 @@ static struct group *group_get(struct groups *groups, struct group_key key)
     for (uint32_t number; (number = ga_index_at(&groups->index, at)); at++)
         if (group_key_is(groups->list[number - 1]->key, key))
             return groups->last = groups->list[number - 1];
-    if (groups->count == GROUPS_MAX)
-        groups->others = group_new(groups, key, true);
-    return groups->count > GROUPS_MAX ? groups->others : group_new(groups, key, false);
+    if (groups->others)
+        return groups->others;
+    struct group *group = group_new(groups, key, groups->count == GROUPS_MAX);
+    if (group && group->others)
+        groups->others = group;
+    return group;
 }
 
 int groups_touch(struct groups *groups, struct group_key key)
