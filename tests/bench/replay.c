@@ -1,7 +1,8 @@
 /*
- * bench-replay null|softgpu|real TRACE: figures of the engine for tests/bench/replay. Rounds of ours and of the peer take turns.
+ * bench-replay null|softgpu|real TRACE, or dumb TRACE NODE: figures of the engine for tests/bench/replay. Rounds of ours and of the
+ * peer take turns.
  *   null     million calls a second, CPU ns a call, ns for reading the clock twice, as each call does
- *   softgpu  CPU ns a call through the engine, by hand, and the median difference
+ *   softgpu, dumb  CPU ns a call through the engine, by hand, and the median difference; dumb: on the DRM device NODE
  *   real     issue-time error in µs: p50 of ours and of bare sleeping, p99 of both
  */
 #include <errno.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include "abi/d3dkmt.h"
+#include "replayer/drm.h"
 #include "replayer/fidelity.h"
 #include "replayer/statistics.h"
 
@@ -41,12 +43,12 @@ struct bench {
     struct replay_run run;
 };
 
-static void open_bench(struct bench *b, const char *trace, const char *backend, struct replay_settings settings)
+static void open_bench(struct bench *b, const char *trace, const char *backend, const char *node, struct replay_settings settings)
 {
     struct ga_error error = {""};
     struct replay_plan_options options = {.no_cache = true};
     if (replay_plan_load(&b->plan, trace, &options, false, &error) < 0 ||
-        replay_session_open(&b->session, replay_backend_find(backend), &(struct replay_target){0}, &b->plan, &error) < 0)
+        replay_session_open(&b->session, replay_backend_find(backend), &(struct replay_target){.node = node}, &b->plan, &error) < 0)
         die(trace, &error);
     settings.patience_ns = REPLAY_PATIENCE_NS;
     b->session.settings = settings;
@@ -72,7 +74,7 @@ static void bench_null(const char *trace)
 {
     struct bench b;
     double rates[ROUNDS], cpu[ROUNDS];
-    open_bench(&b, trace, "null", (struct replay_settings){.threads = 1, .loops = 1});
+    open_bench(&b, trace, "null", NULL, (struct replay_settings){.threads = 1, .loops = 1});
     run_once(&b);
     b.session.settings.loops = NULL_CALLS / b.plan.call_count + 1;
     for (int r = 0; r < ROUNDS; r++) {
@@ -100,7 +102,8 @@ static struct by_hand *prepare_by_hand(const struct replay_plan *plan)
         const struct replay_call *call = &plan->calls[c];
         const struct ga_row *row = replay_row(call);
         calls[c] = (struct by_hand){call, calloc(1, plan->lanes[call->lane].scratch_size + 64u),
-                                    _IOC(_IOC_READ | _IOC_WRITE, DXG_IOCTL_TYPE, row->number, row->abi_size)};
+                                    ga_row_is_drm(row) ? replay_drm_request(row, row->abi_size)
+                                                       : _IOC(_IOC_READ | _IOC_WRITE, DXG_IOCTL_TYPE, row->number, row->abi_size)};
         if (!calls[c].argument)
             die("memory", NULL);
     }
@@ -154,15 +157,17 @@ static double round_of_engine(struct bench *b)
     return (double)(clock_ns(CLOCK_PROCESS_CPUTIME_ID) - before) / b->plan.call_count;
 }
 
-static double round_by_hand(const struct replay_plan *plan, struct by_hand *calls, uint64_t *values, uint32_t *latencies)
+/* node: of DRM, or null: /dev/dxg. */
+static double round_by_hand(const struct replay_plan *plan, const char *node, struct by_hand *calls, uint64_t *values,
+                            uint32_t *latencies)
 {
     reset_by_hand(plan, calls);
     int64_t before = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-    int fd = open("/dev/dxg", O_RDONLY | O_CLOEXEC);
-    struct D3DKMT_ADAPTERINFO adapters[8];
+    int fd = open(node ? node : "/dev/dxg", O_RDWR | O_CLOEXEC);
+    struct D3DKMT_ADAPTERINFO adapters[8] = {{0}};
     struct D3DKMT_ENUMADAPTERS2 all = {.NumAdapters = 8, .pAdapters = adapters};
-    if (fd < 0 || ioctl(fd, DXG_IOCTL(0x14, struct D3DKMT_ENUMADAPTERS2), &all) != 0)
-        die("/dev/dxg", NULL);
+    if (fd < 0 || (!node && ioctl(fd, DXG_IOCTL(0x14, struct D3DKMT_ENUMADAPTERS2), &all) != 0))
+        die(node ? node : "/dev/dxg", NULL);
     for (uint32_t o = 0; o < plan->object_count; o++)
         values[o] = plan->objects[o].supplied ? adapters[0].hAdapter : 0;
     if (loop_by_hand(plan, calls, fd, values, latencies))
@@ -171,7 +176,7 @@ static double round_by_hand(const struct replay_plan *plan, struct by_hand *call
     return (double)(clock_ns(CLOCK_PROCESS_CPUTIME_ID) - before) / plan->call_count;
 }
 
-static void bench_softgpu(const char *trace)
+static void bench_calls(const char *trace, const char *backend, const char *node)
 {
     struct bench b;
     double engine[ROUNDS], hand[ROUNDS], more[ROUNDS];
@@ -179,7 +184,7 @@ static void bench_softgpu(const char *trace)
     CPU_ZERO(&here);
     CPU_SET(sched_getcpu(), &here);
     sched_setaffinity(0, sizeof here, &here); /* what softgpu keeps is in one processor's caches for both */
-    open_bench(&b, trace, "dxg", (struct replay_settings){.threads = 1});
+    open_bench(&b, trace, backend, node, (struct replay_settings){.threads = 1});
     struct by_hand *calls = prepare_by_hand(&b.plan);
     uint64_t *values = calloc(b.plan.object_count + 1u, sizeof *values);
     uint32_t *latencies = calloc(b.plan.call_count + 1u, sizeof *latencies);
@@ -188,13 +193,13 @@ static void bench_softgpu(const char *trace)
     run_once(&b);
     if (replay_differs(&b.run.counts) || b.run.counts.outcomes[REPLAY_ISSUED] != b.plan.call_count)
         die("the engine's calls are not answered as recorded", &(struct ga_error){""});
-    round_by_hand(&b.plan, calls, values, latencies);
+    round_by_hand(&b.plan, node, calls, values, latencies);
     for (int r = 0; r < ROUNDS; r++) { /* in turns also within a round: neither always follows the other */
         if (r % 2)
-            hand[r] = round_by_hand(&b.plan, calls, values, latencies);
+            hand[r] = round_by_hand(&b.plan, node, calls, values, latencies);
         engine[r] = round_of_engine(&b);
         if (r % 2 == 0)
-            hand[r] = round_by_hand(&b.plan, calls, values, latencies);
+            hand[r] = round_by_hand(&b.plan, node, calls, values, latencies);
         more[r] = engine[r] - hand[r];
     }
     printf("%.1f %.1f %.1f\n", replay_median(engine, ROUNDS), replay_median(hand, ROUNDS), replay_median(more, ROUNDS));
@@ -219,7 +224,7 @@ static void bench_real(const char *trace)
     struct bench b;
     enum { TIMES = 3 };
     double p50[2][TIMES], p99[2][TIMES];
-    open_bench(&b, trace, "null", (struct replay_settings){.threads = 1, .speed = 1});
+    open_bench(&b, trace, "null", NULL, (struct replay_settings){.threads = 1, .speed = 1});
     struct replay_latencies *late = replay_latencies_create(1);
     if (!late)
         die("memory", NULL);
@@ -244,10 +249,12 @@ int main(int argc, char **argv)
     if (argc == 3 && strcmp(argv[1], "null") == 0)
         bench_null(argv[2]);
     else if (argc == 3 && strcmp(argv[1], "softgpu") == 0)
-        bench_softgpu(argv[2]);
+        bench_calls(argv[2], "dxg", NULL);
+    else if (argc == 4 && strcmp(argv[1], "dumb") == 0)
+        bench_calls(argv[2], "dumb", argv[3]);
     else if (argc == 3 && strcmp(argv[1], "real") == 0)
         bench_real(argv[2]);
     else
-        return fputs("bench-replay null|softgpu|real TRACE\n", stderr), 2;
+        return fputs("bench-replay null|softgpu|real TRACE, or dumb TRACE NODE\n", stderr), 2;
     return 0;
 }
