@@ -46,7 +46,7 @@ static struct group *group_get(struct groups *groups, struct group_key key)
             return groups->last = groups->list[number - 1];
     if (groups->others)
         return groups->others;
-    struct group *group = group_new(groups, key, groups->count == GROUPS_MAX);
+    struct group *group = group_new(groups, key, groups->count == groups_limit(groups));
     if (group && group->others)
         groups->others = group;
     return group;
@@ -454,6 +454,8 @@ int groups_element_json(const struct groups *groups, const struct groups_view *v
 {
     const struct group *group = groups->list[i];
     int failed = group->others ? json_add(object, "others", json_object_new_boolean(true)) : view->json(user, group, object);
+    if (!failed && group->others && view->others)
+        failed = view->others(user, object);
     return failed ? failed : group_json(group, object);
 }
 

@@ -24,7 +24,7 @@ static inline bool group_key_is(struct group_key x, struct group_key y) { return
 
 struct group {
     struct group_key key;
-    bool others; /* stands for all groups beyond GROUPS_MAX */
+    bool others; /* stands for all groups beyond the limit */
     uint64_t made, imported;
     uint64_t at_start, at_start_bytes, at_start_unknown, at_start_bounds; /* lived when the range began, and are not in made */
     uint64_t bytes_made;                             /* of known sizes and lower bounds, as all bytes here */
@@ -41,14 +41,14 @@ struct group {
     struct ga_histogram lifetimes;                   /* ns */
 };
 
-/* Surfaces are named by addresses, which a program can use up without end: beyond this many keys the rest is one group. */
+/* Surfaces are named by addresses, which a program can use up without end: beyond this many keys (or a limit) the rest is one group. */
 enum { GROUPS_MAX = 1 << 14 };
 
 /* Of zeros: empty. */
 struct groups {
     struct ga_index index; /* by key; of the list until it is sorted */
     struct group **list;
-    size_t count, room;
+    size_t count, room, limit; /* limit: 0 is GROUPS_MAX */
     struct group *others, *last; /* last: the one asked for before, often asked for again */
 };
 
@@ -58,6 +58,7 @@ int groups_died(struct groups *groups, struct group_key key, struct group_key ma
                 enum ga_life_end how);
 /* Makes the group of a key, when there is none: one that nothing was made in. 0 or -ENOMEM. */
 int groups_touch(struct groups *groups, struct group_key key);
+static inline size_t groups_limit(const struct groups *groups) { return groups->limit ? groups->limit : GROUPS_MAX; }
 /* What was told as born so far was made before the range. */
 void groups_range_begins(struct groups *groups, int64_t ns);
 /* The halves of groups_died: what ended, and in another group or none, whose memory may have gone with it. */
@@ -86,6 +87,8 @@ struct groups_view {
     void (*name)(const void *user, const struct group *group, char *text, size_t size);
     /* Adds members that name the group. */
     int (*json)(const void *user, const struct group *group, json_object *object);
+    /* Adds what else is told of the others than the figures of a group, or null. */
+    int (*others)(const void *user, json_object *object);
 };
 void groups_text(const struct groups *groups, const struct groups_view *view, const void *user,
                  const struct analysis_output *out);

@@ -8,6 +8,8 @@
 #include "base/array.h"
 #include "table.h"
 
+enum { THREADS_MAX = 1 << 12 }; /* with figures of their own */
+
 static struct group_key key_of(const struct owners *owners, uint64_t process, uint32_t thread)
 {
     return (struct group_key){process, owners->threads ? thread : 0};
@@ -23,6 +25,7 @@ int owners_start_threads(void *user, const struct analysis_source *source)
     (void)source;
     struct owners *owners = user;
     owners->threads = true;
+    owners->groups.limit = THREADS_MAX;
     return 0;
 }
 
@@ -57,15 +60,15 @@ int owners_call(void *user, const struct ga_call *call)
     struct owners *owners = user;
     const struct ga_call_header *header = call->header;
     struct group_key key = key_of(owners, header->process, header->thread);
-    if (!owners->count || !group_key_is(owners->list[owners->last].key, key)) {
-        size_t place = owner_find(owners, key);
-        if (place == GROUPS_MAX)
-            return 0;
-        if (place == owners->count && owner_new(owners, key, header) < 0)
-            return -ENOMEM;
-        owners->last = place;
-    }
-    struct owner *owner = &owners->list[owners->last];
+    struct owner *owner = &owners->others;
+    size_t place = owners->last;
+    if (!owners->count || !group_key_is(owners->list[place].key, key))
+        place = owner_find(owners, key);
+    bool other = place == groups_limit(&owners->groups);
+    if (other ? groups_touch(&owners->groups, key) < 0 : place == owners->count && owner_new(owners, key, header) < 0)
+        return -ENOMEM;
+    if (!other)
+        owner = &owners->list[owners->last = place];
     owner->calls++;
     owner->failed += call->failed;
     owner->time_ns += header->end > header->begin ? header->end - header->begin : 0;
@@ -115,18 +118,31 @@ static void name(const void *user, const struct group *group, char *text, size_t
     snprintf(text, size, "%" PRIu32, owners->threads ? owner->tid : owner->pid);
 }
 
+static int calls_json(const struct owner *owner, json_object *object)
+{
+    return json_add_uint(object, "calls", owner->calls) || json_add_uint(object, "failed", owner->failed) ||
+           json_add_uint(object, "time_ns", owner->time_ns);
+}
+
+static int others_json(const void *user, json_object *object)
+{
+    const struct owners *owners = user;
+    return calls_json(&owners->others, object);
+}
+
 static int name_json(const void *user, const struct group *group, json_object *object)
 {
     const struct owners *owners = user;
     const struct owner *owner = owner_of(owners, group);
     return json_add_id(object, "process", group->key.a) || json_add_uint(object, "pid", owner->pid) ||
            (owners->threads && (json_add_uint(object, "thread", group->key.b) || json_add_uint(object, "tid", owner->tid))) ||
-           json_add_uint(object, "calls", owner->calls) || json_add_uint(object, "failed", owner->failed) ||
-           json_add_uint(object, "time_ns", owner->time_ns);
+           calls_json(owner, object);
 }
 
-static const struct groups_view thread_view = {.title = "Threads", .head = "thread", .name = name, .json = name_json};
-static const struct groups_view process_view = {.title = "Processes", .head = "process", .name = name, .json = name_json};
+static const struct groups_view thread_view = {.title = "Threads", .head = "thread", .name = name, .json = name_json,
+                                               .others = others_json};
+static const struct groups_view process_view = {.title = "Processes", .head = "process", .name = name, .json = name_json,
+                                                .others = others_json};
 
 static const struct groups_view *view_of(const struct owners *owners)
 {

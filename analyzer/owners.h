@@ -15,7 +15,7 @@ struct owners {
         struct group_key key;
         uint64_t calls, failed, time_ns;
         uint32_t pid, tid;
-    } * list;
+    } * list, others; /* others: those beyond the groups' limit */
     size_t count, room, last; /* last: the one asked for before, often asked for again */
 };
 

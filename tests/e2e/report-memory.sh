@@ -33,3 +33,13 @@ check contents 200000 "" --calls=400000 --distinct=400000 # of which about 200,0
 check surfaces 50200 "" --calls=100000 --surfaces=50000
 check threads 40000 "" --calls=120000 --threads=40000 --live=1
 check threads 40000 --json
+# Those beyond the first thousands are one entry: with it the figures are those of the trace.
+gpualloc report --json threads >threads.json
+python3 - threads.json <<'END' || fail "the figures of threads are not those of the trace"
+import json, sys
+report = json.load(open(sys.argv[1]))
+threads, summary = report["thread"], report["summary"]
+assert len(threads) == 4097 and [t for t in threads if "others" in t] == threads[-1:], len(threads)
+assert sum(t["calls"] for t in threads) == summary["calls"], summary["calls"]
+assert sum(t["made"] for t in threads) == summary["memory"]["made"]
+END
