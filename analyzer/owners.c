@@ -8,7 +8,7 @@
 #include "base/array.h"
 #include "table.h"
 
-enum { THREADS_MAX = 1 << 12 }; /* with figures of their own */
+enum { THREADS_MAX = 1 << 11 }; /* with figures of their own */
 
 static struct group_key key_of(const struct owners *owners, uint64_t process, uint32_t thread)
 {

@@ -39,7 +39,7 @@ python3 - threads.json <<'END' || fail "the figures of threads are not those of 
 import json, sys
 report = json.load(open(sys.argv[1]))
 threads, summary = report["thread"], report["summary"]
-assert len(threads) == 4097 and [t for t in threads if "others" in t] == threads[-1:], len(threads)
+assert len(threads) == 2049 and [t for t in threads if "others" in t] == threads[-1:], len(threads)
 assert sum(t["calls"] for t in threads) == summary["calls"], summary["calls"]
 assert sum(t["made"] for t in threads) == summary["memory"]["made"]
 END
