@@ -27,6 +27,7 @@ static struct group *group_new(struct groups *groups, struct group_key key, bool
         return NULL;
     group->key = key;
     group->others = others;
+    group->number = (uint32_t)groups->count;
     groups->list[groups->count] = group;
     if (!others && ga_index_add(&groups->index, groups->list, hash_of) < 0) {
         free(group);
@@ -36,7 +37,7 @@ static struct group *group_new(struct groups *groups, struct group_key key, bool
     return group;
 }
 
-static struct group *group_get(struct groups *groups, struct group_key key)
+struct group *groups_get(struct groups *groups, struct group_key key)
 {
     if (groups->last && group_key_is(groups->last->key, key) && !groups->last->others)
         return groups->last;
@@ -46,20 +47,15 @@ static struct group *group_get(struct groups *groups, struct group_key key)
             return groups->last = groups->list[number - 1];
     if (groups->others)
         return groups->others;
-    struct group *group = group_new(groups, key, groups->count == groups_limit(groups));
+    struct group *group = group_new(groups, key, groups->count == (groups->limit ? groups->limit : GROUPS_MAX));
     if (group && group->others)
         groups->others = group;
     return group;
 }
 
-int groups_touch(struct groups *groups, struct group_key key)
-{
-    return group_get(groups, key) ? 0 : -ENOMEM;
-}
-
 int groups_born(struct groups *groups, struct group_key key, const struct ga_life *life)
 {
-    struct group *group = group_get(groups, key);
+    struct group *group = groups_get(groups, key);
     if (!group)
         return -ENOMEM;
     if (life->imported) {
@@ -93,6 +89,7 @@ void groups_range_begins(struct groups *groups, int64_t ns)
         struct group *group = groups->list[i], before = *group;
         *group = (struct group){.key = before.key,
                                 .others = before.others,
+                                .number = before.number,
                                 .at_start = before.live,
                                 .at_start_bytes = before.live_bytes,
                                 .at_start_unknown = before.live_unknown,
@@ -132,7 +129,7 @@ static void memory_gone(struct group *group, const struct ga_life *maker)
 
 int groups_memory(struct groups *groups, struct group_key maker_key, const struct ga_life *life, enum ga_life_end how)
 {
-    struct group *maker = group_get(groups, maker_key);
+    struct group *maker = groups_get(groups, maker_key);
     if (!maker)
         return -ENOMEM;
     if (!life->memory->handles && how != GA_END_NOT)
@@ -142,7 +139,7 @@ int groups_memory(struct groups *groups, struct group_key maker_key, const struc
 
 int groups_ended(struct groups *groups, struct group_key key, const struct ga_life *life, enum ga_life_end how)
 {
-    struct group *group = group_get(groups, key);
+    struct group *group = groups_get(groups, key);
     if (!group)
         return -ENOMEM;
     if (life->imported) {
@@ -455,7 +452,7 @@ int groups_element_json(const struct groups *groups, const struct groups_view *v
     const struct group *group = groups->list[i];
     int failed = group->others ? json_add(object, "others", json_object_new_boolean(true)) : view->json(user, group, object);
     if (!failed && group->others && view->others)
-        failed = view->others(user, object);
+        failed = view->others(user, group, object);
     return failed ? failed : group_json(group, object);
 }
 

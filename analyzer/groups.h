@@ -25,6 +25,7 @@ static inline bool group_key_is(struct group_key x, struct group_key y) { return
 struct group {
     struct group_key key;
     bool others; /* stands for all groups beyond the limit */
+    uint32_t number; /* from 0, in the order in which they were met */
     uint64_t made, imported;
     uint64_t at_start, at_start_bytes, at_start_unknown, at_start_bounds; /* lived when the range began, and are not in made */
     uint64_t bytes_made;                             /* of known sizes and lower bounds, as all bytes here */
@@ -56,9 +57,8 @@ struct groups {
 int groups_born(struct groups *groups, struct group_key key, const struct ga_life *life);
 int groups_died(struct groups *groups, struct group_key key, struct group_key maker_key, const struct ga_life *life,
                 enum ga_life_end how);
-/* Makes the group of a key, when there is none: one that nothing was made in. 0 or -ENOMEM. */
-int groups_touch(struct groups *groups, struct group_key key);
-static inline size_t groups_limit(const struct groups *groups) { return groups->limit ? groups->limit : GROUPS_MAX; }
+/* The group of a key, made when there is none: one that nothing was made in. Null when memory is short. */
+struct group *groups_get(struct groups *groups, struct group_key key);
 /* What was told as born so far was made before the range. */
 void groups_range_begins(struct groups *groups, int64_t ns);
 /* The halves of groups_died: what ended, and in another group or none, whose memory may have gone with it. */
@@ -88,7 +88,7 @@ struct groups_view {
     /* Adds members that name the group. */
     int (*json)(const void *user, const struct group *group, json_object *object);
     /* Adds what else is told of the others than the figures of a group, or null. */
-    int (*others)(const void *user, json_object *object);
+    int (*others)(const void *user, const struct group *group, json_object *object);
 };
 void groups_text(const struct groups *groups, const struct groups_view *view, const void *user,
                  const struct analysis_output *out);

@@ -29,46 +29,30 @@ int owners_start_threads(void *user, const struct analysis_source *source)
     return 0;
 }
 
-static uint64_t hash_of(const void *array, size_t number)
+/* Null when memory is short. */
+static struct owner *owner_get(struct owners *owners, const struct ga_call_header *header)
 {
-    const struct owner *list = array;
-    return group_key_hash(list[number - 1].key);
-}
-
-/* Its place in the list; their count: it is not there. */
-static size_t owner_find(const struct owners *owners, struct group_key key)
-{
-    size_t at = (size_t)group_key_hash(key);
-    for (uint32_t number; (number = ga_index_at(&owners->index, at)); at++)
-        if (group_key_is(owners->list[number - 1].key, key))
-            return number - 1;
-    return owners->count;
-}
-
-static int owner_new(struct owners *owners, struct group_key key, const struct ga_call_header *header)
-{
-    if (ga_array_room(&owners->list, &owners->room, owners->count + 1, sizeof *owners->list) < 0)
-        return -ENOMEM;
-    owners->list[owners->count] = (struct owner){.key = key, .pid = header->pid, .tid = header->tid};
-    int result = ga_index_add(&owners->index, owners->list, hash_of);
-    owners->count += !result;
-    return result ? result : groups_touch(&owners->groups, key);
+    const struct group *group = groups_get(&owners->groups, key_of(owners, header->process, header->thread));
+    if (!group)
+        return NULL;
+    if (group->number >= owners->count) {
+        if (ga_array_room(&owners->list, &owners->room, group->number + 1u, sizeof *owners->list) < 0)
+            return NULL;
+        while (owners->count <= group->number)
+            owners->list[owners->count++] = (struct owner){0};
+    }
+    struct owner *owner = &owners->list[group->number];
+    if (!owner->calls)
+        *owner = (struct owner){.pid = header->pid, .tid = header->tid, .others = group->others};
+    return owner;
 }
 
 int owners_call(void *user, const struct ga_call *call)
 {
-    struct owners *owners = user;
     const struct ga_call_header *header = call->header;
-    struct group_key key = key_of(owners, header->process, header->thread);
-    struct owner *owner = &owners->others;
-    size_t place = owners->last;
-    if (!owners->count || !group_key_is(owners->list[place].key, key))
-        place = owner_find(owners, key);
-    bool other = place == groups_limit(&owners->groups);
-    if (other ? groups_touch(&owners->groups, key) < 0 : place == owners->count && owner_new(owners, key, header) < 0)
+    struct owner *owner = owner_get(user, header);
+    if (!owner)
         return -ENOMEM;
-    if (!other)
-        owner = &owners->list[owners->last = place];
     owner->calls++;
     owner->failed += call->failed;
     owner->time_ns += header->end > header->begin ? header->end - header->begin : 0;
@@ -107,8 +91,7 @@ int owners_finish(void *user, const struct analysis_trace *trace)
 static const struct owner *owner_of(const struct owners *owners, const struct group *group)
 {
     static const struct owner none;
-    size_t place = owner_find(owners, group->key);
-    return place < owners->count ? &owners->list[place] : &none;
+    return group->number < owners->count ? &owners->list[group->number] : &none;
 }
 
 static void name(const void *user, const struct group *group, char *text, size_t size)
@@ -124,10 +107,9 @@ static int calls_json(const struct owner *owner, json_object *object)
            json_add_uint(object, "time_ns", owner->time_ns);
 }
 
-static int others_json(const void *user, json_object *object)
+static int others_json(const void *user, const struct group *group, json_object *object)
 {
-    const struct owners *owners = user;
-    return calls_json(&owners->others, object);
+    return calls_json(owner_of(user, group), object);
 }
 
 static int name_json(const void *user, const struct group *group, json_object *object)
@@ -162,12 +144,14 @@ static void text_calls(const struct owners *owners, const struct analysis_output
     static const struct table_column columns[] = {{"process", TABLE_RIGHT}, {"thread", TABLE_RIGHT_IF_ANY},  {"calls", TABLE_RIGHT},
                                                   {"failed", TABLE_RIGHT},  {"time in calls", TABLE_RIGHT}, {NULL}};
     const struct owner **sorted = calloc(owners->count + 1, sizeof *sorted);
-    struct table *table = sorted && owners->count ? table_create(columns) : NULL;
+    size_t count = 0;
     for (size_t i = 0; sorted && i < owners->count; i++)
-        sorted[i] = &owners->list[i];
-    if (sorted && owners->count)
-        qsort(sorted, owners->count, sizeof *sorted, by_time);
-    for (size_t i = 0; table && i < owners->count && i < out->top; i++) {
+        if (owners->list[i].calls && !owners->list[i].others)
+            sorted[count++] = &owners->list[i];
+    struct table *table = count ? table_create(columns) : NULL;
+    if (count)
+        qsort(sorted, count, sizeof *sorted, by_time);
+    for (size_t i = 0; table && i < count && i < out->top; i++) {
         table_cell(table, "%" PRIu32, sorted[i]->pid);
         table_cell(table, "%" PRIu32, owners->threads ? sorted[i]->tid : 0);
         table_cell(table, "%s", ga_count(sorted[i]->calls).text);
@@ -195,6 +179,5 @@ void owners_release(void *user)
 {
     struct owners *owners = user;
     groups_release(&owners->groups);
-    ga_index_release(&owners->index);
     free(owners->list);
 }

@@ -10,13 +10,12 @@
 struct owners {
     bool threads;
     struct groups groups; /* key: (process, thread), or (process, 0) */
-    struct ga_index index; /* of the list, by key */
     struct owner {
-        struct group_key key;
         uint64_t calls, failed, time_ns;
         uint32_t pid, tid;
-    } * list, others; /* others: those beyond the groups' limit */
-    size_t count, room, last; /* last: the one asked for before, often asked for again */
+        bool others; /* as the group's */
+    } * list; /* by the group's number; zeros where it has made no call */
+    size_t count, room;
 };
 
 int owners_start_threads(void *user, const struct analysis_source *source);

@@ -25,7 +25,7 @@ struct site {
 /* Entries begin with a struct site. Of zeros, but for entry_size: empty. */
 struct sites {
     size_t entry_size;
-    struct ga_index index; /* of the list */
+    struct ga_index index; /* of the list until it is sorted */
     void **list;
     size_t count, room;
     struct site *others;

@@ -419,8 +419,7 @@ static struct json_object *own_build(void)
     char text[17];
     if (replay_build_id(build) < 0)
         return NULL;
-    for (size_t i = 0; i < 8; i++)
-        snprintf(text + 2 * i, 3, "%02x", build[i]);
+    replay_hex(text, build, 8);
     return json_object_new_string(text);
 }
 

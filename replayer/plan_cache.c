@@ -225,7 +225,7 @@ static int hash_trace(const char *trace, unsigned char state[16], unsigned char 
     return result;
 }
 
-static void hex(char *out, const unsigned char *bytes, size_t count)
+void replay_hex(char *out, const unsigned char *bytes, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         sprintf(out + 2 * i, "%02x", bytes[i]);
@@ -233,7 +233,7 @@ static void hex(char *out, const unsigned char *bytes, size_t count)
 
 static void stamp_name(char name[NAME_SIZE], const unsigned char state[16])
 {
-    hex(name, state, 16);
+    replay_hex(name, state, 16);
     strcpy(name + 32, ".stamp");
 }
 
@@ -243,7 +243,7 @@ static void plan_name(char name[NAME_SIZE], const struct replay_plan_key *key)
     XXH128_canonical_t canonical;
     XXH128_canonicalFromHash(&canonical, XXH3_128bits(key, sizeof *key));
     memcpy(hash, canonical.digest, sizeof hash);
-    hex(name, hash, sizeof hash);
+    replay_hex(name, hash, sizeof hash);
     strcpy(name + 32, ".plan");
 }
 

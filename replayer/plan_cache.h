@@ -27,5 +27,7 @@ void replay_cache_close(struct replay_cache *cache);
 
 /* The program's build id; of one that was linked without, the hash of its file. Bytes beyond theirs are left alone. 0, or -ENOENT. */
 int replay_build_id(unsigned char build[20]);
+/* Two digits a byte, and the end. */
+void replay_hex(char *out, const unsigned char *bytes, size_t count);
 
 #endif

@@ -102,7 +102,7 @@ static RARE void finish_after(struct replay_lane_state *lane, uint32_t number, c
 
 /* After the call, not timed. */
 static inline void account(struct replay_lane_state *lane, const struct replay_step *step, const struct replay_call *call,
-                           const struct replay_outcome *outcome, int64_t begin, int64_t end)
+                           const struct replay_outcome *outcome, struct replay_latencies *latencies, int64_t begin, int64_t end)
 {
     struct engine *run = lane->run;
     uint64_t latency = end > begin ? (uint64_t)(end - begin) : 0;
@@ -115,7 +115,7 @@ static inline void account(struct replay_lane_state *lane, const struct replay_s
     else
         lane->gone = 0;
     if (!differs && !outcome->remapped && run->timed)
-        replay_latencies_add(lane->by_kind[step->kind], latency);
+        replay_latencies_add(latencies, latency);
     if (step->waits)
         engine_check_order(lane, call, begin - run->start_ns);
     if (__builtin_expect(outcome->more_bytes != 0, false)) /* not of a second handle, which changes nothing */
@@ -185,7 +185,7 @@ static inline enum replay_skip issue(struct replay_lane_state *lane, const struc
     lane->last_ns = end - run->start_ns;
     if (due)
         replay_latencies_add(lane->lateness, (uint64_t)(begin > due ? begin - due : due - begin));
-    account(lane, step, call, &outcome, begin, end);
+    account(lane, step, call, &outcome, latencies, begin, end);
     return REPLAY_ISSUED;
 }
 

@@ -163,7 +163,7 @@ static double round_by_hand(const struct replay_plan *plan, const char *node, st
 {
     reset_by_hand(plan, calls);
     int64_t before = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-    int fd = open(node ? node : "/dev/dxg", O_RDWR | O_CLOEXEC);
+    int fd = open(node ? node : "/dev/dxg", (node ? O_RDWR : O_RDONLY) | O_CLOEXEC);
     struct D3DKMT_ADAPTERINFO adapters[8] = {{0}};
     struct D3DKMT_ENUMADAPTERS2 all = {.NumAdapters = 8, .pAdapters = adapters};
     if (fd < 0 || (!node && ioctl(fd, DXG_IOCTL(0x14, struct D3DKMT_ENUMADAPTERS2), &all) != 0))
