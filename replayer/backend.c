@@ -23,6 +23,18 @@ static const struct {
     [REPLAY_STANDARD] = {"standard", "system memory"},
     [REPLAY_NATIVE] = {"native", "the same class of memory where the device has it"},
 };
+
+void replay_ioctl_failed(const struct replay_backend *backend, const struct replay_ioctl *make, int result,
+                         struct replay_outcome *outcome)
+{
+    while (result == -1 && (errno == EINTR || (backend->again && errno == EAGAIN)) && outcome->give_up &&
+           !atomic_load(outcome->give_up))
+        result = ioctl(make->fd, make->request, make->argument);
+    outcome->ret = result;
+    outcome->failed = result < 0;
+    outcome->error = result != -1 ? 0 : backend->again && errno == EAGAIN ? EINTR : errno;
+}
+
 const char *replay_populate_name(enum replay_populate populate)
 {
     static const char *const names[] = {

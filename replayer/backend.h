@@ -9,6 +9,7 @@
 #define GPUALLOC_REPLAYER_BACKEND_H
 
 #include <stdatomic.h>
+#include <sys/ioctl.h>
 
 #include "base/error.h"
 #include "replayer/placement.h"
@@ -53,8 +54,15 @@ struct replay_outcome {
     bool failed;
     int64_t more_bytes; /* that what it made has here beyond the recorded ones, or what it ended had; negative: fewer */
     bool remapped;  /* a GPU address was refused, and finish got another */
-    uint32_t own;   /* from the backend's issue to its finish */
-    const atomic_bool *give_up; /* by the engine: a call that a signal interrupts is repeated unless this is set */
+    const atomic_bool *give_up; /* by the engine: a call that a signal interrupts is repeated unless this is set, or null */
+};
+
+/* The ioctl that a call is. */
+struct replay_ioctl {
+    int fd;
+    uint32_t request; /* 0: it is none */
+    void *argument;
+    const void *own;  /* the backend's, for finish */
 };
 
 /* What issued creates need of a class of memory, and what the device has of it. local counts visible local memory too, and system
@@ -105,6 +113,7 @@ struct replay_backend {
     const char *summary; /* one line */
     const char *const *drivers; /* kernel drivers that it serves, ending with null; null: only when asked for by name */
 
+    bool again; /* a call that ends with EAGAIN is to be made once more, as everywhere in DRM; with EINTR it always is */
     bool unmet; /* it has met fake devices only, or a device made of software: said with every result */
 
     /* Opens a device; self is this table (several may share functions). Main thread. Required. identity is zeros before. */
@@ -121,13 +130,15 @@ struct replay_backend {
        none: without them all calls are issued by one process. */
     void (*clear)(struct replay_device *device);
     int (*enter)(struct replay_device *device, const struct replay_crew *crew, struct ga_error *error);
-    /* Just before a call, not timed: puts handles into its arguments. REPLAY_ISSUED, or why it cannot be issued now. Lane's thread.
-       No allocation, lock or output, as in issue and finish. Optional. */
-    enum replay_skip (*prepare)(struct replay_device *device, uint32_t lane, const struct replay_call *call);
-    /* The call: the only thing that is timed. Lane's thread. Required. */
+    /* Just before a call, not timed: puts handles into its arguments, and says which ioctl it is (request and own are 0 before).
+       REPLAY_ISSUED, or why it cannot be issued now. Lane's thread. No allocation, lock or output, as in issue and finish. Optional. */
+    enum replay_skip (*prepare)(struct replay_device *device, uint32_t lane, const struct replay_call *call,
+                                struct replay_ioctl *make);
+    /* A call that is no ioctl, or several: all of it is timed. outcome is zeros before, but for give_up. Lane's thread. Required. */
     void (*issue)(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome);
-    /* Just after it, not timed: keeps the handles that came back. Lane's thread. Optional. */
-    void (*finish)(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome);
+    /* Just after it, not timed: keeps the handles that came back. own is prepare's. Lane's thread. Optional. */
+    void (*finish)(struct replay_device *device, uint32_t lane, const struct replay_call *call, const void *own,
+                   struct replay_outcome *outcome);
     /* Brings in the pages of what a call has made, where the target asked for it: a step that is timed by itself. Then settle, not
        timed, takes away what that needed. Lane's thread, after finish of a call that did not fail. Optional, both or none: without
        them only a target that asks for none can be opened. */
@@ -143,6 +154,21 @@ struct replay_backend {
     /* Works through the plan by itself and reports, instead of all that is above. Optional: of models, which are no device. */
     int (*model)(const struct replay_plan *plan, const struct replay_question *question, struct ga_error *error);
 };
+
+/* Fills the outcome but for give_up: where that is set, or null, an ioctl is not made again that was interrupted. */
+void replay_ioctl_failed(const struct replay_backend *backend, const struct replay_ioctl *make, int result,
+                         struct replay_outcome *outcome);
+static inline void replay_make_ioctl(const struct replay_backend *backend, const struct replay_ioctl *make,
+                                     struct replay_outcome *outcome)
+{
+    int result = ioctl(make->fd, make->request, make->argument);
+    outcome->ret = result;
+    outcome->error = 0;
+    outcome->failed = outcome->remapped = false;
+    outcome->more_bytes = 0;
+    if (__builtin_expect(result < 0, false)) /* -1 with errno, or dxgkrnl's NTSTATUS */
+        replay_ioctl_failed(backend, make, result, outcome);
+}
 
 /* All of them, ending with null. */
 extern const struct replay_backend *const replay_backends[];

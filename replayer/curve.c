@@ -9,14 +9,14 @@
 void replay_curve_stretch(struct replay_curve *curve, uint32_t shift)
 {
     uint32_t by = curve->shift && shift > curve->shift ? shift - curve->shift : 0;
+    by = by < REPLAY_CURVE_BITS ? by : REPLAY_CURVE_BITS;
     for (uint32_t slot = 0; by && slot < REPLAY_CURVE_SLOTS; slot++) {
-        uint64_t calls = curve->slots[slot].calls;
-        uint32_t to = by < 32 ? slot >> by : 0;
-        int64_t bytes = curve->slots[slot].bytes;
-        curve->slots[slot].calls = 0;
-        curve->slots[slot].bytes = 0;
-        curve->slots[to].calls += calls;
-        curve->slots[to].bytes += bytes;
+        struct replay_curve_slot sum = {0};
+        for (uint32_t from = slot << by; from < REPLAY_CURVE_SLOTS && from < (slot + 1) << by; from++) {
+            sum.calls += curve->slots[from].calls;
+            sum.bytes += curve->slots[from].bytes;
+        }
+        curve->slots[slot] = sum;
     }
     if (shift > curve->shift)
         curve->shift = shift;

@@ -8,11 +8,11 @@
 
 #include "replayer/plan.h"
 
-enum { REPLAY_CURVE_SLOTS = 1024, REPLAY_CURVE_SHIFT = 6 /* at first: 64 ns a slot */ };
+enum { REPLAY_CURVE_BITS = 10, REPLAY_CURVE_SLOTS = 1 << REPLAY_CURVE_BITS, REPLAY_CURVE_SHIFT = 6 /* at first: 64 ns a slot */ };
 
 struct replay_curve {
     uint32_t shift; /* a slot is 1 << shift ns; 0: empty */
-    struct {
+    struct replay_curve_slot {
         uint64_t calls;
         int64_t bytes; /* more alive than before */
     } slots[REPLAY_CURVE_SLOTS];

@@ -33,7 +33,19 @@ enum {
 };
 
 /* How a call is issued. */
-enum form { AS_RECORDED, AS_CREATE_DUMB, AS_MAP_DUMB, AS_CREATE_NATIVE, AS_MAP_NATIVE, AS_GEM_CLOSE, AS_CLOSE, AS_MAPPING, AS_OF_HEAP };
+enum form {
+    AS_RECORDED, AS_OF_HEAP,
+    AS_CREATE_DUMB, AS_MAP_DUMB, AS_CREATE_NATIVE, AS_MAP_NATIVE, AS_GEM_CLOSE, /* translated */
+    AS_CLOSE, AS_MAPPING, AS_STANDARD, /* no ioctl, or several; the last: a D3DKMT call, by size */
+};
+
+/* What is known of a call before any run. */
+enum {
+    SIZED = REPLAY_READY_OWN,     /* makes a buffer whose size here may be another */
+    ENDS = REPLAY_READY_OWN << 1, /* ends objects */
+    MAPS = REPLAY_READY_OWN << 2, /* maps by itself */
+    FORM = 8,                     /* from this bit on */
+};
 
 struct replay_device {
     struct replay_requests requests;
@@ -42,7 +54,6 @@ struct replay_device {
     bool by_size;  /* the backend has no driver of its own: other requests than DRM core's are translated */
     const struct replay_dialect *dialect; /* then of the device's driver: others' creates are said in it. Null: they are not issued */
     uint8_t places[REPLAY_PLACES]; /* what stands for each here; REPLAY_PLACES: not asked for yet */
-    uint8_t *forms; /* by call */
     int64_t *more; /* by memory: bytes that it has here beyond the recorded ones; of all workers */
     atomic_bool *any_more;
     bool *has_heaps; /* by plan.files: one with a node of its own, which is here */
@@ -144,7 +155,7 @@ static bool is_by_size(const struct replay_device *device, const struct replay_c
 
 static bool is_core(const struct replay_call *call) { return !*replay_row(call)->driver; }
 
-static enum replay_skip translate(const struct replay_device *device, const struct replay_call *call, uint8_t *form)
+static enum replay_skip translate(const struct replay_device *device, const struct replay_call *call, enum form *form)
 {
     switch (replay_row(call)->effect.kind) {
     case GA_EFFECT_CREATE:
@@ -161,7 +172,7 @@ static enum replay_skip translate(const struct replay_device *device, const stru
     }
 }
 
-static enum replay_skip bind_call(const struct replay_device *device, const struct replay_call *call, uint8_t *form)
+static enum replay_skip bind_call(const struct replay_device *device, const struct replay_call *call, enum form *form)
 {
     *form = AS_RECORDED;
     if (replay_row(call) && ga_row_is_of_heap(replay_row(call))) {
@@ -309,6 +320,75 @@ static int end_buffer(void *user, int fd, uint32_t handle)
     return ioctl(fd, DRM_IOCTL_GEM_CLOSE, &close_it);
 }
 
+static const struct replay_ref *ref_to(const struct replay_device *device, const struct replay_call *call, uint8_t kind)
+{
+    for (uint32_t r = call->refs; r < call->refs + call->ref_count; r++)
+        if (device->requests.plan->refs[r].kind == kind && device->requests.plan->refs[r].object != REPLAY_NONE)
+            return &device->requests.plan->refs[r];
+    return NULL;
+}
+
+static const struct replay_ref *buffer_of(const struct replay_device *device, const struct replay_call *call)
+{
+    return ref_to(device, call, REPLAY_BUFFER);
+}
+
+/* The size that the program passed tells the kernel how much it knows. Both directions: the kernel takes what it needs. */
+static unsigned long request_of(const struct replay_device *device, const struct replay_call *call, enum form form)
+{
+    switch (form) {
+    case AS_CREATE_DUMB:
+        return DRM_IOCTL_MODE_CREATE_DUMB;
+    case AS_MAP_DUMB:
+        return DRM_IOCTL_MODE_MAP_DUMB;
+    case AS_GEM_CLOSE:
+        return DRM_IOCTL_GEM_CLOSE;
+    case AS_CREATE_NATIVE:
+        return replay_drm_request(replay_create_row(device->dialect), replay_create_row(device->dialect)->abi_size);
+    case AS_MAP_NATIVE:
+        return replay_drm_request(replay_map_row(device->dialect), replay_map_row(device->dialect)->abi_size);
+    case AS_OF_HEAP: /* /dev/udmabuf compares all of it */
+        return _IOC(ga_row_is_udmabuf(replay_row(call)) ? _IOC_WRITE : _IOC_READ | _IOC_WRITE,
+                    ga_driver_type(replay_row(call)->driver), replay_row(call)->number, replay_row(call)->abi_size);
+    case AS_CLOSE:
+    case AS_MAPPING:
+    case AS_STANDARD:
+        return 0;
+    default:
+        break;
+    }
+    bool known = call->argument_size && call->argument_size <= replay_row(call)->abi_size;
+    return replay_drm_request(replay_row(call), known ? call->argument_size : replay_row(call)->abi_size);
+}
+
+static enum form form_of(const struct replay_device *device, const struct replay_call *call)
+{
+    return (enum form)(replay_ready(&device->requests, call)->is >> FORM);
+}
+
+/* Of a dumb buffer. */
+static bool is_create_dumb(const struct replay_call *call, enum form form)
+{
+    return form == AS_CREATE_DUMB || (replay_row(call) && ga_row_id(replay_row(call)) == GA_ROW_drm_mode_create_dumb);
+}
+
+/* Once a call's form is known. Of creates as recorded only dumb buffers' tell their size. */
+static void make_ready(struct replay_device *device, const struct replay_call *call, enum form form)
+{
+    struct replay_ready *ready = replay_ready(&device->requests, call);
+    ready->is = (ready->is & (REPLAY_READY_OWN - 1)) | (uint32_t)form << FORM;
+    ready->request = (uint32_t)request_of(device, call, form);
+    if (form == AS_STANDARD)
+        return;
+    if (buffer_of(device, call) && (form == AS_CREATE_NATIVE || is_create_dumb(call, form)))
+        ready->is |= SIZED;
+    if (form == AS_RECORDED && ga_row_id(replay_row(call)) == GA_ROW_drm_i915_gem_mmap)
+        ready->is |= MAPS;
+    for (uint32_t r = call->refs; r < call->refs + call->ref_count; r++)
+        if (device->requests.refs[r].role == REPLAY_ENDS && device->requests.refs[r].object != REPLAY_NONE)
+            ready->is |= ENDS;
+}
+
 /* Calls of /dev/dxg: their allocations by size, as far as it was learnt. */
 static int bind_d3dkmt(struct replay_device *device, const struct replay_plan *plan, struct replay_binding *binding,
                        struct ga_error *error)
@@ -330,25 +410,30 @@ static int bind_d3dkmt(struct replay_device *device, const struct replay_plan *p
     int result = replay_standard_bind(&device->standard, &device->requests, plan, binding, error);
     for (uint32_t c = 0; result == 0 && c < plan->call_count; c++) {
         device->by_size_calls[c] = is_by_size(device, &plan->calls[c]);
-        if (device->by_size_calls[c] && !binding->skips[c])
+        if (!device->by_size_calls[c])
+            continue;
+        make_ready(device, &plan->calls[c], AS_STANDARD);
+        if (!binding->skips[c])
             binding->mode = device->dialect ? REPLAY_NATIVE : REPLAY_DUMB;
     }
     binding->by_size = device->by_size_calls;
     return result;
 }
 
-static bool is_translated(uint8_t form) { return form != AS_RECORDED && form != AS_CLOSE && form < AS_MAPPING; }
+static bool is_translated(enum form form) { return form >= AS_CREATE_DUMB && form <= AS_GEM_CLOSE; }
 
 int replay_drm_bind(struct replay_device *device, const struct replay_plan *plan, struct replay_binding *binding,
                     struct ga_error *error)
 {
-    device->forms = calloc(plan->call_count + 1u, sizeof *device->forms);
+    int result = replay_requests_init(&device->requests, plan, error);
+    if (result < 0)
+        return result;
     bool several = replay_plan_is_of_several(plan);
     device->more = replay_share((plan->object_count + 1u) * sizeof *device->more, several);
     device->any_more = replay_share(sizeof *device->any_more, several);
     device->has_heaps = calloc(plan->file_count + 1u, sizeof *device->has_heaps);
     device->file_lanes = malloc((plan->file_count + 1u) * sizeof *device->file_lanes);
-    if (!device->forms || !device->more || !device->any_more || !device->has_heaps || !device->file_lanes)
+    if (!device->more || !device->any_more || !device->has_heaps || !device->file_lanes)
         return ga_error_errno(error, ENOMEM, "%s", device->driver);
     memset(device->file_lanes, 0xff, (plan->file_count + 1u) * sizeof *device->file_lanes);
     for (uint32_t c = 0; c < plan->call_count; c++)
@@ -361,14 +446,16 @@ int replay_drm_bind(struct replay_device *device, const struct replay_plan *plan
             close(fd);
     }
     for (uint32_t c = 0; c < plan->call_count; c++) {
-        enum replay_skip skip = bind_call(device, &plan->calls[c], &device->forms[c]);
+        enum form form;
+        enum replay_skip skip = bind_call(device, &plan->calls[c], &form);
         if (!binding->skips[c])
             binding->skips[c] = (uint8_t)skip;
-        binding->translated[c] = is_translated(device->forms[c]);
+        binding->translated[c] = is_translated(form);
+        make_ready(device, &plan->calls[c], form);
         if (binding->translated[c] && !binding->skips[c])
             binding->mode = device->dialect ? REPLAY_NATIVE : REPLAY_DUMB;
     }
-    int result = bind_d3dkmt(device, plan, binding, error);
+    result = bind_d3dkmt(device, plan, binding, error);
     if (result < 0)
         return result;
     if (!device->by_size) {
@@ -380,8 +467,7 @@ int replay_drm_bind(struct replay_device *device, const struct replay_plan *plan
         if (found < 0)
             return ga_error_errno(error, -found, "%s", device->driver);
     }
-    result = replay_populator_create(&device->populator, device->populate, device->driver, plan, error);
-    return result < 0 ? result : replay_requests_init(&device->requests, plan, error);
+    return replay_populator_create(&device->populator, device->populate, device->driver, plan, error);
 }
 
 /* Files are opened on the kind of node that they were recorded on; creating dumb buffers needs the card node. */
@@ -438,24 +524,6 @@ int replay_drm_enter(struct replay_device *device, const struct replay_crew *cre
     return open_files(device, crew, error);
 }
 
-static uint32_t number_of(const struct replay_device *device, const struct replay_call *call)
-{
-    return (uint32_t)(call - device->requests.plan->calls);
-}
-
-static const struct replay_ref *ref_to(const struct replay_device *device, const struct replay_call *call, uint8_t kind)
-{
-    for (uint32_t r = call->refs; r < call->refs + call->ref_count; r++)
-        if (device->requests.plan->refs[r].kind == kind && device->requests.plan->refs[r].object != REPLAY_NONE)
-            return &device->requests.plan->refs[r];
-    return NULL;
-}
-
-static const struct replay_ref *buffer_of(const struct replay_device *device, const struct replay_call *call)
-{
-    return ref_to(device, call, REPLAY_BUFFER);
-}
-
 static enum replay_skip prepare_map(struct replay_device *device, unsigned char *scratch, const struct replay_call *call)
 {
     const struct replay_ref *ref = buffer_of(device, call);
@@ -483,9 +551,9 @@ static enum replay_skip prepare_gem_close(struct replay_device *device, unsigned
 static const struct replay_dialect *dialect_of(const struct replay_device *device, const struct replay_object *buffer)
 {
     const struct replay_call *maker = buffer->maker == REPLAY_NONE ? NULL : &device->requests.plan->calls[buffer->maker];
-    uint8_t form = maker ? device->forms[buffer->maker] : AS_RECORDED;
-    bool dumb = form == AS_CREATE_DUMB || (maker && ga_row_id(replay_row(maker)) == GA_ROW_drm_mode_create_dumb);
-    return dumb ? NULL : device->dialect ? device->dialect : replay_dialect_of(device->driver);
+    if (maker && is_create_dumb(maker, form_of(device, maker)))
+        return NULL;
+    return device->dialect ? device->dialect : replay_dialect_of(device->driver);
 }
 
 /* Of the buffer that an mmap names: its offset in this run, in its file. What gave it in the recording may have made the buffer, too,
@@ -510,17 +578,38 @@ static enum replay_skip prepare_mapping(struct replay_device *device, uint32_t l
     return replay_mapped_prepare(&device->requests, lane, call, (int)fd, offset);
 }
 
-enum replay_skip replay_drm_prepare(struct replay_device *device, uint32_t lane, const struct replay_call *call)
+/* A request as recorded, of which nothing is to be known but its handles. */
+static inline bool is_simple(const struct replay_device *device, const struct replay_ready *ready)
+{
+    return !(ready->is & ~(uint32_t)(REPLAY_READY_PLAIN | REPLAY_READY_KEEPS | SIZED | ENDS)) &&
+           replay_is_plain(&device->requests, ready);
+}
+
+/* False: its file is not there. */
+static inline bool on_file(const struct replay_device *device, uint32_t lane, const struct replay_ready *ready,
+                           struct replay_ioctl *make)
+{
+    uint64_t fd = replay_value(&device->requests, ready->file);
+    *make = (struct replay_ioctl){
+        .fd = (int)fd, .request = ready->request, .argument = device->requests.scratch[lane], .own = ready};
+    return fd != REPLAY_ABSENT;
+}
+
+static __attribute__((noinline)) enum replay_skip prepare_any(struct replay_device *device, uint32_t lane,
+                                                              const struct replay_call *call, const struct replay_ready *ready,
+                                                              struct replay_ioctl *make)
 {
     const struct replay_plan *plan = device->requests.plan;
     unsigned char *scratch = device->requests.scratch[lane];
-    if (is_by_size(device, call))
+    enum form form = (enum form)(ready->is >> FORM);
+    make->own = ready; /* and no ioctl */
+    if (form == AS_STANDARD)
         return replay_standard_prepare(&device->standard, lane, call);
-    if (device->forms[number_of(device, call)] == AS_MAPPING)
+    if (form == AS_MAPPING)
         return prepare_mapping(device, lane, call);
-    if (replay_value(&device->requests, plan->files[call->file].object) == REPLAY_ABSENT)
+    if (!on_file(device, lane, ready, make))
         return REPLAY_SKIP_ABSENT;
-    switch (device->forms[number_of(device, call)]) {
+    switch (form) {
     case AS_CREATE_DUMB:
         prepare_create_dumb(scratch, call->bytes);
         return REPLAY_ISSUED;
@@ -540,50 +629,25 @@ enum replay_skip replay_drm_prepare(struct replay_device *device, uint32_t lane,
     }
 }
 
-/* The size that the program passed tells the kernel how much it knows. Both directions: the kernel takes what it needs. */
-static unsigned long request_of(const struct replay_device *device, const struct replay_call *call)
+enum replay_skip replay_drm_prepare(struct replay_device *device, uint32_t lane, const struct replay_call *call,
+                                    struct replay_ioctl *make)
 {
-    switch (device->forms[number_of(device, call)]) {
-    case AS_CREATE_DUMB:
-        return DRM_IOCTL_MODE_CREATE_DUMB;
-    case AS_MAP_DUMB:
-        return DRM_IOCTL_MODE_MAP_DUMB;
-    case AS_GEM_CLOSE:
-        return DRM_IOCTL_GEM_CLOSE;
-    case AS_CREATE_NATIVE:
-        return replay_drm_request(replay_create_row(device->dialect), replay_create_row(device->dialect)->abi_size);
-    case AS_MAP_NATIVE:
-        return replay_drm_request(replay_map_row(device->dialect), replay_map_row(device->dialect)->abi_size);
-    case AS_OF_HEAP: /* /dev/udmabuf compares all of it */
-        return _IOC(ga_row_is_udmabuf(replay_row(call)) ? _IOC_WRITE : _IOC_READ | _IOC_WRITE,
-                    ga_driver_type(replay_row(call)->driver), replay_row(call)->number, replay_row(call)->abi_size);
-    default:
-        break;
-    }
-    bool known = call->argument_size && call->argument_size <= replay_row(call)->abi_size;
-    return replay_drm_request(replay_row(call), known ? call->argument_size : replay_row(call)->abi_size);
+    const struct replay_ready *ready = replay_ready(&device->requests, call);
+    return is_simple(device, ready) && on_file(device, lane, ready, make) ? replay_plain_prepare(&device->requests, lane, ready)
+                                                                          : prepare_any(device, lane, call, ready, make);
 }
 
 void replay_drm_issue(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)
 {
-    if (is_by_size(device, call)) {
+    const struct replay_ready *ready = replay_ready(&device->requests, call);
+    if (ready->is >> FORM == AS_STANDARD) {
         replay_standard_issue(&device->standard, device->own_fd, lane, call, outcome);
-        return;
-    }
-    if (device->forms[number_of(device, call)] == AS_MAPPING) {
+    } else if (ready->is >> FORM == AS_MAPPING) {
         replay_mapped_issue(&device->requests, lane, call, outcome);
-        return;
+    } else {
+        int result = close((int)replay_value(&device->requests, ready->file));
+        *outcome = (struct replay_outcome){.ret = result, .error = result == -1 ? errno : 0, .failed = result == -1};
     }
-    int fd = (int)replay_value(&device->requests, device->requests.plan->files[call->file].object);
-    const atomic_bool *give_up = outcome->give_up;
-    unsigned long request = replay_row(call) ? request_of(device, call) : 0;
-    int result;
-    do /* as drmIoctl, until the engine has had enough of it */
-        result = replay_row(call) ? ioctl(fd, request, device->requests.scratch[lane]) : close(fd);
-    while (result == -1 && (errno == EINTR || errno == EAGAIN) && replay_row(call) &&
-           !(give_up && atomic_load_explicit(give_up, memory_order_relaxed)));
-    int error = result == -1 ? errno : 0;
-    *outcome = (struct replay_outcome){.ret = result, .error = error == EAGAIN ? EINTR : error, .failed = result == -1};
 }
 
 /* A request that maps by itself: what it mapped would outlive the run. */
@@ -602,19 +666,21 @@ static void keep_offset(struct replay_device *device, uint32_t lane, const struc
         replay_set_value(&device->requests, ref->object, replay_said_offset(device->dialect, device->requests.scratch[lane]));
 }
 
+/* Of the dumb buffer just made. */
+static inline uint64_t dumb_size(const struct replay_device *device, uint32_t lane)
+{
+    uint64_t size;
+    memcpy(&size, device->requests.scratch[lane] + offsetof(struct drm_mode_create_dumb, size), sizeof size);
+    return size;
+}
+
 /* Bytes of the buffer just made beyond the recorded ones. Drivers round a dumb buffer's lines, each in its way, and the size comes
    back; of other creates only what was asked for is known, and as recorded that is the same. */
-static int64_t more_than_recorded(const struct replay_device *device, uint32_t lane, const struct replay_call *call)
+static int64_t more_than_recorded(const struct replay_device *device, uint32_t lane, const struct replay_call *call, enum form form)
 {
-    uint8_t form = device->forms[number_of(device, call)];
-    uint64_t recorded = call->bytes, given = recorded;
-    if (form == AS_CREATE_NATIVE) {
+    uint64_t recorded = call->bytes, given = dumb_size(device, lane);
+    if (form == AS_CREATE_NATIVE)
         given = replay_said_bytes(device->dialect, device->places[replay_recorded_place(device->requests.plan, call)], recorded);
-    } else if (form == AS_CREATE_DUMB || ga_row_id(replay_row(call)) == GA_ROW_drm_mode_create_dumb) {
-        struct drm_mode_create_dumb create;
-        memcpy(&create, device->requests.scratch[lane], sizeof create);
-        given = create.size;
-    }
     return recorded && (recorded | given) <= INT64_MAX / 4 ? (int64_t)given - (int64_t)recorded : 0;
 }
 
@@ -635,15 +701,14 @@ static int64_t more_of_object(const struct replay_device *device, uint32_t objec
 static void note_bytes(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)
 {
     const struct replay_plan *plan = device->requests.plan;
-    const struct replay_ref *buffer = buffer_of(device, call);
-    if (replay_row(call) && replay_row(call)->effect.kind == GA_EFFECT_CREATE && buffer) {
-        int64_t more = more_than_recorded(device, lane, call);
-        device->more[plan->objects[buffer->object].memory] = outcome->more_bytes = more;
+    uint32_t is = replay_ready(&device->requests, call)->is;
+    if (is & SIZED) {
+        int64_t more = more_than_recorded(device, lane, call, (enum form)(is >> FORM));
+        device->more[plan->objects[buffer_of(device, call)->object].memory] = outcome->more_bytes = more;
         if (more)
             atomic_store_explicit(device->any_more, true, memory_order_relaxed); /* calls that end it come after, by the plan */
-        return;
     }
-    if (!atomic_load_explicit(device->any_more, memory_order_relaxed))
+    if (!(is & ENDS) || !atomic_load_explicit(device->any_more, memory_order_relaxed))
         return;
     for (uint32_t r = call->refs; r < call->refs + call->ref_count; r++)
         if (plan->refs[r].role == REPLAY_ENDS && plan->refs[r].object != REPLAY_NONE)
@@ -660,39 +725,56 @@ static void keep_returned(struct replay_device *device, uint32_t lane, const str
         memcpy(device->requests.scratch[lane] + ref->place, &fd, sizeof fd);
 }
 
-void replay_drm_finish(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)
+static __attribute__((noinline)) void finish_any(struct replay_device *device, uint32_t lane, const struct replay_call *call,
+                                                 struct replay_outcome *outcome)
 {
-    if (is_by_size(device, call)) {
-        replay_standard_finish(&device->standard, device->own_fd, lane, call, outcome);
-        return;
-    }
-    uint8_t form = device->forms[number_of(device, call)];
+    const struct replay_ref *buffer = buffer_of(device, call);
+    uint32_t is = replay_ready(&device->requests, call)->is;
+    struct drm_mode_create_dumb create;
     if (!outcome->failed)
         note_bytes(device, lane, call, outcome);
-    if (form == AS_RECORDED && !outcome->failed && ga_row_id(replay_row(call)) == GA_ROW_drm_i915_gem_mmap)
-        unmap(device->requests.scratch[lane]);
-    if (form == AS_MAPPING) {
-        replay_mapped_finish(&device->requests, lane, call, outcome);
-        replay_requests_finish(&device->requests, lane, call, outcome->failed);
+    switch (is >> FORM) {
+    case AS_STANDARD:
+        replay_standard_finish(&device->standard, device->own_fd, lane, call, outcome);
         return;
-    }
-    if (form == AS_MAP_DUMB || form == AS_MAP_NATIVE) { /* it names a buffer, and makes none */
+    case AS_MAP_DUMB:
+    case AS_MAP_NATIVE: /* it names a buffer, and makes none */
         keep_offset(device, lane, call, outcome->failed);
         return;
-    }
-    if (form == AS_OF_HEAP && !outcome->failed)
-        keep_returned(device, lane, call, outcome);
-    if (form != AS_CREATE_DUMB && form != AS_CREATE_NATIVE) {
-        replay_requests_finish(&device->requests, lane, call, outcome->failed);
+    case AS_CREATE_DUMB:
+    case AS_CREATE_NATIVE:
+        memcpy(&create, device->requests.scratch[lane], sizeof create);
+        if (buffer && !outcome->failed)
+            replay_set_value(&device->requests, buffer->object,
+                             is >> FORM == AS_CREATE_NATIVE
+                                 ? replay_said_handle(device->dialect, device->requests.scratch[lane])
+                                 : create.handle);
         return;
+    case AS_MAPPING:
+        replay_mapped_finish(&device->requests, lane, call, outcome);
+        break;
+    case AS_OF_HEAP:
+        if (!outcome->failed)
+            keep_returned(device, lane, call, outcome);
+        break;
+    default:
+        if (is & MAPS && !outcome->failed)
+            unmap(device->requests.scratch[lane]);
+        break;
     }
-    const struct replay_ref *ref = buffer_of(device, call);
-    struct drm_mode_create_dumb create;
-    memcpy(&create, device->requests.scratch[lane], sizeof create);
-    if (ref && !outcome->failed)
-        replay_set_value(&device->requests, ref->object,
-                         form == AS_CREATE_NATIVE ? replay_said_handle(device->dialect, device->requests.scratch[lane])
-                                                  : create.handle);
+    replay_requests_finish(&device->requests, lane, call, outcome->failed);
+}
+
+void replay_drm_finish(struct replay_device *device, uint32_t lane, const struct replay_call *call, const void *own,
+                       struct replay_outcome *outcome)
+{
+    const struct replay_ready *ready = own;
+    uint32_t is = ready->is;
+    if (!is_simple(device, ready) || outcome->failed || (is & SIZED && dumb_size(device, lane) != call->bytes) ||
+        (is & ENDS && atomic_load_explicit(device->any_more, memory_order_relaxed)))
+        finish_any(device, lane, call, outcome);
+    else if (is & REPLAY_READY_KEEPS)
+        replay_plain_finish(&device->requests, lane, ready);
 }
 
 /* The program's own memory is the buffer. */
@@ -729,7 +811,7 @@ static enum replay_populate populate_allocations(struct replay_device *device, u
 enum replay_populate replay_drm_populate(struct replay_device *device, uint32_t lane, const struct replay_call *call)
 {
     const struct replay_plan *plan = device->requests.plan;
-    if (device->populator && is_by_size(device, call))
+    if (device->populator && form_of(device, call) == AS_STANDARD)
         return populate_allocations(device, lane, call);
     const struct replay_ref *ref = buffer_of(device, call);
     if (!device->populator || !replay_row(call) || replay_row(call)->effect.kind != GA_EFFECT_CREATE || !ref)
@@ -738,7 +820,7 @@ enum replay_populate replay_drm_populate(struct replay_device *device, uint32_t 
     uint64_t fd = replay_value(&device->requests, plan->files[call->file].object);
     if (handle == REPLAY_ABSENT || fd == REPLAY_ABSENT)
         return REPLAY_POPULATE_NONE;
-    uint8_t form = device->forms[number_of(device, call)];
+    enum form form = form_of(device, call);
     uint64_t bytes = call->bytes;
     if (form == AS_CREATE_NATIVE)
         bytes = replay_said_bytes(device->dialect, device->places[replay_recorded_place(plan, call)], bytes);
@@ -781,7 +863,6 @@ void replay_drm_close(struct replay_device *device)
     replay_populator_destroy(device->populator);
     replay_standard_release(&device->standard);
     free(device->by_size_calls);
-    free(device->forms);
     replay_unshare(device->more);
     replay_unshare(device->any_more);
     free(device->has_heaps);

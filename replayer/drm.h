@@ -32,16 +32,18 @@ int replay_drm_bind(struct replay_device *device, const struct replay_plan *plan
 int replay_drm_begin(struct replay_device *device, struct ga_error *error);
 void replay_drm_clear(struct replay_device *device);
 int replay_drm_enter(struct replay_device *device, const struct replay_crew *crew, struct ga_error *error);
-enum replay_skip replay_drm_prepare(struct replay_device *device, uint32_t lane, const struct replay_call *call);
+enum replay_skip replay_drm_prepare(struct replay_device *device, uint32_t lane, const struct replay_call *call,
+                                    struct replay_ioctl *make);
 void replay_drm_issue(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome);
-void replay_drm_finish(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome);
+void replay_drm_finish(struct replay_device *device, uint32_t lane, const struct replay_call *call, const void *own,
+                       struct replay_outcome *outcome);
 enum replay_populate replay_drm_populate(struct replay_device *device, uint32_t lane, const struct replay_call *call);
 void replay_drm_settle(struct replay_device *device, uint32_t lane);
 void replay_drm_end(struct replay_device *device);
 void replay_drm_close(struct replay_device *device);
 
 #define REPLAY_DRM_BACKEND                                                                                                  \
-    .open = replay_drm_open, .bind = replay_drm_bind, .begin = replay_drm_begin, .clear = replay_drm_clear,                 \
+    .again = true, .open = replay_drm_open, .bind = replay_drm_bind, .begin = replay_drm_begin, .clear = replay_drm_clear,  \
     .enter = replay_drm_enter, .prepare = replay_drm_prepare,                                                               \
     .issue = replay_drm_issue, .finish = replay_drm_finish, .populate = replay_drm_populate, .settle = replay_drm_settle,   \
     .end = replay_drm_end, .close = replay_drm_close

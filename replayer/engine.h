@@ -98,8 +98,7 @@ struct replay_step {
     uint8_t skip;    /* enum replay_skip */
     bool watched;    /* another thread waits for it */
     bool waits;      /* for other calls, or their fences */
-    bool after;      /* something is left to do once it is done, beside counting it: its pages, its fence */
-    bool fails;      /* it failed in the recording */
+    bool more;       /* than counting it is to be done after it */
 };
 
 /* A run and all that it needs; may be used again for the next. */

@@ -173,7 +173,8 @@ void replay_mapped_finish(struct replay_requests *requests, uint32_t lane, const
 
 void replay_mapped_end(struct replay_requests *requests)
 {
-    for (uint32_t o = 0; o < requests->plan->object_count; o++) {
+    for (uint32_t s = 0; s < requests->special_count; s++) {
+        uint32_t o = requests->special[s];
         const struct replay_object *object = &requests->plan->objects[o];
         bool ours = object->kind == REPLAY_MAPPING && !replay_is_elsewhere(requests, o);
         uint64_t address = ours ? take(requests, o) : REPLAY_ABSENT;

@@ -8,7 +8,7 @@
 #include "replayer/plan.h"
 
 /* Raise it when a structure of the plan means something else than it did, though the build would tell as well. */
-#define REPLAY_PLAN_FORMAT 2
+#define REPLAY_PLAN_FORMAT 3
 
 enum { REPLAY_PLAN_ARRAYS = 15 };
 

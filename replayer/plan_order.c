@@ -557,7 +557,7 @@ static uint8_t how_of(const struct replay_plan *plan, const struct replay_call *
         return how;
     if (ref->role == REPLAY_MAKES || ref->role == REPLAY_AGAIN)
         how |= REPLAY_HOW_KEEPS;
-    else
+    else if (ref->kind != REPLAY_FILE) /* the call is issued on it: it is in no argument */
         how |= REPLAY_HOW_PUTS;
     if (ref->role == REPLAY_ENDS && !(call->failed && plan->objects[ref->object].stranger)) /* only what failed names strangers */
         how |= REPLAY_HOW_ENDS;

@@ -71,12 +71,32 @@ static int make_room(struct replay_requests *requests)
     return 0;
 }
 
+static struct replay_ready ready_of(const struct replay_plan *plan, const struct replay_call *call)
+{
+    struct replay_ready ready = {.image = call->image, .image_size = call->image_size,
+                                 .file = call->file == REPLAY_NONE ? REPLAY_NONE : plan->files[call->file].object};
+    uint8_t all = call->paging ? REPLAY_HOW_WITH_CARE | REPLAY_HOW_KEEPS : 0;
+    for (uint32_t r = call->refs; r < call->refs + call->ref_count; r++) {
+        if (!(plan->refs[r].how & ~REPLAY_HOW_WITH_CARE))
+            continue;
+        ready.refs = ready.ref_count ? ready.refs : r;
+        ready.ref_count = r + 1 - ready.refs;
+        all |= plan->refs[r].how;
+    }
+    if (!call->relocation_count && call->image_size <= REPLAY_PLAIN_BYTES && !(all & (REPLAY_HOW_WITH_CARE | REPLAY_HOW_LAST)))
+        ready.is |= REPLAY_READY_PLAIN;
+    if (all & (REPLAY_HOW_KEEPS | REPLAY_HOW_ENDS | REPLAY_HOW_LAST))
+        ready.is |= REPLAY_READY_KEEPS;
+    return ready;
+}
+
 /* So that runs need not look at all objects. */
 static void list_special(struct replay_requests *requests)
 {
     const struct replay_plan *plan = requests->plan;
     for (uint32_t o = 0; o < plan->object_count; o++)
-        if (plan->objects[o].stranger || plan->objects[o].supplied || replay_is_descriptor(plan->objects[o].kind))
+        if (plan->objects[o].stranger || plan->objects[o].supplied || plan->objects[o].kind == REPLAY_MAPPING ||
+            replay_is_descriptor(plan->objects[o].kind))
             requests->special[requests->special_count++] = o;
 }
 
@@ -87,7 +107,8 @@ int replay_requests_init(struct replay_requests *requests, const struct replay_p
         .plan = plan,
         .refs = plan->refs,
         .images = plan->images,
-        .relocations = plan->relocations,
+        .calls = plan->calls,
+        .ready = calloc(plan->call_count + 1u, sizeof *requests->ready),
         .values = replay_share((plan->object_count + 1u) * sizeof *requests->values, several),
         .holders = replay_share((plan->object_count + 1u) * sizeof *requests->holders, several),
         .fetched = calloc(plan->lane_count + 1u, sizeof *requests->fetched),
@@ -101,10 +122,12 @@ int replay_requests_init(struct replay_requests *requests, const struct replay_p
         .plain_file = memfd_create("gpualloc replay: no dma-buf", MFD_CLOEXEC),
         .event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
     };
-    if (!requests->fence_values || !requests->values || !requests->holders || !requests->fetched || !requests->returned ||
-        !requests->older || !requests->scratch || !requests->memories || !requests->memfds || !requests->special ||
-        (several && make_room(requests) < 0))
+    if (!requests->ready || !requests->fence_values || !requests->values || !requests->holders || !requests->fetched ||
+        !requests->returned || !requests->older || !requests->scratch || !requests->memories || !requests->memfds ||
+        !requests->special || (several && make_room(requests) < 0))
         return ga_error_errno(error, ENOMEM, "replay");
+    for (uint32_t c = 0; c < plan->call_count; c++)
+        requests->ready[c] = ready_of(plan, &plan->calls[c]);
     list_special(requests);
     memset(requests->memfds, 0xff, plan->memory_count * sizeof *requests->memfds);
     for (uint32_t l = 0; l < plan->lane_count; l++) {
@@ -139,6 +162,7 @@ void replay_requests_release(struct replay_requests *requests)
     replay_unshare(requests->holders);
     replay_unshare(requests->returned);
     replay_unshare(requests->older);
+    free(requests->ready);
     free(requests->fetched);
     free(requests->scratch);
     free(requests->memories);
@@ -158,10 +182,8 @@ static uint64_t stranger_value(const struct replay_requests *requests, uint32_t 
 
 void replay_requests_reset(struct replay_requests *requests)
 {
-    for (uint32_t o = 0; o < requests->plan->object_count; o++) {
-        replay_set_value(requests, o, REPLAY_ABSENT);
-        atomic_store_explicit(&requests->holders[o], 0, memory_order_relaxed);
-    }
+    memset(requests->values, 0xff, requests->plan->object_count * sizeof *requests->values); /* REPLAY_ABSENT; no lane runs */
+    memset(requests->holders, 0, requests->plan->object_count * sizeof *requests->holders);
     for (uint32_t s = 0; s < requests->special_count; s++)
         if (requests->plan->objects[requests->special[s]].stranger)
             replay_set_value(requests, requests->special[s], stranger_value(requests, requests->special[s]));
@@ -236,9 +258,9 @@ static inline uint64_t get(const unsigned char *from, uint8_t width)
 static void put_pointers(const struct replay_requests *requests, unsigned char *scratch, const struct replay_call *call)
 {
     const struct replay_plan *plan = requests->plan;
-    const struct replay_relocation *end = requests->relocations + call->relocations + call->relocation_count;
+    const struct replay_relocation *end = plan->relocations + call->relocations + call->relocation_count;
     size_t used = call->image_size;
-    for (const struct replay_relocation *to = requests->relocations + call->relocations; to < end; to++) {
+    for (const struct replay_relocation *to = plan->relocations + call->relocations; to < end; to++) {
         uint64_t address = (uintptr_t)scratch + to->target;
         if (to->kind == REPLAY_TO_BLOB) {
             const struct replay_blob *blob = &plan->blobs[to->target];
@@ -323,14 +345,14 @@ static __attribute__((noinline)) bool put_with_care(struct replay_requests *requ
 
 enum replay_skip replay_requests_prepare(struct replay_requests *requests, uint32_t lane, const struct replay_call *call)
 {
+    const struct replay_ready *ready = replay_ready(requests, call);
+    const struct replay_ref *ref = requests->refs + ready->refs, *end = ref + ready->ref_count;
     unsigned char *scratch = requests->scratch[lane];
-    __builtin_prefetch(requests->refs + call->refs); /* while the image is copied */
-    __builtin_prefetch(requests->relocations + call->relocations);
+    __builtin_prefetch(ref); /* while the image is copied */
     replay_requests_tidy(requests, lane);
-    memcpy(scratch, requests->images + call->image, call->image_size);
+    memcpy(scratch, requests->images + ready->image, ready->image_size);
     put_pointers(requests, scratch, call);
-    const struct replay_ref *end = requests->refs + call->refs + call->ref_count;
-    for (const struct replay_ref *ref = requests->refs + call->refs; ref < end; ref++) {
+    for (; ref < end; ref++) {
         if (!(ref->how & REPLAY_HOW_PUTS))
             continue;
         if (ref->how & REPLAY_HOW_WITH_CARE) {
@@ -378,20 +400,13 @@ static __attribute__((noinline)) void keep_with_care(struct replay_requests *req
         close((int)value); /* one descriptor of a dma-buf is enough */
 }
 
-bool replay_requests_keeps(const struct replay_plan *plan, const struct replay_call *call)
-{
-    for (uint32_t r = call->refs; r < call->refs + call->ref_count; r++)
-        if (plan->refs[r].how & (REPLAY_HOW_KEEPS | REPLAY_HOW_ENDS | REPLAY_HOW_LAST))
-            return true;
-    return call->paging;
-}
-
 void replay_requests_finish(struct replay_requests *requests, uint32_t lane, const struct replay_call *call, bool failed)
 {
+    const struct replay_ready *ready = replay_ready(requests, call);
     const unsigned char *scratch = requests->scratch[lane];
-    const struct replay_ref *end = requests->refs + call->refs + call->ref_count;
+    const struct replay_ref *end = requests->refs + ready->refs + ready->ref_count;
     const uint8_t concerns = failed ? REPLAY_HOW_LAST : REPLAY_HOW_LAST | REPLAY_HOW_ENDS | REPLAY_HOW_KEEPS;
-    for (const struct replay_ref *ref = requests->refs + call->refs; ref < end; ref++) {
+    for (const struct replay_ref *ref = requests->refs + ready->refs; ref < end; ref++) {
         uint8_t how = ref->how & concerns;
         uint32_t value;
         if (how & REPLAY_HOW_ENDS) {

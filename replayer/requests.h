@@ -7,17 +7,35 @@
 #define GPUALLOC_REPLAYER_REQUESTS_H
 
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/types.h>
 
 #include "replayer/backend.h"
 
 #define REPLAY_ABSENT UINT64_MAX /* the value of an object that is not there */
 
+/* What a call is to its lane, so that nothing of the plan is looked up while calls are timed, but what is named here. */
+struct replay_ready {
+    uint64_t image;           /* in plan.images */
+    uint32_t image_size;
+    uint32_t refs, ref_count; /* in plan.refs: from the first of those that are put in, kept or ended, to the last */
+    uint32_t file;            /* object, or REPLAY_NONE */
+    uint32_t request;         /* of the ioctl: the backend's */
+    uint32_t is;
+};
+enum {
+    REPLAY_READY_PLAIN = 1, /* a few words, without pointers; handles of 32 bits go in as they are and come out as they are */
+    REPLAY_READY_KEEPS = 2, /* something is to be kept of what came back, or forgotten */
+    REPLAY_READY_OWN = 4,   /* this bit and those above it are the backend's */
+};
+enum { REPLAY_PLAIN_BYTES = 64 };
+
 struct replay_requests {
     const struct replay_plan *plan;
     const unsigned char *images; /* the plan's, one step away: a page less to be found again after each call */
     const struct replay_ref *refs;
-    const struct replay_relocation *relocations;
+    const struct replay_call *calls;
+    struct replay_ready *ready; /* by call */
     _Atomic uint64_t *values; /* by object: handle, descriptor, name */
     unsigned char **scratch;  /* by lane */
     void **memories;          /* by plan.memories: what stands for the program's own memory */
@@ -30,22 +48,17 @@ struct replay_requests {
     _Atomic uint32_t *returned; /* by lane: the newest of the descriptors that it made and nobody needs any more; or REPLAY_NONE */
     uint32_t *older;          /* by object, then: the one before it */
     pid_t self;               /* this worker; 0: there are none */
-    uint32_t *special;        /* objects that a run's beginning or end sees to: strangers, supplied ones, descriptors */
+    uint32_t *special;        /* objects that a run's beginning or end sees to: strangers, supplied ones, descriptors, mappings */
     uint32_t special_count;
 };
 
-/* Allocates all that runs need. Release it also after a failure; zeros are fine. */
+/* Allocates all that runs need; what is the backend's of calls is still to be said. Release it also after a failure; zeros are
+   fine. */
 int replay_requests_init(struct replay_requests *requests, const struct replay_plan *plan, struct ga_error *error);
 /* Before a run: no object is there. */
 void replay_requests_reset(struct replay_requests *requests);
 /* In a worker process, before its calls: descriptors that it makes are its own. */
 void replay_requests_enter(struct replay_requests *requests);
-/* Makes the lane's scratch memory the call's argument. REPLAY_SKIP_ABSENT when an object that it names is not there. */
-enum replay_skip replay_requests_prepare(struct replay_requests *requests, uint32_t lane, const struct replay_call *call);
-/* Whether finish has anything to do for the call. */
-bool replay_requests_keeps(const struct replay_plan *plan, const struct replay_call *call);
-/* Keeps what came back in the scratch memory, and forgets what has ended. */
-void replay_requests_finish(struct replay_requests *requests, uint32_t lane, const struct replay_call *call, bool failed);
 /* Before a call of the lane's: closes what only its last one needed. prepare has done so. */
 void replay_requests_tidy(struct replay_requests *requests, uint32_t lane);
 /* A descriptor's number in this process, for a call of the lane's: another worker's is fetched, and closed after the call.
@@ -55,6 +68,11 @@ uint64_t replay_requests_descriptor(struct replay_requests *requests, uint32_t l
 void replay_requests_close_descriptors(struct replay_requests *requests);
 void replay_requests_release(struct replay_requests *requests);
 
+static inline struct replay_ready *replay_ready(const struct replay_requests *requests, const struct replay_call *call)
+{
+    return &requests->ready[call - requests->calls];
+}
+
 static inline uint64_t replay_value(const struct replay_requests *requests, uint32_t object)
 {
     return atomic_load_explicit(&requests->values[object], memory_order_relaxed);
@@ -62,6 +80,48 @@ static inline uint64_t replay_value(const struct replay_requests *requests, uint
 static inline void replay_set_value(struct replay_requests *requests, uint32_t object, uint64_t value)
 {
     atomic_store_explicit(&requests->values[object], value, memory_order_relaxed);
+}
+
+/* Makes the lane's scratch memory the call's argument. REPLAY_SKIP_ABSENT when an object that it names is not there. */
+enum replay_skip replay_requests_prepare(struct replay_requests *requests, uint32_t lane, const struct replay_call *call);
+/* Keeps what came back in the scratch memory, and forgets what has ended. */
+void replay_requests_finish(struct replay_requests *requests, uint32_t lane, const struct replay_call *call, bool failed);
+
+/* The same, shorter, of a call that is. */
+static inline bool replay_is_plain(const struct replay_requests *requests, const struct replay_ready *ready)
+{
+    return ready->is & REPLAY_READY_PLAIN && !requests->self;
+}
+static inline enum replay_skip replay_plain_prepare(struct replay_requests *requests, uint32_t lane, const struct replay_ready *ready)
+{
+    const struct replay_ref *ref = requests->refs + ready->refs, *end = ref + ready->ref_count;
+    const unsigned char *image = requests->images + ready->image;
+    unsigned char *scratch = requests->scratch[lane];
+    size_t size = ready->image_size;
+    __builtin_prefetch(ref); /* while the image is copied */
+    for (size_t at = 0; at < size; at += sizeof(uint64_t)) /* images have whole words */
+        memcpy(scratch + at, image + at, sizeof(uint64_t));
+    for (; ref < end; ref++) {
+        if (!(ref->how & REPLAY_HOW_PUTS))
+            continue;
+        uint64_t value = replay_value(requests, ref->object);
+        if (value == REPLAY_ABSENT)
+            return REPLAY_SKIP_ABSENT;
+        memcpy(scratch + ref->place, &(uint32_t){(uint32_t)value}, sizeof(uint32_t));
+    }
+    return REPLAY_ISSUED;
+}
+/* Of one that has not failed. */
+static inline void replay_plain_finish(struct replay_requests *requests, uint32_t lane, const struct replay_ready *ready)
+{
+    const struct replay_ref *ref = requests->refs + ready->refs, *end = ref + ready->ref_count;
+    const unsigned char *scratch = requests->scratch[lane];
+    for (uint32_t value; ref < end; ref++) {
+        if (!(ref->how & (REPLAY_HOW_ENDS | REPLAY_HOW_KEEPS)))
+            continue;
+        memcpy(&value, scratch + ref->place, sizeof value);
+        replay_set_value(requests, ref->object, ref->how & REPLAY_HOW_ENDS || !value ? REPLAY_ABSENT : value);
+    }
 }
 
 /* What this worker has made: it ends it. */

@@ -16,6 +16,7 @@
 #include "replayer/devices.h"
 #include "replayer/standard.h"
 
+extern const struct replay_backend replay_backend_dxg;
 #define DXG_NODE "/dev/dxg"
 enum { ADAPTERS_MAX = 64, ENUM_ADAPTERS2 = 0x14, CREATE_DEVICE = 0x02, QUERY_ADAPTER_INFO = 0x09, CLOSE_ADAPTER = 0x15 };
 
@@ -25,17 +26,12 @@ struct queue_fence {
     _Atomic uint32_t readers; /* lanes that look at it now: the queue's end waits for them */
 };
 
-/* What is known of a call before any run: nothing of the plan is looked up while calls are timed. */
+/* What is known of a call before any run. */
 enum {
-    TRANSLATED = 1,  /* by standard */
-    CLOSES = 2,      /* ends objects, perhaps a paging queue */
-    MAKES_QUEUE = 4,
-    KEEPS = 8,       /* something is to be kept of what came back, or forgotten */
-    OWN_ADDRESS = 16 /* when its address is refused, any other will do */
-};
-struct ready {
-    uint32_t request; /* of the ioctl */
-    uint32_t is;
+    TRANSLATED = REPLAY_READY_OWN,       /* by standard */
+    CLOSES = REPLAY_READY_OWN << 1,      /* ends objects, perhaps a paging queue */
+    MAKES_QUEUE = REPLAY_READY_OWN << 2,
+    OWN_ADDRESS = REPLAY_READY_OWN << 3, /* when its address is refused, any other will do */
 };
 
 struct replay_device {
@@ -46,7 +42,6 @@ struct replay_device {
     bool software;
     const char *node;
     int fd;
-    struct ready *ready;        /* by call */
     bool supplies; /* the plan has adapters or devices that were made before the recording */
 };
 
@@ -154,22 +149,17 @@ static int bind_standard(struct replay_device *device, const struct replay_plan 
     return result < 0 || !other ? result : replay_standard_bind(&device->standard, &device->requests, plan, binding, error);
 }
 
-static struct ready ready_of(const struct replay_device *device, const struct replay_plan *plan, const struct replay_call *call)
+static void make_ready(struct replay_device *device, const struct replay_call *call)
 {
     const struct ga_row *row = replay_row(call);
-    uint32_t is = replay_standard_translates(&device->standard, call) ? TRANSLATED : 0;
+    struct replay_ready *ready = replay_ready(&device->requests, call);
+    ready->is |= replay_standard_translates(&device->standard, call) ? TRANSLATED : 0;
     if (!row || !ga_row_is_d3dkmt(row))
-        return (struct ready){.is = is};
-    is |= row->effect.kind == GA_EFFECT_CLOSE ? CLOSES : 0;
-    is |= ga_row_id(row) == GA_ROW_d3dkmt_create_paging_queue ? MAKES_QUEUE : 0;
-    is |= replay_requests_keeps(plan, call) ? KEEPS : 0;
-    is |= call->own_address && !call->failed ? OWN_ADDRESS : 0;
-    return (struct ready){(uint32_t)_IOC(_IOC_READ | _IOC_WRITE, DXG_IOCTL_TYPE, row->number, row->abi_size), is};
-}
-
-static const struct ready *ready(const struct replay_device *device, const struct replay_call *call)
-{
-    return &device->ready[call - device->requests.plan->calls];
+        return;
+    ready->is |= row->effect.kind == GA_EFFECT_CLOSE ? CLOSES : 0;
+    ready->is |= ga_row_id(row) == GA_ROW_d3dkmt_create_paging_queue ? MAKES_QUEUE : 0;
+    ready->is |= call->own_address && !call->failed ? OWN_ADDRESS : 0;
+    ready->request = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, DXG_IOCTL_TYPE, row->number, row->abi_size);
 }
 
 static int dxg_bind(struct replay_device *device, const struct replay_plan *plan, struct replay_binding *binding,
@@ -184,12 +174,12 @@ static int dxg_bind(struct replay_device *device, const struct replay_plan *plan
     for (uint32_t o = 0; o < plan->object_count; o++)
         device->supplies |= plan->objects[o].supplied;
     device->fences = calloc(plan->object_count + 1u, sizeof *device->fences);
-    device->ready = calloc(plan->call_count + 1u, sizeof *device->ready);
-    if (!device->fences || !device->ready)
+    if (!device->fences)
         return ga_error_errno(error, ENOMEM, "dxg");
-    for (uint32_t c = 0; c < plan->call_count; c++)
-        device->ready[c] = ready_of(device, plan, &plan->calls[c]);
-    return replay_requests_init(&device->requests, plan, error);
+    result = replay_requests_init(&device->requests, plan, error);
+    for (uint32_t c = 0; result == 0 && c < plan->call_count; c++)
+        make_ready(device, &plan->calls[c]);
+    return result;
 }
 
 static int make_device(const struct replay_device *device, D3DKMT_HANDLE adapter, uint32_t *handle, struct ga_error *error)
@@ -241,8 +231,7 @@ static int supply(struct replay_device *device, const struct replay_crew *crew, 
 static void dxg_clear(struct replay_device *device)
 {
     replay_requests_reset(&device->requests);
-    for (uint32_t o = 0; o < device->requests.plan->object_count; o++)
-        atomic_store_explicit(&device->fences[o].address, 0, memory_order_relaxed);
+    memset(device->fences, 0, device->requests.plan->object_count * sizeof *device->fences); /* no lane runs */
 }
 
 static int connect_device(struct replay_device *device, const struct replay_crew *crew, struct ga_error *error)
@@ -288,13 +277,17 @@ static void forget_fences(struct replay_device *device, const struct replay_call
     }
 }
 
-static enum replay_skip dxg_prepare(struct replay_device *device, uint32_t lane, const struct replay_call *call)
+static enum replay_skip dxg_prepare(struct replay_device *device, uint32_t lane, const struct replay_call *call,
+                                    struct replay_ioctl *make)
 {
-    uint32_t is = ready(device, call)->is;
-    if (is & TRANSLATED)
+    const struct replay_ready *ready = replay_ready(&device->requests, call);
+    make->own = ready; /* and no ioctl */
+    if (ready->is & TRANSLATED)
         return replay_standard_prepare(&device->standard, lane, call);
+    *make = (struct replay_ioctl){
+        .fd = device->fd, .request = ready->request, .argument = device->requests.scratch[lane], .own = ready};
     enum replay_skip skip = replay_requests_prepare(&device->requests, lane, call);
-    if (is & CLOSES && skip == REPLAY_ISSUED)
+    if (ready->is & CLOSES && skip == REPLAY_ISSUED)
         forget_fences(device, call);
     return skip;
 }
@@ -312,34 +305,20 @@ static bool dxg_reached(struct replay_device *device, const struct replay_call *
 
 static void dxg_issue(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)
 {
-    const struct ready *is = ready(device, call);
-    uint32_t request = is->request;
-    outcome->own = is->is;
-    if (is->is & TRANSLATED) {
-        replay_standard_issue(&device->standard, device->fd, lane, call, outcome);
-        outcome->own = TRANSLATED;
-        return;
-    }
-    const atomic_bool *give_up = outcome->give_up;
-    int result;
-    do
-        result = ioctl(device->fd, request, device->requests.scratch[lane]);
-    while (result == -1 && errno == EINTR && !(give_up && atomic_load_explicit(give_up, memory_order_relaxed)));
-    outcome->ret = result;
-    outcome->error = result == -1 ? errno : 0;
-    outcome->failed = result < 0;
+    replay_standard_issue(&device->standard, device->fd, lane, call, outcome);
 }
 
 /* The address that the program chose is not to be had here: any other will do. */
 static void remap(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)
 {
     static const char *const addresses[] = {"BaseAddress", "MinimumAddress", "MaximumAddress"};
-    if (replay_requests_prepare(&device->requests, lane, call) != REPLAY_ISSUED)
+    struct replay_ioctl make;
+    if (dxg_prepare(device, lane, call, &make) != REPLAY_ISSUED)
         return;
     for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++)
         memset(device->requests.scratch[lane] + ga_row_member(replay_row(call), addresses[i])->offset, 0, sizeof(uint64_t));
-    struct replay_outcome other = {0};
-    dxg_issue(device, lane, call, &other);
+    struct replay_outcome other = {.give_up = outcome->give_up};
+    replay_make_ioctl(&replay_backend_dxg, &make, &other);
     if (other.failed)
         return;
     *outcome = other;
@@ -356,9 +335,10 @@ static void keep_fence(struct replay_device *device, uint32_t lane, const struct
             atomic_store(&device->fences[plan->refs[r].object].address, (uintptr_t)queue.FenceValueCPUVirtualAddress);
 }
 
-static void dxg_finish(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)
+static void dxg_finish(struct replay_device *device, uint32_t lane, const struct replay_call *call, const void *own,
+                       struct replay_outcome *outcome)
 {
-    uint32_t is = outcome->own;
+    uint32_t is = ((const struct replay_ready *)own)->is;
     if (is & TRANSLATED) {
         replay_standard_finish(&device->standard, device->fd, lane, call, outcome);
         return;
@@ -367,7 +347,7 @@ static void dxg_finish(struct replay_device *device, uint32_t lane, const struct
         remap(device, lane, call, outcome);
     if (is & MAKES_QUEUE && !outcome->failed)
         keep_fence(device, lane, call);
-    if (is & KEEPS)
+    if (is & REPLAY_READY_KEEPS)
         replay_requests_finish(&device->requests, lane, call, outcome->failed);
 }
 
@@ -386,7 +366,6 @@ static void dxg_close(struct replay_device *device)
     replay_requests_release(&device->requests);
     replay_standard_release(&device->standard);
     free(device->fences);
-    free(device->ready);
     free(device);
 }
 

@@ -6,7 +6,7 @@
 #include "replayer/engine/fences.h"
 #include "replayer/engine/order.h"
 
-#define RARE __attribute__((noinline)) /* kept out of what every call runs through */
+#define RARE __attribute__((noinline, cold)) /* kept out of what every call runs through */
 enum {
     AHEAD_NS = 60 * 1000, /* a lane that sleeps until a call's time is up so much before, and spins */
     GONE = 3,             /* calls in a row that fail with ENODEV, but not in the recording: the device was removed */
@@ -47,8 +47,10 @@ static RARE bool judge_failure(struct replay_lane_state *lane, const struct repl
 /* When the call is due; 0: at once. Slowed down, hours become more nanoseconds than there are. */
 static inline int64_t due_ns(const struct engine *run, const struct replay_call *call)
 {
+    if (!run->paced || !run->timed)
+        return 0;
     double after = (double)call->begin_ns * run->per_speed;
-    return !(run->per_speed > 0 && run->timed) ? 0 : after < 4e18 ? run->timed_ns + (int64_t)after : INT64_MAX;
+    return after < 4e18 ? run->timed_ns + (int64_t)after : INT64_MAX;
 }
 
 /* Sleeps until shortly before. Fences are looked at meanwhile; a signal (the wake of a stop) ends a sleep. */
@@ -85,46 +87,56 @@ static void populate(struct replay_lane_state *lane, uint32_t number, const stru
         replay_latencies_add(lane->by_kind[session->kinds.populate_of[number]], took > 0 ? (uint64_t)took : 0);
 }
 
-/* What few calls have: pages to bring in, a fence to look at. */
-static RARE void finish_after(struct replay_lane_state *lane, uint32_t number, const struct replay_call *call, bool failed,
-                              int64_t begin)
+static void note_fence(struct replay_lane_state *lane, uint32_t number, bool failed, int64_t begin)
 {
-    struct engine *run = lane->run;
-    if (run->session->populate && !failed && replay_call_creates(call))
-        populate(lane, number, call);
-    if (!call->paging)
-        return;
-    struct replay_paging *paging = engine_paging(run, number);
-    paging->begin_ns = begin - run->start_ns;
+    struct replay_paging *paging = engine_paging(lane->run, number);
+    paging->begin_ns = begin - lane->run->start_ns;
     atomic_store_explicit(&paging->fenced, !failed, memory_order_release);
     engine_note_paging(lane, number);
+}
+
+/* What few calls have. Whether the time that it took counts, and in *bytes what it changed. */
+static RARE bool account_more(struct replay_lane_state *lane, const struct replay_step *step, const struct replay_call *call,
+                              const struct replay_outcome *outcome, int64_t begin, uint64_t latency, int64_t *bytes)
+{
+    struct engine *run = lane->run;
+    bool differs = false;
+    lane->counting->remapped += outcome->remapped;
+    if (outcome->failed || call->failed)
+        differs = judge_failure(lane, call, outcome);
+    else
+        lane->gone = 0;
+    if (step->waits)
+        engine_check_order(lane, call, begin - run->start_ns);
+    if (outcome->failed)
+        *bytes = 0;
+    else if (*bytes) /* a second handle changes nothing */
+        *bytes += *bytes < 0 ? -outcome->more_bytes : outcome->more_bytes;
+    if (run->samples)
+        note_sample(&run->samples[step->number], call, outcome, begin - run->start_ns, latency, differs);
+    if (run->session->populate && !outcome->failed && replay_call_creates(call))
+        populate(lane, step->number, call);
+    if (call->paging)
+        note_fence(lane, step->number, outcome->failed, begin);
+    return !differs && !outcome->remapped;
 }
 
 /* After the call, not timed. */
 static inline void account(struct replay_lane_state *lane, const struct replay_step *step, const struct replay_call *call,
                            const struct replay_outcome *outcome, struct replay_latencies *latencies, int64_t begin, int64_t end)
 {
-    struct engine *run = lane->run;
+    const struct engine *run = lane->run;
     uint64_t latency = end > begin ? (uint64_t)(end - begin) : 0;
     int64_t bytes = step->bytes;
-    bool differs = false;
+    bool counts = true;
     lane->counting->outcomes[REPLAY_ISSUED]++;
-    lane->counting->remapped += outcome->remapped;
-    if (__builtin_expect(outcome->failed | step->fails, false))
-        differs = judge_failure(lane, call, outcome);
+    if (__builtin_expect(step->more | outcome->failed | outcome->remapped | (outcome->more_bytes != 0), false))
+        counts = account_more(lane, step, call, outcome, begin, latency, &bytes);
     else
         lane->gone = 0;
-    if (!differs && !outcome->remapped && run->timed)
+    if (counts && run->timed)
         replay_latencies_add(latencies, latency);
-    if (step->waits)
-        engine_check_order(lane, call, begin - run->start_ns);
-    if (__builtin_expect(outcome->more_bytes != 0, false)) /* not of a second handle, which changes nothing */
-        bytes += bytes < 0 ? -outcome->more_bytes : bytes > 0 ? outcome->more_bytes : 0;
-    replay_curve_add(&lane->curve, end - run->start_ns, outcome->failed ? 0 : bytes);
-    if (run->samples)
-        note_sample(&run->samples[step->number], call, outcome, begin - run->start_ns, latency, differs);
-    if (step->after)
-        finish_after(lane, step->number, call, outcome->failed, begin);
+    replay_curve_add(&lane->curve, end - run->start_ns, bytes);
 }
 
 /* A signal came for this call, or a moment too late. Whether the call came back for it; *skip: what becomes of it. */
@@ -135,20 +147,6 @@ static RARE bool gave_up(struct replay_lane_state *lane, const struct replay_out
         return false;
     *skip = engine_stopped(lane->run) ? REPLAY_SKIP_STOPPED : REPLAY_SKIP_STUCK;
     return true;
-}
-
-/* What is met between this call and the next comes to the processor at once, not one by one: many a kernel's way back leaves none of
-   its pages known. */
-static inline void fetch(const struct replay_lane_state *lane, const struct replay_step *step, const struct replay_call *call,
-                         const struct replay_device *device, const struct replay_latencies *latencies)
-{
-    const char *next = (const char *)&lane->run->calls[step[1].number];
-    __builtin_prefetch(call);
-    __builtin_prefetch(device);
-    __builtin_prefetch(latencies);
-    __builtin_prefetch(lane->counting);
-    for (size_t at = 0; at < sizeof(struct replay_call); at += 64)
-        __builtin_prefetch(next + at);
 }
 
 static inline enum replay_skip issue(struct replay_lane_state *lane, const struct replay_step *step, const struct replay_call *call)
@@ -162,10 +160,13 @@ static inline enum replay_skip issue(struct replay_lane_state *lane, const struc
         sleep_until(lane, due);
     if (due && engine_stopped(run)) /* perhaps long before its time */
         return REPLAY_SKIP_STOPPED;
-    enum replay_skip skip = backend->prepare ? backend->prepare(device, step->lane, call) : REPLAY_ISSUED;
+    struct replay_outcome outcome;
+    struct replay_ioctl make;
+    make.request = 0;
+    make.own = NULL;
+    enum replay_skip skip = backend->prepare ? backend->prepare(device, step->lane, call, &make) : REPLAY_ISSUED;
     if (skip != REPLAY_ISSUED)
         return skip;
-    struct replay_outcome outcome = {.give_up = &lane->give_up};
     if (__builtin_expect(atomic_load_explicit(&lane->give_up, memory_order_relaxed), false))
         atomic_store(&lane->give_up, false); /* meant for a call that came back meanwhile */
     atomic_store_explicit(&lane->issued, step->number, memory_order_relaxed);
@@ -174,14 +175,19 @@ static inline enum replay_skip issue(struct replay_lane_state *lane, const struc
         if (engine_stopped(run))
             return REPLAY_SKIP_STOPPED;
     atomic_store_explicit(&lane->issued_ns, begin, memory_order_release);
-    backend->issue(device, step->lane, call, &outcome);
+    if (__builtin_expect(make.request != 0, true)) {
+        outcome.give_up = &lane->give_up;
+        replay_make_ioctl(backend, &make, &outcome);
+    } else {
+        outcome = (struct replay_outcome){.give_up = &lane->give_up};
+        backend->issue(device, step->lane, call, &outcome);
+    }
     int64_t end = engine_now_ns();
-    fetch(lane, step, call, device, latencies);
     atomic_store_explicit(&lane->issued_ns, 0, memory_order_release);
     if (__builtin_expect(atomic_load_explicit(&lane->give_up, memory_order_relaxed), false) && gave_up(lane, &outcome, &skip))
         return skip;
     if (backend->finish)
-        backend->finish(device, step->lane, call, &outcome);
+        backend->finish(device, step->lane, call, make.own, &outcome);
     lane->last_ns = end - run->start_ns;
     if (due)
         replay_latencies_add(lane->lateness, (uint64_t)(begin > due ? begin - due : due - begin));
@@ -198,29 +204,28 @@ static RARE void skip_call(struct replay_lane_state *lane, uint32_t number, enum
         samples[number] = (struct replay_sample){.begin_ns = lane->last_ns, .skip = (uint8_t)skip};
 }
 
-/* What a call that waits is waiting for; and one that is skipped waits too, for those that follow it. */
-static RARE enum replay_skip wait_before(struct replay_lane_state *lane, const struct replay_step *step, const struct replay_call *call)
+/* What most calls need not ask for. One that is skipped waits too, for those that follow it. */
+static RARE enum replay_skip ask_before(struct replay_lane_state *lane, const struct replay_step *step, const struct replay_call *call)
 {
-    if (!engine_wait_for_all(lane, call))
-        return REPLAY_SKIP_STOPPED;
-    return step->skip ? (enum replay_skip)step->skip : engine_wait_for_fences(lane, call);
+    enum replay_skip skip = (enum replay_skip)step->skip;
+    if (engine_stopped(lane->run) || (step->waits && !engine_wait_for_all(lane, call)))
+        skip = REPLAY_SKIP_STOPPED;
+    else if (step->waits && !skip)
+        skip = engine_wait_for_fences(lane, call);
+    engine_watch_fences(lane);
+    return skip;
 }
 
 /* 0 in ends: nobody has to wait for a call that was not issued. */
 static inline int64_t run_call(struct replay_lane_state *lane, const struct replay_step *step)
 {
-    struct engine *run = lane->run;
-    const struct replay_call *call = &run->calls[step->number];
-    enum replay_skip skip = (enum replay_skip)step->skip;
-    if (engine_stopped(run))
-        skip = REPLAY_SKIP_STOPPED;
-    else if (step->waits)
-        skip = wait_before(lane, step, call);
-    if (__builtin_expect(lane->outstanding_count, false))
-        engine_watch_fences(lane);
+    const struct replay_call *call = &lane->run->calls[step->number];
+    enum replay_skip skip = REPLAY_ISSUED;
+    if (__builtin_expect(step->skip || step->waits || lane->outstanding_count || engine_stopped(lane->run), false))
+        skip = ask_before(lane, step, call);
     if (skip == REPLAY_ISSUED)
         skip = issue(lane, step, call);
-    if (skip == REPLAY_ISSUED)
+    if (__builtin_expect(skip == REPLAY_ISSUED, true))
         return lane->last_ns;
     skip_call(lane, step->number, skip);
     return 0;
@@ -231,15 +236,15 @@ void engine_run_pass(struct replay_lane_state *lane)
     const struct engine *run = lane->run;
     const struct replay_run *out = run->out;
     const struct replay_worker *worker = &out->schedule.workers[lane->number];
-    const struct replay_step *steps = out->steps + worker->first;
+    const struct replay_step *steps = out->steps + worker->first, *step = &steps[lane->next];
     _Atomic int64_t *ends = out->ends ? out->ends + worker->first : NULL;
     uint32_t end_place = run->timed ? worker->count : lane->prologue;
     int64_t begin = engine_now_ns();
-    for (uint32_t i = lane->next; i < end_place; i++) {
-        int64_t end = run_call(lane, &steps[i]);
+    for (uint32_t i = lane->next; i < end_place; i++, step++) {
+        int64_t end = run_call(lane, step);
         if (ends)
             atomic_store_explicit(&ends[i], end, memory_order_relaxed);
-        engine_publish(lane, i + 1, steps[i].watched);
+        engine_publish(lane, i + 1, step->watched);
     }
     lane->next = end_place;
     lane->busy_ns += run->timed ? (uint64_t)(engine_now_ns() - begin) : 0;

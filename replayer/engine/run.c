@@ -34,8 +34,9 @@ static void fill_step(struct replay_run *run, uint32_t place)
     run->steps[place] = (struct replay_step){
         .bytes = replay_curve_step(session->plan, number), .number = number, .kind = session->kinds.of[number],
         .skip = session->binding.skips[number], .watched = replay_schedule_is_watched(&run->schedule, place),
-        .waits = call->dependency_count || call->fence_count, .fails = call->failed, .lane = (uint16_t)call->lane,
-        .after = call->paging || (session->populate && replay_call_creates(call))};
+        .waits = call->dependency_count || call->fence_count, .lane = (uint16_t)call->lane,
+        .more = call->dependency_count || call->fence_count || call->failed || call->paging || session->settings.keep_samples ||
+                (session->populate && replay_call_creates(call))};
 }
 
 /* A device that was opened again may skip others. */
@@ -235,6 +236,7 @@ int replay_session_run(struct replay_session *session, struct replay_run *run, c
         return ga_error_errno(error, ENOMEM, "replay");
     *state = (struct engine){.session = session, .out = run, .stop = stop, .lanes = run->lanes, .backend = session->backend,
                              .device = session->device, .calls = session->plan->calls, .samples = run->samples,
+                             .paced = session->settings.speed > 0,
                              .per_speed = session->settings.speed > 0 ? 1 / session->settings.speed : 0};
     clear_run(run);
     engine_catch_wakes(state);

@@ -56,9 +56,10 @@ static int64_t now_ns(void)
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-static enum replay_skip faulty_prepare(struct replay_device *device, uint32_t lane, const struct replay_call *call)
+static enum replay_skip faulty_prepare(struct replay_device *device, uint32_t lane, const struct replay_call *call,
+                                       struct replay_ioctl *make)
 {
-    (void)lane;
+    (void)lane, (void)make;
     uint32_t number = (uint32_t)(call - device->plan->calls);
     if (broken.stop)
         atomic_store(broken.stop, true);
