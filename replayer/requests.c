@@ -353,17 +353,10 @@ enum replay_skip replay_requests_prepare(struct replay_requests *requests, uint3
     memcpy(scratch, requests->images + ready->image, ready->image_size);
     put_pointers(requests, scratch, call);
     for (; ref < end; ref++) {
-        if (!(ref->how & REPLAY_HOW_PUTS))
-            continue;
-        if (ref->how & REPLAY_HOW_WITH_CARE) {
-            if (!put_with_care(requests, lane, ref))
-                return REPLAY_SKIP_ABSENT;
-            continue;
-        }
-        uint64_t value = replay_value(requests, ref->object);
-        if (value == REPLAY_ABSENT)
+        bool care = ref->how & REPLAY_HOW_WITH_CARE;
+        if (ref->how & REPLAY_HOW_PUTS &&
+            !(care ? put_with_care(requests, lane, ref) : replay_put_handle(requests, scratch, ref)))
             return REPLAY_SKIP_ABSENT;
-        memcpy(scratch + ref->place, &(uint32_t){(uint32_t)value}, sizeof(uint32_t));
     }
     return REPLAY_ISSUED;
 }

@@ -87,7 +87,16 @@ enum replay_skip replay_requests_prepare(struct replay_requests *requests, uint3
 /* Keeps what came back in the scratch memory, and forgets what has ended. */
 void replay_requests_finish(struct replay_requests *requests, uint32_t lane, const struct replay_call *call, bool failed);
 
-/* The same, shorter, of a call that is. */
+/* A plain handle into the argument. False: its object is not there. */
+static inline bool replay_put_handle(const struct replay_requests *requests, unsigned char *scratch, const struct replay_ref *ref)
+{
+    uint64_t value = replay_value(requests, ref->object);
+    uint32_t handle = (uint32_t)value;
+    memcpy(scratch + ref->place, &handle, sizeof handle);
+    return value != REPLAY_ABSENT;
+}
+
+/* The same, shorter, of a call that is REPLAY_READY_PLAIN. */
 static inline bool replay_is_plain(const struct replay_requests *requests, const struct replay_ready *ready)
 {
     return ready->is & REPLAY_READY_PLAIN && !requests->self;
@@ -101,14 +110,9 @@ static inline enum replay_skip replay_plain_prepare(struct replay_requests *requ
     __builtin_prefetch(ref); /* while the image is copied */
     for (size_t at = 0; at < size; at += sizeof(uint64_t)) /* images have whole words */
         memcpy(scratch + at, image + at, sizeof(uint64_t));
-    for (; ref < end; ref++) {
-        if (!(ref->how & REPLAY_HOW_PUTS))
-            continue;
-        uint64_t value = replay_value(requests, ref->object);
-        if (value == REPLAY_ABSENT)
+    for (; ref < end; ref++)
+        if (ref->how & REPLAY_HOW_PUTS && !replay_put_handle(requests, scratch, ref))
             return REPLAY_SKIP_ABSENT;
-        memcpy(scratch + ref->place, &(uint32_t){(uint32_t)value}, sizeof(uint32_t));
-    }
     return REPLAY_ISSUED;
 }
 /* Of one that has not failed. */
