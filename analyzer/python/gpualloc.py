@@ -156,11 +156,13 @@ def sum_text(sizes):
 
 
 def time_text(ns):
-    """3.2 ms"""
-    for limit, unit in ((1e3, "ns"), (1e6, "µs"), (1e9, "ms")):
-        if ns < limit:
-            return f"{ns / limit * 1e3:.3g} {unit}"
-    return f"{ns / 1e9:.3g} s"
+    """3.2 ms, 2.5 min; in the units that report has"""
+    steps = (("ns", 999.5, 1e3), ("µs", 999.5, 1e3), ("ms", 999.5, 1e3), ("s", 120, 60), ("min", 120, 60), ("h", 48, 24))
+    for unit, limit, following in steps:
+        if abs(ns) < limit:
+            return f"{ns:.3g} {unit}"
+        ns /= following
+    return f"{ns:.1f} d"
 
 
 def table(rows, head):
