@@ -678,9 +678,11 @@ static inline uint64_t dumb_size(const struct replay_device *device, uint32_t la
    back; of other creates only what was asked for is known, and as recorded that is the same. */
 static int64_t more_than_recorded(const struct replay_device *device, uint32_t lane, const struct replay_call *call, enum form form)
 {
-    uint64_t recorded = call->bytes, given = dumb_size(device, lane);
+    uint64_t recorded = call->bytes, given;
     if (form == AS_CREATE_NATIVE)
         given = replay_said_bytes(device->dialect, device->places[replay_recorded_place(device->requests.plan, call)], recorded);
+    else
+        given = dumb_size(device, lane);
     return recorded && (recorded | given) <= INT64_MAX / 4 ? (int64_t)given - (int64_t)recorded : 0;
 }
 
@@ -698,10 +700,10 @@ static int64_t more_of_object(const struct replay_device *device, uint32_t objec
 }
 
 /* Before the handles that the call ended are forgotten. */
-static void note_bytes(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)
+static void note_bytes(struct replay_device *device, uint32_t lane, const struct replay_call *call, uint32_t is,
+                       struct replay_outcome *outcome)
 {
     const struct replay_plan *plan = device->requests.plan;
-    uint32_t is = replay_ready(&device->requests, call)->is;
     if (is & SIZED) {
         int64_t more = more_than_recorded(device, lane, call, (enum form)(is >> FORM));
         device->more[plan->objects[buffer_of(device, call)->object].memory] = outcome->more_bytes = more;
@@ -726,13 +728,12 @@ static void keep_returned(struct replay_device *device, uint32_t lane, const str
 }
 
 static __attribute__((noinline)) void finish_any(struct replay_device *device, uint32_t lane, const struct replay_call *call,
-                                                 struct replay_outcome *outcome)
+                                                 uint32_t is, struct replay_outcome *outcome)
 {
     const struct replay_ref *buffer = buffer_of(device, call);
-    uint32_t is = replay_ready(&device->requests, call)->is;
     struct drm_mode_create_dumb create;
     if (!outcome->failed)
-        note_bytes(device, lane, call, outcome);
+        note_bytes(device, lane, call, is, outcome);
     switch (is >> FORM) {
     case AS_STANDARD:
         replay_standard_finish(&device->standard, device->own_fd, lane, call, outcome);
@@ -772,7 +773,7 @@ void replay_drm_finish(struct replay_device *device, uint32_t lane, const struct
     uint32_t is = ready->is;
     if (!is_simple(device, ready) || outcome->failed || (is & SIZED && dumb_size(device, lane) != call->bytes) ||
         (is & ENDS && atomic_load_explicit(device->any_more, memory_order_relaxed)))
-        finish_any(device, lane, call, outcome);
+        finish_any(device, lane, call, is, outcome);
     else if (is & REPLAY_READY_KEEPS)
         replay_plain_finish(&device->requests, lane, ready);
 }

@@ -75,7 +75,7 @@ static struct replay_ready ready_of(const struct replay_plan *plan, const struct
 {
     struct replay_ready ready = {.image = call->image, .image_size = call->image_size,
                                  .file = call->file == REPLAY_NONE ? REPLAY_NONE : plan->files[call->file].object};
-    uint8_t all = call->paging ? REPLAY_HOW_WITH_CARE | REPLAY_HOW_KEEPS : 0;
+    uint8_t all = call->paging ? REPLAY_HOW_WITH_CARE | REPLAY_HOW_KEEPS : 0; /* its fence is kept */
     for (uint32_t r = call->refs; r < call->refs + call->ref_count; r++) {
         if (!(plan->refs[r].how & ~REPLAY_HOW_WITH_CARE))
             continue;
@@ -401,14 +401,12 @@ void replay_requests_finish(struct replay_requests *requests, uint32_t lane, con
     const uint8_t concerns = failed ? REPLAY_HOW_LAST : REPLAY_HOW_LAST | REPLAY_HOW_ENDS | REPLAY_HOW_KEEPS;
     for (const struct replay_ref *ref = requests->refs + ready->refs; ref < end; ref++) {
         uint8_t how = ref->how & concerns;
-        uint32_t value;
         if (how & REPLAY_HOW_ENDS) {
             replay_set_value(requests, ref->object, REPLAY_ABSENT);
         } else if (how & REPLAY_HOW_KEEPS && ref->how & REPLAY_HOW_WITH_CARE) {
             keep_with_care(requests, scratch, ref);
         } else if (how & REPLAY_HOW_KEEPS) {
-            memcpy(&value, scratch + ref->place, sizeof value);
-            replay_set_value(requests, ref->object, value ? value : REPLAY_ABSENT);
+            replay_keep_handle(requests, scratch, ref);
         }
         if (how & REPLAY_HOW_LAST)
             end_descriptor(requests, ref->object);

@@ -96,6 +96,14 @@ static inline bool replay_put_handle(const struct replay_requests *requests, uns
     return value != REPLAY_ABSENT;
 }
 
+/* The one that came back; 0 is none. */
+static inline void replay_keep_handle(struct replay_requests *requests, const unsigned char *scratch, const struct replay_ref *ref)
+{
+    uint32_t handle;
+    memcpy(&handle, scratch + ref->place, sizeof handle);
+    replay_set_value(requests, ref->object, handle ? handle : REPLAY_ABSENT);
+}
+
 /* The same, shorter, of a call that is REPLAY_READY_PLAIN. */
 static inline bool replay_is_plain(const struct replay_requests *requests, const struct replay_ready *ready)
 {
@@ -119,13 +127,11 @@ static inline enum replay_skip replay_plain_prepare(struct replay_requests *requ
 static inline void replay_plain_finish(struct replay_requests *requests, uint32_t lane, const struct replay_ready *ready)
 {
     const struct replay_ref *ref = requests->refs + ready->refs, *end = ref + ready->ref_count;
-    const unsigned char *scratch = requests->scratch[lane];
-    for (uint32_t value; ref < end; ref++) {
-        if (!(ref->how & (REPLAY_HOW_ENDS | REPLAY_HOW_KEEPS)))
-            continue;
-        memcpy(&value, scratch + ref->place, sizeof value);
-        replay_set_value(requests, ref->object, ref->how & REPLAY_HOW_ENDS || !value ? REPLAY_ABSENT : value);
-    }
+    for (; ref < end; ref++)
+        if (ref->how & REPLAY_HOW_ENDS)
+            replay_set_value(requests, ref->object, REPLAY_ABSENT);
+        else if (ref->how & REPLAY_HOW_KEEPS)
+            replay_keep_handle(requests, requests->scratch[lane], ref);
 }
 
 /* What this worker has made: it ends it. */

@@ -16,7 +16,6 @@
 #include "replayer/devices.h"
 #include "replayer/standard.h"
 
-extern const struct replay_backend replay_backend_dxg;
 #define DXG_NODE "/dev/dxg"
 enum { ADAPTERS_MAX = 64, ENUM_ADAPTERS2 = 0x14, CREATE_DEVICE = 0x02, QUERY_ADAPTER_INFO = 0x09, CLOSE_ADAPTER = 0x15 };
 
@@ -281,11 +280,12 @@ static enum replay_skip dxg_prepare(struct replay_device *device, uint32_t lane,
                                     struct replay_ioctl *make)
 {
     const struct replay_ready *ready = replay_ready(&device->requests, call);
-    make->own = ready; /* and no ioctl */
+    make->own = ready;
     if (ready->is & TRANSLATED)
         return replay_standard_prepare(&device->standard, lane, call);
-    *make = (struct replay_ioctl){
-        .fd = device->fd, .request = ready->request, .argument = device->requests.scratch[lane], .own = ready};
+    make->fd = device->fd;
+    make->request = ready->request;
+    make->argument = device->requests.scratch[lane];
     enum replay_skip skip = replay_requests_prepare(&device->requests, lane, call);
     if (ready->is & CLOSES && skip == REPLAY_ISSUED)
         forget_fences(device, call);
@@ -307,6 +307,8 @@ static void dxg_issue(struct replay_device *device, uint32_t lane, const struct 
 {
     replay_standard_issue(&device->standard, device->fd, lane, call, outcome);
 }
+
+extern const struct replay_backend replay_backend_dxg;
 
 /* The address that the program chose is not to be had here: any other will do. */
 static void remap(struct replay_device *device, uint32_t lane, const struct replay_call *call, struct replay_outcome *outcome)

@@ -26,7 +26,7 @@ static bool exhausted(const struct replay_call *call, const struct replay_outcom
 }
 
 /* The ways in which a call that failed, here or in the recording, may differ from it. */
-static RARE bool judge_failure(struct replay_lane_state *lane, const struct replay_call *call, const struct replay_outcome *outcome)
+static bool judge_failure(struct replay_lane_state *lane, const struct replay_call *call, const struct replay_outcome *outcome)
 {
     struct replay_counts *counts = lane->counting;
     bool lost = outcome->failed && !call->failed && outcome->error == ENODEV;
@@ -64,7 +64,7 @@ static RARE void sleep_until(struct replay_lane_state *lane, int64_t due)
     }
 }
 
-static RARE void note_sample(struct replay_sample *sample, const struct replay_call *call, const struct replay_outcome *outcome,
+static void note_sample(struct replay_sample *sample, const struct replay_call *call, const struct replay_outcome *outcome,
                              int64_t begin, uint64_t latency, bool differs)
 {
     *sample = (struct replay_sample){.begin_ns = begin, .latency_ns = latency, .error = outcome->error,

@@ -34,7 +34,7 @@ static bool open_gate(struct engine *run, uint32_t lanes, bool timed, bool go)
     atomic_store(&run->waiting, 0);
     run->go_home = !go;
     run->timed = timed;
-    run->timed_ns = engine_now_ns() + (run->per_speed > 0 && timed ? LEAD_NS : 0);
+    run->timed_ns = engine_now_ns() + (run->paced && timed ? LEAD_NS : 0);
     if (!timed || !run->session->plan->prologue)
         run->start_ns = run->timed_ns;
     atomic_fetch_add(&run->opened, 1);
@@ -56,7 +56,7 @@ static void *lane_main(void *argument)
 {
     struct replay_lane_state *lane = argument;
     struct engine *run = lane->run;
-    if (run->per_speed > 0)
+    if (run->paced)
         prctl(PR_SET_TIMERSLACK, 1ul); /* ns; else a sleep may be 50 µs longer */
     lane->pid = getpid();
     lane->tid = gettid();

@@ -31,11 +31,12 @@ static void fill_step(struct replay_run *run, uint32_t place)
     const struct replay_session *session = run->session;
     uint32_t number = run->schedule.order[place];
     const struct replay_call *call = &session->plan->calls[number];
+    bool waits = call->dependency_count || call->fence_count;
     run->steps[place] = (struct replay_step){
         .bytes = replay_curve_step(session->plan, number), .number = number, .kind = session->kinds.of[number],
         .skip = session->binding.skips[number], .watched = replay_schedule_is_watched(&run->schedule, place),
-        .waits = call->dependency_count || call->fence_count, .lane = (uint16_t)call->lane,
-        .more = call->dependency_count || call->fence_count || call->failed || call->paging || session->settings.keep_samples ||
+        .waits = waits, .lane = (uint16_t)call->lane,
+        .more = waits || call->failed || call->paging || session->settings.keep_samples ||
                 (session->populate && replay_call_creates(call))};
 }
 

@@ -69,8 +69,8 @@ struct engine {
     int64_t start_ns;      /* of the pass: what all times count from */
     int64_t timed_ns;      /* when what is measured began: after the prologue */
     bool timed;            /* it has */
-    bool paced;            /* calls have a time that they are due at: */
-    double per_speed;      /* 1 / speed */
+    bool paced;            /* calls have a time that they are due at */
+    double per_speed;      /* then: 1 / speed */
     _Atomic uint32_t waiting; /* lanes at the gate before a pass */
     _Atomic uint32_t opened;  /* times that the gate was; twice a pass with a prologue */
     bool go_home;
